@@ -1,0 +1,70 @@
+/**
+ * The configuration tree: frozen plain data.
+ *
+ * A directive is a name, its arguments and, for a block directive, its children. The root is a directive
+ * named `main` whose children are the directives of the main context. Nothing here is ever changed in
+ * place: a patch builds new nodes along one path and shares every other subtree, so that "is it the same
+ * object" answers "is it unchanged" everywhere else in the engine.
+ */
+import type { Block } from './block.ts'
+
+/** Where a token stood. `line` and `column` count from 1; `file` is the path as it was opened. */
+export interface Position {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/**
+ * How a directive was written, so that printing an unchanged file gives back its very bytes.
+ *
+ * ```text
+ *   # a comment          ┐ lead: all white space and comments before the name
+ *   <indent>             ┘
+ *   listen   80 ;          text: from the name to the ";" or "{", with both
+ *   server { … <tail>}     tail: white space and comments before the "}"
+ * ```
+ */
+export interface Source {
+  readonly lead: string
+  readonly text: string
+  readonly tail: string
+}
+
+export interface Directive {
+  readonly kind: 'directive'
+  readonly name: string
+  /** Arguments with quotes removed and escapes resolved; variables (`$x`) still stand in them. */
+  readonly args: readonly string[]
+  /** Children of a block directive; `undefined` for a simple directive. */
+  readonly block: Block | undefined
+  /** Text of a code-like block (`_script` in the JSON mapping), verbatim between its braces. */
+  readonly script: string | undefined
+  /** `undefined` for nodes that were built by a patch and never stood in a file. */
+  readonly at: Position | undefined
+  readonly source: Source | undefined
+}
+
+/** Builds a frozen directive that stands in no file. */
+export function directive(name: string, args: readonly string[] = [], block?: Block): Directive {
+  return Object.freeze({
+    kind: 'directive',
+    name,
+    args: Object.freeze([...args]),
+    block,
+    script: undefined,
+    at: undefined,
+    source: undefined,
+  })
+}
+
+/** The same directive with other children; its place in the file stays, its printed tail too. */
+export function withBlock(node: Directive, block: Block): Directive {
+  return Object.freeze({ ...node, block })
+}
+
+/** The same directive with other arguments; its text is printed anew, its comments stay. */
+export function withArgs(node: Directive, args: readonly string[]): Directive {
+  const source = node.source && Object.freeze({ ...node.source, text: '' })
+  return Object.freeze({ ...node, args: Object.freeze([...args]), source })
+}
