@@ -20,6 +20,7 @@
  */
 import type { Directive } from '../conf/tree.ts'
 import type { ComplexValue } from './complex-value.ts'
+import type { VariableScope } from './variable-scope.ts'
 import type { VariableDefinition } from './variables.ts'
 
 /** Where a directive may stand. A block directive opens one of these contexts. */
@@ -43,12 +44,15 @@ export type Arity = readonly [min: number, max: number]
 /** What a value may ask of its surroundings while it is parsed. */
 export interface ValueEnv {
   readonly node: Directive
+  readonly context: Context
   /** Absolute path, relative ones taken from the prefix (`-p`), as nginx does for logs and roots. */
   prefixPath(path: string): string
   /** Absolute path, relative ones taken from the folder of the main configuration file. */
   confPath(path: string): string
   /** Compiles a text with variables; an unknown variable becomes a diagnostic of the configuration. */
   complex(text: string): ComplexValue
+  /** The subsystem's variables, for directives that read or define one by name; absent in `main`. */
+  readonly variables: VariableScope | undefined
 }
 
 /** How the arguments of one directive become a value. */
@@ -62,7 +66,7 @@ export interface ValueType<T> {
 export interface Row<T> {
   readonly contexts: readonly Context[]
   readonly args: Arity
-  /** Further counts that are allowed outside `args`' range are none; nginx's TAKE12 is `[1, 2]`. */
+  /** As the reference page prints it: `proxy_timeout time`. */
   readonly syntax: string
   readonly value: ValueType<T>
   /** Value where neither this block nor an outer one sets it. */

@@ -83,9 +83,7 @@ export class VariableTable<Host extends VariableHost> {
   /** By name, while compiling. */
   find(name: string): VariableDefinition<Host> | undefined {
     const key = name.toLowerCase()
-    return (
-      this.#byName.get(key) ?? this.#prefixes.find(({ prefix }) => key.startsWith(prefix))
-    )
+    return this.#byName.get(key) ?? this.#prefixes.find(({ prefix }) => key.startsWith(prefix))
   }
 
   /** By slot, while serving; resolved on first use. */

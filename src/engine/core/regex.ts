@@ -1,0 +1,74 @@
+/**
+ * Regular expressions as nginx users write them (PCRE), on JavaScript's engine.
+ *
+ * Rewritten: `(?<name>…)` and `(?P<name>…)` named groups, a leading `(?i)`, `\A`, `\z`, `\h`, POSIX classes
+ * such as `[[:digit:]]`. What the engine cannot do (possessive quantifiers, recursion, `\K`) is a
+ * configuration error, never a different match.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+
+export interface Regex {
+  /** As written. */
+  readonly source: string
+  /** Names of named groups, in order. */
+  readonly names: readonly string[]
+  /** Number of groups. */
+  readonly groups: number
+  test(text: string): boolean
+  exec(text: string): RegExpExecArray | null
+}
+
+const posixClasses: Readonly<Record<string, string>> = {
+  alpha: 'A-Za-z',
+  digit: '0-9',
+  alnum: 'A-Za-z0-9',
+  upper: 'A-Z',
+  lower: 'a-z',
+  space: '\\s',
+  blank: ' \\t',
+  punct: '!-\\/:-@\\[-`{-~',
+  xdigit: '0-9A-Fa-f',
+  word: '\\w',
+}
+
+export function compileRegex(source: string, options: { readonly ignoreCase: boolean }): Regex {
+  const inline = /^\(\?([imsx]+)\)/.exec(source)
+  const flags = new Set(inline?.[1] ?? '')
+  if (flags.has('x')) unsupported(source, 'the "x" option')
+  if (options.ignoreCase) flags.add('i')
+  const body = toJavaScript(inline === null ? source : source.slice(inline[0].length), source)
+  const pattern = build(body, [...flags].join(''), source)
+  const groups = new RegExp(`${body}|`).exec('')!.length - 1
+  const names = [...body.matchAll(/\(\?<([A-Za-z_]\w*)>/g)].map((match) => match[1]!)
+  return Object.freeze({
+    source,
+    names,
+    groups,
+    test: (text: string) => pattern.test(text),
+    exec: (text: string) => pattern.exec(text),
+  })
+}
+
+function toJavaScript(text: string, source: string): string {
+  if (/[*+?}]\+/.test(text.replaceAll(/\\./g, '__'))) unsupported(source, 'a possessive quantifier')
+  return text
+    .replaceAll(/\(\?P<(\w+)>/g, '(?<$1>')
+    .replaceAll(/\(\?P=(\w+)\)/g, '\\k<$1>')
+    .replaceAll(/\[:(\w+):\]/g, (whole, name: string) => posixClasses[name] ?? whole)
+    .replaceAll(/\\([AzZhK])/g, (_, letter: string) => {
+      if (letter === 'K') unsupported(source, '"\\K"')
+      return letter === 'A' ? '^' : letter === 'h' ? '[ \\t]' : '$'
+    })
+}
+
+function build(body: string, flags: string, source: string): RegExp {
+  try {
+    return new RegExp(body, flags)
+  } catch (error) {
+    throw new ConfError(`pcre_compile() failed: ${(error as Error).message} in "${source}"`)
+  }
+}
+
+function unsupported(source: string, what: string): never {
+  throw new ConfError(`regular expression "${source}" uses ${what}, which is not supported`)
+}

@@ -1,0 +1,194 @@
+/**
+ * A scope: the settings in force within one block.
+ *
+ * Scopes follow the blocks of the tree. A module's settings in a scope are one frozen record; where a
+ * block sets nothing of a module, the record *is* the outer block's, the same object, so that "did my
+ * surroundings change" is a comparison of references.
+ *
+ * ```text
+ *   main ─▶ stream {proxy_timeout 10m} ─▶ server {proxy_timeout 1s}   conf(proxy) is a record of its own
+ *                                      └▶ server {}                   conf(proxy) === the stream's
+ * ```
+ *
+ * Merging is nginx's: a value that is not set here is the outer block's, and the row's default where no
+ * block sets it. A directive with `inherited: false` starts from its default in every block.
+ */
+import { type Block, directives } from '../conf/block.ts'
+import { ConfError } from '../conf/diagnostics.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { CompileSession } from './compile-session.ts'
+import type { AnyModule, Context, Module, Row, ValueEnv } from './module.ts'
+import type { VariableScope } from './variable-scope.ts'
+
+export class Scope {
+  readonly context: Context
+  readonly parent: Scope | undefined
+  /** The simple directives of the block, in order. */
+  readonly settings: readonly Directive[]
+  readonly #confs: Map<AnyModule, object>
+
+  constructor(
+    context: Context,
+    parent: Scope | undefined,
+    settings: readonly Directive[],
+    confs: Map<AnyModule, object>,
+  ) {
+    this.context = context
+    this.parent = parent
+    this.settings = settings
+    this.#confs = confs
+  }
+
+  /** The module's settings here. */
+  conf<Conf extends object>(module: Module<Conf>): Conf {
+    const known = this.#confs.get(module)
+    if (known !== undefined) return known as Conf
+    const conf = inheritedConf(module, this.parent)
+    this.#confs.set(module, conf)
+    return conf as Conf
+  }
+
+  /** The occurrences of one simple directive in this very block. */
+  own(name: string): readonly Directive[] {
+    return this.settings.filter((node) => node.name === name)
+  }
+}
+
+export interface ScopeOptions {
+  readonly context: Context
+  readonly parent: Scope | undefined
+  readonly block: Block | undefined
+  readonly session: CompileSession
+  /** Where variables of the subsystem are looked up; absent in the main context. */
+  readonly variables: VariableScope | undefined
+  /** The scope of the block's last version; used again when its settings are the same. */
+  readonly before?: Scope | undefined
+}
+
+/** Builds the scope of a block, or returns `before` when neither its settings nor its surroundings changed. */
+export function createScope(options: ScopeOptions): Scope {
+  const { context, parent, block, session, before } = options
+  const settings = block === undefined ? [] : settingsOf(block)
+  if (before !== undefined && before.parent === parent && sameList(before.settings, settings)) {
+    return before
+  }
+  const confs = new Map<AnyModule, object>()
+  for (const [module, nodes] of groupByModule(settings, context, session)) {
+    confs.set(module, ownConf(module, nodes, options))
+  }
+  return new Scope(context, parent, settings, confs)
+}
+
+const settingsMemo = new WeakMap<Block, readonly Directive[]>()
+
+/** Simple directives of a block; remembered per chunk, so that a block of 100,000 servers is not read again. */
+export function settingsOf(block: Block): readonly Directive[] {
+  const known = settingsMemo.get(block)
+  if (known !== undefined) return known
+  const found =
+    block.kind === 'leaf'
+      ? block.items.filter((node) => node.block === undefined)
+      : block.parts.flatMap(settingsOf)
+  settingsMemo.set(block, found)
+  return found
+}
+
+/** Block directives of a block, in order. */
+export function* blocksOf(block: Block | undefined): Generator<Directive, void, undefined> {
+  if (block === undefined) return
+  for (const node of directives(block)) if (node.block !== undefined) yield node
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
+}
+
+function groupByModule(
+  settings: readonly Directive[],
+  context: Context,
+  session: CompileSession,
+): ReadonlyMap<AnyModule, readonly Directive[]> {
+  const groups = new Map<AnyModule, Directive[]>()
+  for (const node of settings) {
+    // Unknown names were reported by the configuration check already.
+    const entry = session.table.find(context, node.name)
+    if (entry?.row === undefined) continue
+    const group = groups.get(entry.module)
+    if (group === undefined) groups.set(entry.module, [node])
+    else group.push(node)
+  }
+  return groups
+}
+
+function inheritedConf(module: AnyModule, parent: Scope | undefined): object {
+  if (parent === undefined) return defaultsOf(module)
+  const outer = parent.conf(module)
+  return hasOwnOnlyRows(module) ? Object.freeze(startingConf(module, outer)) : outer
+}
+
+function ownConf(module: AnyModule, nodes: readonly Directive[], options: ScopeOptions): object {
+  const outer = options.parent?.conf(module) ?? defaultsOf(module)
+  const conf = startingConf(module, outer)
+  const occurrences = new Map<string, unknown[]>()
+  for (const node of nodes) {
+    const row = module.directives[node.name] as Row<unknown>
+    const value = parseValue(row, node, options)
+    if (value === failed) continue
+    const list = occurrences.get(node.name)
+    if (list === undefined) occurrences.set(node.name, [value])
+    else list.push(value)
+  }
+  for (const [name, values] of occurrences) {
+    const { merge } = module.directives[name] as Row<unknown>
+    conf[name] = merge === undefined ? values.at(-1) : merge(values)
+  }
+  return Object.freeze(conf)
+}
+
+const failed = Symbol('failed')
+
+function parseValue(row: Row<unknown>, node: Directive, options: ScopeOptions): unknown {
+  const { session, variables, context } = options
+  const env: ValueEnv = {
+    node,
+    context,
+    prefixPath: (path) => session.prefixPath(path),
+    confPath: (path) => session.confPath(path),
+    complex: (text) => {
+      if (variables === undefined) throw new ConfError('variables are not supported here')
+      return variables.complex(text, node)
+    },
+    variables,
+  }
+  try {
+    return row.value.parse(node.args, env)
+  } catch (error) {
+    if (!(error instanceof ConfError)) throw error
+    session.fail(error.message, node)
+    return failed
+  }
+}
+
+/** The outer block's values, with the defaults where a value does not go down. */
+function startingConf(module: AnyModule, outer: object): Record<string, unknown> {
+  const conf: Record<string, unknown> = { ...outer }
+  for (const [name, row] of Object.entries(module.directives)) {
+    if ((row as Row<unknown>).inherited === false) conf[name] = (row as Row<unknown>).default
+  }
+  return conf
+}
+
+const defaultsMemo = new WeakMap<AnyModule, object>()
+
+function defaultsOf(module: AnyModule): object {
+  const known = defaultsMemo.get(module)
+  if (known !== undefined) return known
+  const rows = Object.entries(module.directives) as [string, Row<unknown>][]
+  const defaults = Object.freeze(Object.fromEntries(rows.map(([name, row]) => [name, row.default])))
+  defaultsMemo.set(module, defaults)
+  return defaults
+}
+
+function hasOwnOnlyRows(module: AnyModule): boolean {
+  return Object.values(module.directives).some((row) => (row as Row<unknown>).inherited === false)
+}
