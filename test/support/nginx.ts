@@ -117,7 +117,7 @@ export async function askNginxAt(prefix: TempPrefix): Promise<NginxOpinion> {
   )
   const messages = stderr
     .split('\n')
-    .filter((line) => /^nginx: \[/.test(line))
+    .filter((line) => line.startsWith('nginx: ['))
     .map((line) => line.slice('nginx: '.length).replaceAll(`${prefix.path}/`, ''))
   return { ok: code === 0, messages }
 }
