@@ -1,0 +1,133 @@
+/**
+ * How this project opens an SQLite file: write-ahead log, every commit flushed, readable by its owner only,
+ * shared with other processes, and refused when it is something else.
+ */
+import { randomInt } from 'node:crypto'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StoreError } from './store.ts'
+
+export const databaseLimits = {
+  /** How long a writer waits for another process's transaction, which takes milliseconds. */
+  busyTimeoutMs: 10_000,
+  /** Switching a new file to WAL does not wait for others, whatever the time-out says. */
+  openAttemptsMax: 100,
+  openRetryMsMax: 20,
+  /** The log file is cut back to this size after a checkpoint. */
+  journalBytesMax: 16_777_216,
+} as const
+
+export interface Schema {
+  /** Marks files of this kind (SQLite's `application_id`), so that no other file is written into. */
+  readonly applicationId: number
+  /** Grows with every change of the tables; a file of a higher version is refused. */
+  readonly version: number
+  /** Makes the tables of this version in an empty file. */
+  readonly create: string
+}
+
+/** Opens or makes the file, with its folder. */
+export function openDatabase(path: string, schema: Schema): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+  // SQLite gives the log and the shared index the mode of the main file.
+  closeSync(openSync(path, 'a', 0o600))
+  const database = new DatabaseSync(path, { timeout: databaseLimits.busyTimeoutMs })
+  try {
+    persistently(() => database.exec('PRAGMA journal_mode = WAL'))
+    database.exec(`
+      PRAGMA synchronous = FULL;
+      PRAGMA journal_size_limit = ${databaseLimits.journalBytesMax};
+    `)
+    transact(database, () => prepareTables(database, path, schema))
+    return database
+  } catch (error) {
+    database.close()
+    throw toFormatError(error, path)
+  }
+}
+
+/** Runs the work in one transaction that takes the write lock at once, so that it never has to upgrade. */
+export function transact<T>(database: DatabaseSync, work: () => T): T {
+  return within(database, 'BEGIN IMMEDIATE', work)
+}
+
+/** Several reads that see the same state. */
+export function readTogether<T>(database: DatabaseSync, work: () => T): T {
+  return within(database, 'BEGIN DEFERRED', work)
+}
+
+function within<T>(database: DatabaseSync, begin: string, work: () => T): T {
+  database.exec(begin)
+  try {
+    const result = work()
+    database.exec('COMMIT')
+    return result
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function prepareTables(database: DatabaseSync, path: string, schema: Schema): void {
+  const application = pragma(database, 'application_id')
+  const version = pragma(database, 'user_version')
+  if (application === 0 && version === 0 && isEmpty(database)) {
+    database.exec(`
+      PRAGMA application_id = ${schema.applicationId};
+      PRAGMA user_version = ${schema.version};
+      ${schema.create}
+    `)
+    return
+  }
+  if (application !== schema.applicationId) throw notOurs(path)
+  if (version !== schema.version) {
+    throw new StoreError(
+      'TRIJET_STORE_FORMAT',
+      `"${path}" has format ${version}, this program reads format ${schema.version}`,
+    )
+  }
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+}
+
+/** Tries again for a short while when another process is making the same file. */
+function persistently(work: () => void): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error) || attempt === databaseLimits.openAttemptsMax) throw error
+      pause(randomInt(1, databaseLimits.openRetryMsMax))
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const busy = 5
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === busy
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function toFormatError(error: unknown, path: string): unknown {
+  const notADatabase = 26
+  const isOther = error instanceof Error && 'errcode' in error && error.errcode === notADatabase
+  return isOther ? notOurs(path, error) : error
+}
+
+function notOurs(path: string, cause?: unknown): StoreError {
+  return new StoreError(
+    'TRIJET_STORE_FORMAT',
+    `"${path}" is not a database of this program; move it away`,
+    { cause },
+  )
+}
