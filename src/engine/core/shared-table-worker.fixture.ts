@@ -1,0 +1,50 @@
+/** The other process of shared-table.test.ts: opens the same table and does the work it is told. */
+import { openShared, type SharedMemoryOptions } from './shared-memory.ts'
+import { SharedTable, type TableLayout } from './shared-table.ts'
+
+const fields = { hits: 'int32', seen: 'float64', held: 'gauge', total: 'counter' } as const
+
+const [work, settings] = process.argv.slice(2)
+const { options, layout } = JSON.parse(settings!) as {
+  options: SharedMemoryOptions
+  layout: TableLayout<typeof fields>
+}
+const table = new SharedTable(openShared(options).buffer, layout)
+
+const rounds = 200_000
+
+function add(): void {
+  const kept = table.acquire('counted')
+  const hits = table.int32('hits')
+  const total = table.counter('total')
+  table.gauge('held').add(kept, 1)
+  process.send!(rounds)
+  for (let i = 0; i < rounds; i += 1) {
+    const record = i % 100 === 0 ? table.acquire('counted') : kept
+    hits.add(record, 1)
+    total.add(record, 1)
+    if (i % 100 !== 0) continue
+    table.release(record)
+    table.release(table.acquire(`passing ${i % 7}`))
+  }
+  process.disconnect?.()
+}
+
+function hold(): void {
+  const record = table.acquire('held')
+  table.acquire('alone')
+  table.gauge('held').add(record, 5)
+  table.counter('total').add(record, 5)
+  process.send!('ready')
+}
+
+function lock(): void {
+  table.lockOf('hits', table.acquire('held')).lock()
+  process.send!('ready')
+}
+
+const works: Readonly<Record<string, () => void>> = { add, hold, lock }
+works[work ?? '']?.()
+
+// Lives until its parent ends it.
+if (work !== 'add') process.on('message', () => {})
