@@ -129,7 +129,9 @@ function spliceParts(
     const last = i === block.parts.length - 1
     const here = !placed && index - before <= part.size && (index - before < part.size || last)
     if (here || to > from) {
-      parts.push(...spliceParts(part, Math.min(from, part.size), Math.max(to - from, 0), here ? nodes : []))
+      parts.push(
+        ...spliceParts(part, Math.min(from, part.size), Math.max(to - from, 0), here ? nodes : []),
+      )
       placed ||= here
     } else parts.push(part)
     before += part.size

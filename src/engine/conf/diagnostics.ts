@@ -4,7 +4,7 @@
  * Reading a configuration collects diagnostics instead of stopping at the first one; a configuration
  * with any diagnostic of severity `emerg` is not used.
  */
-import type { Position } from './tree.ts'
+import { commandLine, type Position } from './tree.ts'
 
 export type Severity = 'emerg' | 'warn'
 
@@ -27,7 +27,10 @@ export class ConfError extends Error {
 
 /** `unknown directive "x" in /etc/trijet.conf:12`, as nginx prints it. */
 export function formatDiagnostic({ message, at }: Diagnostic): string {
-  return at === undefined ? message : `${message} in ${at.file}:${at.line}`
+  if (at === undefined) return message
+  return at.file === commandLine
+    ? `${message} in ${commandLine}`
+    : `${message} in ${at.file}:${at.line}`
 }
 
 /** The same with the column, for editors: `/etc/trijet.conf:12:5: unknown directive "x"`. */

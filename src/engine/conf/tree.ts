@@ -15,6 +15,9 @@ export interface Position {
   readonly column: number
 }
 
+/** Stands for the file in positions of directives that were given by `-g`. */
+export const commandLine = 'command line'
+
 /**
  * How a directive was written, so that printing an unchanged file gives back its very bytes.
  *
@@ -67,4 +70,17 @@ export function withBlock(node: Directive, block: Block): Directive {
 export function withArgs(node: Directive, args: readonly string[]): Directive {
   const source = node.source && Object.freeze({ ...node.source, text: '' })
   return Object.freeze({ ...node, args: Object.freeze([...args]), source })
+}
+
+/**
+ * The place that a message about a directive names: nginx looks at a directive when its ";" or "{" is
+ * read, so its messages name that line. They differ only where a directive runs over several lines.
+ */
+export function reportedAt(node: Directive): Position | undefined {
+  const { at, source } = node
+  if (at === undefined || source === undefined) return at
+  const last = source.text.lastIndexOf('\n')
+  if (last < 0) return at
+  const line = at.line + source.text.split('\n').length - 1
+  return Object.freeze({ file: at.file, line, column: source.text.length - last - 1 })
 }

@@ -1,0 +1,307 @@
+/**
+ * Cuts the text of a configuration into statements, by nginx's rules.
+ *
+ * A statement is a list of words and what ends it. `;`, `{`, `}`, `#` and quotes mean something only where
+ * a word begins; within a word they are plain, but for `;` and `{`, which also end it:
+ *
+ * ```text
+ *   a"b        one word, a"b              "a" b     two words
+ *   a#b        one word                   "a"b      unexpected "b"
+ *   ${x}y      one word: a "{" after a "$" does not open a block
+ *   \;         one word: a backslash takes the next character along
+ * ```
+ *
+ * Of the escapes only `\" \' \\ \t \r \n` are resolved; before any other character the backslash stays.
+ * What is wrong is reported and the scan goes on where a reader would: after a stray `;`, before a `}`
+ * that came too early, as if a space stood after a closing quote.
+ */
+import { tokenBytesMax } from './limits.ts'
+import type { Position } from './tree.ts'
+
+const tab = 9
+const lineFeed = 10
+const carriageReturn = 13
+const space = 32
+const doubleQuote = 34
+const sharp = 35
+const dollar = 36
+const singleQuote = 39
+const closingParenthesis = 41
+const semicolon = 59
+const backslash = 92
+const openingBrace = 123
+const closingBrace = 125
+
+/** `end`: the text ended here; `stop`: it cannot be read any further. */
+export type Ending = ';' | '{' | '}' | 'end' | 'stop'
+
+export interface Statement {
+  readonly ending: Ending
+  /** Quotes removed, escapes resolved. Empty before `}` and at the end, or after an error was reported. */
+  readonly words: readonly string[]
+  /** White space and comments before the first word. */
+  readonly lead: string
+  /** From the first word to the ending character, with it. */
+  readonly text: string
+  /** Of the first word, or of the ending where there is none. */
+  readonly at: Position
+}
+
+export interface LexerOptions {
+  readonly file: string
+  readonly report: (message: string, at: Position) => void
+  /** What to say when the text ends within a statement. */
+  readonly unfinished?: string
+}
+
+export class Lexer {
+  readonly #text: string
+  readonly #file: string
+  readonly #report: (message: string, at: Position) => void
+  readonly #unfinished: string
+  #position = 0
+  #line = 1
+  #lineStart = 0
+  #words: string[] = []
+  #stopped = false
+  #commented = false
+
+  constructor(text: string, options: LexerOptions) {
+    this.#text = text
+    this.#file = options.file
+    this.#report = options.report
+    this.#unfinished = options.unfinished ?? 'unexpected end of file, expecting ";" or "}"'
+  }
+
+  /** Where the next character stands. */
+  here(): Position {
+    return this.#place(this.#line, this.#position)
+  }
+
+  /** True once any comment was passed over. */
+  get commented(): boolean {
+    return this.#commented
+  }
+
+  next(): Statement {
+    const begin = this.#position
+    this.#words = []
+    this.#skipSpace()
+    const start = this.#position
+    const at = this.here()
+    const ending = this.#readWords()
+    const text = this.#text
+    return {
+      ending,
+      words: this.#words,
+      lead: text.slice(begin, start),
+      text: text.slice(start, this.#position),
+      at,
+    }
+  }
+
+  /**
+   * Reads the text of a code-like block whose "{" was the last ending, and its "}".
+   * `skip` names the length of a string or comment of that language at an index, or 0.
+   */
+  script(skip: (text: string, index: number) => number): string | undefined {
+    const begin = this.#position
+    let depth = 1
+    while (this.#position < this.#text.length) {
+      const passed = skip(this.#text, this.#position)
+      if (passed > 0) {
+        this.#pass(passed)
+        continue
+      }
+      const char = this.#text.charCodeAt(this.#position)
+      this.#pass(1)
+      if (char === openingBrace) depth++
+      else if (char === closingBrace && --depth === 0) {
+        return this.#text.slice(begin, this.#position - 1)
+      }
+    }
+    return undefined
+  }
+
+  #readWords(): Ending {
+    while (!this.#stopped) {
+      if (this.#position >= this.#text.length) return this.#finish()
+      const char = this.#text.charCodeAt(this.#position)
+      if (char === semicolon || char === openingBrace) {
+        if (this.#words.length === 0) this.#report(`unexpected "${charText(char)}"`, this.here())
+        this.#position++
+        return char === semicolon ? ';' : '{'
+      }
+      if (char === closingBrace) {
+        if (this.#words.length > 0) {
+          this.#report('unexpected "}"', this.here())
+          return ';'
+        }
+        this.#position++
+        return '}'
+      }
+      if (char === doubleQuote || char === singleQuote) this.#readQuoted(char)
+      else this.#readBare()
+      this.#skipSpace()
+    }
+    return 'stop'
+  }
+
+  #finish(): Ending {
+    if (this.#words.length > 0) this.#report(this.#unfinished, this.here())
+    return 'end'
+  }
+
+  #skipSpace(): void {
+    const text = this.#text
+    for (; this.#position < text.length; this.#position++) {
+      const char = text.charCodeAt(this.#position)
+      if (char === lineFeed) this.#newLine(this.#position)
+      else if (char === sharp) this.#skipComment()
+      else if (!isSpace(char)) return
+      if (this.#stopped) return
+    }
+  }
+
+  /** Leaves the position before the line feed, or on the last character of the text. */
+  #skipComment(): void {
+    const text = this.#text
+    const start = this.#position
+    const found = text.indexOf('\n', start)
+    const end = found < 0 ? text.length : found
+    this.#commented = true
+    if (this.#checkLength(start, end, undefined)) this.#position = end - 1
+  }
+
+  #readBare(): void {
+    const text = this.#text
+    const start = this.#position
+    const line = this.#line
+    let position = start
+    let variable = false
+    let escaped = false
+    for (; position < text.length; position++) {
+      const char = text.charCodeAt(position)
+      if (char === openingBrace && variable) continue
+      if (char === openingBrace || char === semicolon || isSpace(char)) break
+      variable = char === dollar
+      if (char !== backslash) continue
+      escaped = true
+      position++
+      if (text.charCodeAt(position) === lineFeed) this.#newLine(position)
+    }
+    const end = Math.min(position, text.length)
+    const read = isSpace(text.charCodeAt(end)) ? end + 1 : end
+    if (!this.#checkLength(start, read, undefined, line)) return
+    const raw = text.slice(start, end)
+    this.#position = end
+    this.#words.push(escaped ? unescape(raw) : raw)
+  }
+
+  #readQuoted(quote: number): void {
+    const text = this.#text
+    const start = this.#position + 1
+    const line = this.#line
+    let position = start
+    let escaped = false
+    for (; position < text.length; position++) {
+      const char = text.charCodeAt(position)
+      if (char === quote) break
+      if (char === lineFeed) this.#newLine(position)
+      if (char !== backslash) continue
+      escaped = true
+      position++
+      if (text.charCodeAt(position) === lineFeed) this.#newLine(position)
+    }
+    const end = Math.min(position, text.length)
+    if (!this.#checkLength(start, end, quote, line)) return
+    const raw = text.slice(start, end)
+    this.#position = Math.min(end + 1, text.length)
+    this.#words.push(escaped ? unescape(raw) : raw)
+    if (end < text.length) this.#afterQuote(start, line)
+  }
+
+  #afterQuote(start: number, line: number): void {
+    const position = this.#position
+    if (!this.#checkLength(start, position, undefined, line)) return
+    if (position >= this.#text.length) return
+    const char = this.#text.charCodeAt(position)
+    if (isSpace(char)) this.#checkLength(start, position + 1, undefined, line)
+    else if (!mayFollowQuote(char)) {
+      const found = String.fromCodePoint(this.#text.codePointAt(position)!)
+      this.#report(`unexpected "${found}"`, this.here())
+    }
+  }
+
+  /**
+   * nginx keeps what it reads of a token, its ending included, in one buffer; a token that fills the
+   * buffer before the text ends is an error there, and the usual sign of a forgotten quote.
+   */
+  #checkLength(start: number, end: number, quote: number | undefined, line = this.#line): boolean {
+    // A UTF-16 unit takes three bytes at most; the usual token is not measured.
+    if ((end - start) * 3 < tokenBytesMax) return true
+    const bytes = Buffer.byteLength(this.#text.slice(start, end))
+    if (bytes < tokenBytesMax || (bytes === tokenBytesMax && end === this.#text.length)) return true
+    const message =
+      quote === undefined
+        ? `too long parameter "${this.#text.slice(start, start + 10)}..." started`
+        : `too long parameter, probably missing terminating "${charText(quote)}" character`
+    const column = Math.max(start - this.#text.lastIndexOf('\n', start - 1), 1)
+    this.#report(message, { file: this.#file, line, column })
+    this.#stop()
+    return false
+  }
+
+  #stop(): void {
+    this.#stopped = true
+    this.#position = this.#text.length
+  }
+
+  #pass(length: number): void {
+    const end = this.#position + length
+    for (; this.#position < end; this.#position++) {
+      if (this.#text.charCodeAt(this.#position) === lineFeed) this.#newLine(this.#position)
+    }
+  }
+
+  #newLine(position: number): void {
+    this.#line++
+    this.#lineStart = position + 1
+  }
+
+  #place(line: number, position: number): Position {
+    return Object.freeze({ file: this.#file, line, column: position - this.#lineStart + 1 })
+  }
+}
+
+function isSpace(char: number): boolean {
+  return char === space || char === lineFeed || char === tab || char === carriageReturn
+}
+
+/** A "}" is reported where the statement is looked at as a whole, in the same words. */
+function mayFollowQuote(char: number): boolean {
+  return (
+    char === semicolon ||
+    char === openingBrace ||
+    char === closingBrace ||
+    char === closingParenthesis
+  )
+}
+
+function charText(char: number): string {
+  return String.fromCharCode(char)
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  "'": "'",
+  '\\': '\\',
+  t: '\t',
+  r: '\r',
+  n: '\n',
+}
+
+/** nginx resolves these six escapes, within quotes and outside; other backslashes are kept. */
+function unescape(raw: string): string {
+  return raw.replaceAll(/\\(["'\\trn])/g, (_, char: string) => escapes[char]!)
+}

@@ -1,0 +1,51 @@
+/**
+ * Words ⇄ text: how a name or an argument is written so that reading it gives back the same characters.
+ *
+ * `splitWords(joinWords(words))` equals `words`, whatever characters they hold. A word is written bare
+ * where that is possible, else in double quotes, or in single ones when it holds double quotes only.
+ */
+import { ConfError } from './diagnostics.ts'
+import { Lexer } from './lexer.ts'
+
+/** Holds what would end a bare word, or would be hard to read in one. A backslash may hide a "$" before a "{". */
+const needsQuotes = /^[#}]|[\s;"']|(?<!\$)\{|\\[^]*\{/
+/** A backslash that reading would take for an escape, once control characters are escapes themselves. */
+const ambiguousBackslash = /\\(?=["'\\trn\n\r\t]|$)/g
+
+/** One word as it stands in a configuration. */
+export function writeWord(word: string): string {
+  if (word === '') return '""'
+  const escaped = word.replaceAll(ambiguousBackslash, '\\\\')
+  if (!needsQuotes.test(word)) return escaped
+  const visible = escaped.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')
+  return word.includes('"') && !word.includes("'")
+    ? `'${visible}'`
+    : `"${visible.replaceAll('"', '\\"')}"`
+}
+
+export function joinWords(words: readonly string[]): string {
+  return words.map(writeWord).join(' ')
+}
+
+/**
+ * The words of a text that holds arguments only.
+ *
+ * @throws ConfError when the text holds more than that: an end of statement, a block, a comment.
+ */
+export function splitWords(text: string): readonly string[] {
+  if (/(?<!\\)(?:\\\\)*\\$/.test(text)) throw new ConfError('unexpected end of value after "\\"')
+  const lexer = new Lexer(`${text}\n;`, {
+    file: '',
+    report: (message) => {
+      throw new ConfError(message)
+    },
+    unfinished: 'unexpected end of value, probably missing a closing quote',
+  })
+  const statement = lexer.next()
+  const { ending, words, lead } = statement
+  if (ending === 'end' || ending === 'stop') throw new ConfError('unexpected end of value')
+  if (lexer.commented) throw new ConfError('unexpected "#"')
+  const whole = lead.length + statement.text.length === text.length + 2
+  if (ending !== ';' || !whole) throw new ConfError(`unexpected "${ending}"`)
+  return words
+}
