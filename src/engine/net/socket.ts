@@ -34,11 +34,15 @@ export interface Socket {
   /** Bytes that the kernel has not taken yet. */
   readonly queued: number
   readonly destroyed: boolean
+  /** The descriptor, for system calls of other files in this layer; -1 where there is none (any more). */
+  readonly descriptor: number
   /**
    * Sends now what the kernel takes and queues a copy of the rest: the caller may use `chunk` again.
    * Returns false when something is queued; stop then and go on at `onDrain`.
    */
   write(chunk: Buffer): boolean
+  /** `write` of two chunks at the price of one, for a head and its body. */
+  writeBoth(head: Buffer, body: Buffer): boolean
   /** Sends FIN after what is queued; reading goes on. */
   end(): void
   /** Closes at once; what is queued is lost. `reset` sends RST instead of FIN. */
@@ -46,6 +50,8 @@ export interface Socket {
   /** Stops and starts delivery of `onData` and `onEnd`. */
   pause(): void
   resume(): void
+  /** TCP_NODELAY; on unless switched off. */
+  setNoDelay(on: boolean): void
 }
 
 /** Takes what a listener accepted. */
