@@ -1,0 +1,81 @@
+/**
+ * Files plus instructions, and the tree they make together.
+ *
+ * Every process that serves or controls holds one: workers, the single process, the control copilot. All
+ * apply the same edits in the same order and so hold the same tree.
+ */
+import type { Directive } from '../conf/tree.ts'
+import { PersistentMap } from '../core/persistent-map.ts'
+import type { Applied, Edit, Instruction, Instructions } from './instruction.ts'
+import { kindOf, kindRank } from './instruction-kinds.ts'
+import { Refusal } from './refusal.ts'
+import { StreamIndex } from './stream-index.ts'
+
+/** An instruction that the files no longer have room for; it stays in the journal and is tried again at a reload. */
+export interface LeftOut {
+  readonly instruction: Instruction
+  readonly reason: string
+}
+
+export interface Rebased {
+  readonly state: DynamicState
+  readonly leftOut: readonly LeftOut[]
+}
+
+export class DynamicState {
+  readonly tree: Directive
+  readonly index: StreamIndex
+  readonly instructions: Instructions
+  readonly #base: Applied
+  readonly #prefix: string
+
+  private constructor(base: Applied, applied: Applied, instructions: Instructions, prefix: string) {
+    this.#base = base
+    this.#prefix = prefix
+    this.tree = applied.tree
+    this.index = applied.index
+    this.instructions = instructions
+  }
+
+  /** The state right after the files were read, with the journal's instructions put on top. */
+  static rebase(files: Directive, instructions: Iterable<Instruction>, prefix: string): Rebased {
+    const base = { tree: files, index: StreamIndex.of(files) }
+    let state = new DynamicState(base, base, PersistentMap.empty(), prefix)
+    const leftOut: LeftOut[] = []
+    const inOrder = [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
+    for (const instruction of inOrder) {
+      try {
+        state = state.edit([instruction])
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        leftOut.push({ instruction, reason: error.message })
+      }
+    }
+    return { state, leftOut }
+  }
+
+  /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
+  edit(edits: readonly Edit[]): DynamicState {
+    let applied: Applied = { tree: this.tree, index: this.index }
+    let { instructions } = this
+    for (const { key, body } of edits) {
+      const before = instructions.get(key)
+      if (body === null && before === undefined) continue
+      applied = kindOf(key).apply({
+        ...applied,
+        key,
+        before: parseBody(before),
+        after: parseBody(body),
+        base: this.#base,
+        prefix: this.#prefix,
+        bodyOf: (other) => parseBody(instructions.get(other)),
+      })
+      instructions = body === null ? instructions.delete(key) : instructions.set(key, body)
+    }
+    return new DynamicState(this.#base, applied, instructions, this.#prefix)
+  }
+}
+
+function parseBody(body: string | null | undefined): unknown {
+  return body === null || body === undefined ? undefined : JSON.parse(body)
+}

@@ -1,0 +1,24 @@
+/** `/api/v1/config[/<key>]`: the list of declarative keys, and each of them (reference §1b). */
+import { type Endpoint, json, notFound } from '../api.ts'
+import { type Declaration, handleDeclaration } from '../declaration.ts'
+import { streamMaps } from '../declarations/stream-maps.ts'
+import { streamProxyPasses } from '../declarations/stream-proxy-passes.ts'
+import { streamCertificates } from './stream-certificates.ts'
+
+const declarations: readonly Declaration[] = [streamMaps, streamProxyPasses]
+
+export const configuration: Endpoint = {
+  key: '/v1/config',
+  handle: async (request, plane) => {
+    const [key, ...rest] = request.path
+    if (rest.length > 0) return notFound()
+    if (key === undefined) {
+      const names = [...declarations.map((declaration) => declaration.key), 'stream_ssl']
+      return request.method === 'GET' ? json(200, names) : notFound()
+    }
+    // Certificates are an instruction of their own; both paths lead to it.
+    if (key === 'stream_ssl') return streamCertificates.handle({ ...request, path: [] }, plane)
+    const declaration = declarations.find((candidate) => candidate.key === key)
+    return declaration === undefined ? notFound() : handleDeclaration(declaration, request, plane)
+  },
+}

@@ -1,0 +1,59 @@
+/**
+ * Instructions: the dynamic part of the configuration, one key per thing that was changed.
+ *
+ * The state of an installation is its files plus a map of instructions. The key is the bus topic under
+ * which the outside sees the instruction (reference §3); the body is the JSON that was sent. The tree is
+ * the file tree with every instruction applied, in the order of the bus' default subscriptions, and
+ * within one kind by age.
+ *
+ * ```text
+ *   /ins/stream_srv/s_1234567      {"type":"add","addr_port":…}          a virtual server
+ *   /ins/stream_ssl/l_7654321      {"listens":…,"cert_info":…}           a certificate of a server
+ *   /dyn/stream_proxy_pass/l_…     {"listens":…,"proxy_pass":…}          a changed target
+ *   /dyn/stream_dyn_map/m_…        {"keyFrom":…,"keyTo":…,"values":[…]}  a changed map
+ * ```
+ */
+import { PersistentMap } from '../core/persistent-map.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { StreamIndex } from './stream-index.ts'
+
+/** One key set to a body, or taken away. */
+export interface Edit {
+  readonly key: string
+  /** JSON text, or `null` to take the instruction away. */
+  readonly body: string | null
+}
+
+/** The tree and what is known about it, as one instruction kind hands it to the next. */
+export interface Applied {
+  readonly tree: Directive
+  readonly index: StreamIndex
+}
+
+export interface Transition extends Applied {
+  readonly key: string
+  /** Body in force so far, and the one to come; at least one is set. */
+  readonly before: unknown
+  readonly after: unknown
+  /** What the files alone say: where a kind finds what it must put back. */
+  readonly base: Applied
+  /** Body of another instruction in force. */
+  bodyOf(key: string): unknown
+  /** Folder that messages name in front of `logs/…`. */
+  readonly prefix: string
+}
+
+/** One kind of instruction. Pure: the same transition gives the same tree in every process. */
+export interface InstructionKind {
+  /** Start of its keys, with the closing slash: `/ins/stream_srv/`. */
+  readonly topic: string
+  /** Takes `before` out and puts `after` in; throws `Refusal` and leaves everything as it was. */
+  apply(transition: Transition): Applied
+}
+
+export interface Instruction {
+  readonly key: string
+  readonly body: string
+}
+
+export type Instructions = PersistentMap<string>

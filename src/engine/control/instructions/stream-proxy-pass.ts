@@ -1,0 +1,44 @@
+/**
+ * A changed target of a stream server: `/dyn/stream_proxy_pass/l_<crc32>` (reference §1b).
+ *
+ * Only a server that has a `proxy_pass` can be given another one.
+ */
+import { findDirective } from '../../conf/block.ts'
+import { type Directive, withArgs } from '../../conf/tree.ts'
+import type { Applied, InstructionKind, Transition } from '../instruction.ts'
+import { Refusal, replyCodes } from '../refusal.ts'
+import { findAddressed, formatServer, type ServerAddress } from '../server-address.ts'
+import type { StreamServer } from '../stream-index.ts'
+import { replaceServer } from '../stream-tree.ts'
+import { originalServer } from './stream-server.ts'
+
+export interface ProxyPassBody extends ServerAddress {
+  readonly proxy_pass: string
+}
+
+export const streamProxyPass: InstructionKind = {
+  topic: '/dyn/stream_proxy_pass/',
+  apply: (transition) => {
+    const body = (transition.after ?? transition.before) as ProxyPassBody
+    const server = findAddressed(transition, body)
+    if (server === undefined) {
+      throw new Refusal(replyCodes.failure, `${formatServer(body)} can not find server.`)
+    }
+    const node = findDirective(server.node.block, 'proxy_pass')
+    if (node === undefined) {
+      throw new Refusal(replyCodes.failure, `${formatServer(body)} has no proxy_pass`)
+    }
+    const args =
+      transition.after === undefined ? originalArgs(transition, server, node) : [body.proxy_pass]
+    return replaceServer(transition, server, node, withArgs(node, args)) satisfies Applied
+  },
+}
+
+function originalArgs(
+  transition: Transition,
+  server: StreamServer,
+  node: Directive,
+): readonly string[] {
+  const original = originalServer(transition, server)
+  return findDirective(original?.block, 'proxy_pass')?.args ?? node.args
+}

@@ -1,0 +1,20 @@
+/** Limits of the dynamic API. */
+
+/** Smallest body that can be an instruction (reference §2.2). */
+export const instructionBytesMin = 8
+
+/** Largest body of a request (reference §0.3 and §2.2). */
+export const bodyBytesMax: number = 5 * 1024 * 1024
+
+/** Smallest body of a declarative request: `{}` (reference §1b). */
+export const declarationBytesMin = 2
+
+/** Requests that wait for the engine at the same time; further ones are told to come back (reference §0.3). */
+export const inFlightMax = 500
+
+/** How long a change may take before the requester is told so, unless `dyn_sendmsg_rpc_timeout` says else. */
+export const changeTimeoutMs = 2_000
+
+/** Entries of one page of the history. */
+export const historyPageEntries = 100
+export const historyPageEntriesMax = 1_000

@@ -1,0 +1,60 @@
+/**
+ * A control plane without processes: changes are applied to a state in memory. It gives tests of endpoints
+ * the whole contract, and the document of the interface something to try in a test.
+ */
+import { DynamicState } from './dynamic-state.ts'
+import type { ChangeRequest, ChangeResult, ControlPlane, HistoryEntry, KeyValues } from './plane.ts'
+import type { Directive } from '../conf/tree.ts'
+import { Refusal } from './refusal.ts'
+
+export class MemoryPlane implements ControlPlane {
+  readonly prefix: string
+  readonly keyValues: KeyValues = memoryKeyValues()
+  #state: DynamicState
+  readonly #entries: HistoryEntry[] = []
+
+  constructor(files: Directive, prefix: string) {
+    this.prefix = prefix
+    this.#state = DynamicState.rebase(files, [], prefix).state
+  }
+
+  state(): DynamicState {
+    return this.#state
+  }
+
+  async change({ edits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
+    try {
+      const before = this.#state.instructions
+      const next = this.#state.edit(edits)
+      if (dryRun) return { kind: 'done', revision: this.#entries.length }
+      this.#state = next
+      const revision = this.#entries.length + 1
+      const changes = edits.map(({ key, body }) => {
+        return { key, before: before.get(key) ?? null, after: body }
+      })
+      const time = new Date(0).toISOString()
+      this.#entries.push({ revision, time, action, actor: actor.peer, edits: changes })
+      return { kind: 'done', revision }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return { kind: 'refused', reply: error.reply }
+    }
+  }
+
+  async history({ limit, before = Infinity }: { limit: number; before?: number }): Promise<{
+    revision: number
+    entries: readonly HistoryEntry[]
+  }> {
+    const older = this.#entries.filter(({ revision }) => revision < before).toReversed()
+    return { revision: this.#entries.length, entries: older.slice(0, limit) }
+  }
+}
+
+function memoryKeyValues(): KeyValues {
+  const values = new Map<string, string>()
+  return {
+    get: async (key) => values.get(key),
+    put: async (key, value) => void values.set(key, value),
+    delete: async (key) => values.delete(key),
+  }
+}

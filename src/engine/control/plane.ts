@@ -1,0 +1,67 @@
+/**
+ * What the API needs of the engine it controls. The control copilot implements it over its channel to the
+ * master; tests implement it in memory.
+ */
+import type { DynamicState } from './dynamic-state.ts'
+import type { Edit } from './instruction.ts'
+import type { Reply } from './refusal.ts'
+
+export interface Actor {
+  /** Where the request came from: `127.0.0.1:41234`, `unix:`. */
+  readonly peer: string
+  /** Who it was, where that is known. */
+  readonly name: string | undefined
+}
+
+export interface ChangeRequest {
+  readonly edits: readonly Edit[]
+  /** Method and path, as the history shows it. */
+  readonly action: string
+  readonly actor: Actor
+  /** True: every process says whether it could, and nothing is done. */
+  readonly dryRun: boolean
+}
+
+/** `timeout` leaves open whether the change will be made: it is then wholly there or wholly not. */
+export type ChangeResult =
+  | { readonly kind: 'done'; readonly revision: number }
+  | { readonly kind: 'refused'; readonly reply: Reply }
+  | { readonly kind: 'timeout' }
+
+export interface HistoryEdit {
+  readonly key: string
+  readonly before: string | null
+  readonly after: string | null
+}
+
+export interface HistoryEntry {
+  readonly revision: number
+  /** ISO 8601, UTC. */
+  readonly time: string
+  /** `POST /api/v1/stream_srv`, `reload`, `rollback to 12`. */
+  readonly action: string
+  readonly actor: string
+  readonly edits: readonly HistoryEdit[]
+}
+
+export interface KeyValues {
+  get(key: string): Promise<string | undefined>
+  put(key: string, value: string): Promise<void>
+  /** False when there was no such key. */
+  delete(key: string): Promise<boolean>
+}
+
+export interface ControlPlane {
+  /** Folder of relative paths, and of the file names that messages show. */
+  readonly prefix: string
+  /** Files and instructions as last committed. */
+  state(): DynamicState
+  /** Resolves when every worker has applied the change, or when it is known not to be made. */
+  change(request: ChangeRequest): Promise<ChangeResult>
+  /** Newest first; entries older than `before` (exclusive) when given. */
+  history(options: { readonly limit: number; readonly before?: number }): Promise<{
+    readonly revision: number
+    readonly entries: readonly HistoryEntry[]
+  }>
+  readonly keyValues: KeyValues
+}
