@@ -58,7 +58,10 @@ export class DynamicState {
   edit(edits: readonly Edit[]): DynamicState {
     let applied: Applied = { tree: this.tree, index: this.index }
     let { instructions } = this
-    for (const { key, body } of edits) {
+    // What goes makes room for what comes: a name may move from one key to another in one transaction.
+    const removals = edits.filter(({ body }) => body === null)
+    const settings = edits.filter(({ body }) => body !== null)
+    for (const { key, body } of [...removals, ...settings]) {
       const before = instructions.get(key)
       if (body === null && before === undefined) continue
       applied = kindOf(key).apply({

@@ -3,9 +3,16 @@
  * the whole contract, and the document of the interface something to try in a test.
  */
 import { DynamicState } from './dynamic-state.ts'
-import type { ChangeRequest, ChangeResult, ControlPlane, HistoryEntry, KeyValues } from './plane.ts'
+import type {
+  ChangeRequest,
+  ChangeResult,
+  ControlPlane,
+  HistoryEntry,
+  KeyValues,
+  RollbackRequest,
+} from './plane.ts'
 import type { Directive } from '../conf/tree.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, replyCodes } from './refusal.ts'
 
 export class MemoryPlane implements ControlPlane {
   readonly prefix: string
@@ -39,6 +46,20 @@ export class MemoryPlane implements ControlPlane {
       if (!(error instanceof Refusal)) throw error
       return { kind: 'refused', reply: error.reply }
     }
+  }
+
+  async rollback({ to, actor, dryRun }: RollbackRequest): Promise<ChangeResult> {
+    const newest = this.#entries.length
+    if (to > newest) {
+      const msg = `there is no revision ${to}, the last one is ${newest}`
+      return { kind: 'refused', reply: { code: replyCodes.failure, msg } }
+    }
+    const bodies = new Map<string, string | null>()
+    for (const { edits } of this.#entries.slice(to).toReversed()) {
+      for (const { key, before } of edits) bodies.set(key, before)
+    }
+    const edits = [...bodies].map(([key, body]) => ({ key, body }))
+    return this.change({ edits, action: `rollback to ${to}`, actor, dryRun })
   }
 
   async history({ limit, before = Infinity }: { limit: number; before?: number }): Promise<{

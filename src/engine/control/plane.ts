@@ -22,6 +22,13 @@ export interface ChangeRequest {
   readonly dryRun: boolean
 }
 
+export interface RollbackRequest {
+  /** The revision whose instructions are to be in force again. */
+  readonly to: number
+  readonly actor: Actor
+  readonly dryRun: boolean
+}
+
 /** `timeout` leaves open whether the change will be made: it is then wholly there or wholly not. */
 export type ChangeResult =
   | { readonly kind: 'done'; readonly revision: number }
@@ -58,6 +65,8 @@ export interface ControlPlane {
   state(): DynamicState
   /** Resolves when every worker has applied the change, or when it is known not to be made. */
   change(request: ChangeRequest): Promise<ChangeResult>
+  /** One transaction that gives every instruction the body it had; a revision of its own. */
+  rollback(request: RollbackRequest): Promise<ChangeResult>
   /** Newest first; entries older than `before` (exclusive) when given. */
   history(options: { readonly limit: number; readonly before?: number }): Promise<{
     readonly revision: number

@@ -287,7 +287,7 @@ test('history tells every change, newest first, and a rollback is one of them', 
   )
   assert.deepEqual(
     await send(api, 'POST', '/v2/rollback', { to: 9 }),
-    refused(4, 'revision 9 does not exist, the newest is 4'),
+    refused(4, 'there is no revision 9, the last one is 4'),
   )
 })
 

@@ -5,10 +5,7 @@
  * the revision, with a revision of its own.
  */
 import { type ApiRequest, changeResponse, type Endpoint, json, notFound } from '../api.ts'
-import type { Edit } from '../instruction.ts'
 import { historyPageEntries, historyPageEntriesMax } from '../limits.ts'
-import type { ControlPlane, HistoryEntry } from '../plane.ts'
-import { Refusal, replyCodes } from '../refusal.ts'
 
 export const history: Endpoint = {
   key: '/v2/history',
@@ -37,58 +34,9 @@ export const rollback: Endpoint = {
     if (to === undefined) {
       return json(400, { code: 10, msg: 'a JSON object with the whole number "to" is expected' })
     }
-    try {
-      const edits = editsBackTo(await entriesSince(to, plane), plane)
-      const { actor, dryRun } = request
-      const action = `rollback to ${to}`
-      return changeResponse(await plane.change({ edits, action, actor, dryRun }))
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      return json(200, error.reply)
-    }
+    const { actor, dryRun } = request
+    return changeResponse(await plane.rollback({ to, actor, dryRun }))
   },
-}
-
-/** Every entry newer than the revision, newest first. */
-async function entriesSince(to: number, plane: ControlPlane): Promise<readonly HistoryEntry[]> {
-  const newer: HistoryEntry[] = []
-  let before: number | undefined
-  for (;;) {
-    const page = await plane.history({
-      limit: historyPageEntriesMax,
-      ...(before !== undefined && { before }),
-    })
-    if (to > page.revision) refuse(`revision ${to} does not exist, the newest is ${page.revision}`)
-    newer.push(...page.entries.filter(({ revision }) => revision > to))
-    const oldest = page.entries.at(-1)?.revision
-    if (oldest === undefined || oldest <= to) break
-    before = oldest
-  }
-  // Every revision leaves an entry, so a gap means that older ones were dropped.
-  const oldest = newer.at(-1)?.revision
-  if (oldest !== undefined && oldest !== to + 1) refuse(`revision ${to} is no longer kept`)
-  return newer
-}
-
-/** The edits that undo the entries: for each key the body before the oldest of them. */
-function editsBackTo(entries: readonly HistoryEntry[], plane: ControlPlane): readonly Edit[] {
-  const bodies = new Map<string, string | null>()
-  for (const { action, revision, edits } of entries) {
-    if (action === 'reload') {
-      refuse(`the files were changed in revision ${revision}; a rollback does not go behind it`)
-    }
-    for (const { key, before } of edits) bodies.set(key, before)
-  }
-  const { instructions } = plane.state()
-  const changed = [...bodies].filter(([key, body]) => (instructions.get(key) ?? null) !== body)
-  // What goes makes room for what comes: a name may have moved from one key to another.
-  const removals = changed.filter(([, body]) => body === null)
-  const additions = changed.filter(([, body]) => body !== null)
-  return [...removals, ...additions].map(([key, body]) => ({ key, body }))
-}
-
-function refuse(message: string): never {
-  throw new Refusal(replyCodes.failure, message)
 }
 
 function parseTarget({ body = '' }: ApiRequest): number | undefined {
