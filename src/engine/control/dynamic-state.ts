@@ -42,8 +42,8 @@ export class DynamicState {
     const base = { tree: files, index: StreamIndex.of(files) }
     let state = new DynamicState(base, base, PersistentMap.empty(), prefix)
     const leftOut: LeftOut[] = []
-    const inOrder = [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
-    for (const instruction of inOrder) {
+    const byRank = [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
+    for (const instruction of byRank) {
       try {
         state = state.edit([instruction])
       } catch (error) {
@@ -58,10 +58,7 @@ export class DynamicState {
   edit(edits: readonly Edit[]): DynamicState {
     let applied: Applied = { tree: this.tree, index: this.index }
     let { instructions } = this
-    // What goes makes room for what comes: a name may move from one key to another in one transaction.
-    const removals = edits.filter(({ body }) => body === null)
-    const settings = edits.filter(({ body }) => body !== null)
-    for (const { key, body } of [...removals, ...settings]) {
+    for (const { key, body } of inOrder(edits)) {
       const before = instructions.get(key)
       if (body === null && before === undefined) continue
       applied = kindOf(key).apply({
@@ -77,6 +74,18 @@ export class DynamicState {
     }
     return new DynamicState(this.#base, applied, instructions, this.#prefix)
   }
+}
+
+/**
+ * What goes makes room for what comes, the inner before the outer; then the outer come before what changes
+ * inside them. So one transaction may move a name from one key to another.
+ */
+function inOrder(edits: readonly Edit[]): readonly Edit[] {
+  if (edits.length < 2) return edits
+  const ranked = edits.map((edit) => ({ edit, rank: kindRank(edit.key) }))
+  const removals = ranked.filter(({ edit }) => edit.body === null).sort((a, b) => b.rank - a.rank)
+  const settings = ranked.filter(({ edit }) => edit.body !== null).sort((a, b) => a.rank - b.rank)
+  return [...removals, ...settings].map(({ edit }) => edit)
 }
 
 function parseBody(body: string | null | undefined): unknown {

@@ -49,16 +49,41 @@ export function compileRegex(source: string, options: { readonly ignoreCase: boo
   })
 }
 
+const tokenPattern = /\\.|\[:\w+:\]|\[\^?\]?|\]|\(\?P<\w+>|\(\?P=\w+\)|[*+?}]\+|[^]/g
+
+/** Rewrites token by token: inside a character class the same signs mean other things. */
 function toJavaScript(text: string, source: string): string {
-  if (/[*+?}]\+/.test(text.replaceAll(/\\./g, '__'))) unsupported(source, 'a possessive quantifier')
-  return text
-    .replaceAll(/\(\?P<(\w+)>/g, '(?<$1>')
-    .replaceAll(/\(\?P=(\w+)\)/g, '\\k<$1>')
-    .replaceAll(/\[:(\w+):\]/g, (whole, name: string) => posixClasses[name] ?? whole)
-    .replaceAll(/\\([AzZhK])/g, (_, letter: string) => {
-      if (letter === 'K') unsupported(source, '"\\K"')
-      return letter === 'A' ? '^' : letter === 'h' ? '[ \\t]' : '$'
-    })
+  let inClass = false
+  return text.replaceAll(tokenPattern, (token) => {
+    if (token.startsWith('[:')) return posixClasses[token.slice(2, -2)] ?? token
+    if (token.startsWith('\\')) return rewriteEscape(token, inClass, source)
+    if (token.startsWith('[')) {
+      if (inClass) return token.replaceAll('[', '\\[')
+      inClass = true
+      // A bracket right after the opening one is a plain character.
+      return token.endsWith(']') ? `${token.slice(0, -1)}\\]` : token
+    }
+    if (token === ']') inClass = false
+    if (inClass || token.length === 1) return token
+    if (token.endsWith('+')) unsupported(source, 'a possessive quantifier')
+    return token.startsWith('(?P<') ? `(?<${token.slice(4)}` : `\\k<${token.slice(4, -1)}>`
+  })
+}
+
+function rewriteEscape(token: string, inClass: boolean, source: string): string {
+  switch (token[1]) {
+    case 'h':
+      return inClass ? ' \\t' : '[ \\t]'
+    case 'A':
+      return '^'
+    case 'z':
+    case 'Z':
+      return '$'
+    case 'K':
+      return unsupported(source, '"\\K"')
+    default:
+      return token
+  }
 }
 
 function build(body: string, flags: string, source: string): RegExp {
