@@ -21,12 +21,16 @@ const fanout = 32
 export interface Leaf {
   readonly kind: 'leaf'
   readonly size: number
+  /** Levels below this one. */
+  readonly height: 0
   readonly items: readonly Directive[]
 }
 
 export interface Branch {
   readonly kind: 'branch'
   readonly size: number
+  /** Levels below this one, along the longest way: removals leave parts of different heights. */
+  readonly height: number
   readonly parts: readonly Block[]
 }
 
@@ -42,33 +46,43 @@ export interface BlockDiff {
 export const emptyBlock: Block = leaf([])
 
 function leaf(items: readonly Directive[]): Leaf {
-  return Object.freeze({ kind: 'leaf', size: items.length, items: Object.freeze(items) })
+  return Object.freeze({ kind: 'leaf', size: items.length, height: 0, items: Object.freeze(items) })
 }
 
 function branch(parts: readonly Block[]): Block {
   if (parts.length === 1) return parts[0]!
   let size = 0
   for (const part of parts) size += part.size
-  return Object.freeze({ kind: 'branch', size, parts: Object.freeze(parts) })
+  return Object.freeze({
+    kind: 'branch',
+    size,
+    height: tallest(parts) + 1,
+    parts: Object.freeze(parts),
+  })
 }
 
 /** Builds a block from a list. */
 export function blockOf(items: readonly Directive[]): Block {
   if (items.length <= fanout) return leaf([...items])
-  let level: Block[] = []
-  for (let i = 0; i < items.length; i += fanout) level.push(leaf(items.slice(i, i + fanout)))
-  while (level.length > 1) {
-    const above: Block[] = []
-    for (let i = 0; i < level.length; i += fanout) above.push(branch(level.slice(i, i + fanout)))
-    level = above
-  }
-  return level[0]!
+  const leaves: Block[] = []
+  for (let i = 0; i < items.length; i += fanout) leaves.push(leaf(items.slice(i, i + fanout)))
+  return root(leaves)
+}
+
+/** One block over all parts, with as many levels as they need. */
+function root(parts: readonly Block[]): Block {
+  let level = parts
+  while (level.length > 1) level = chunk(level, branch)
+  return level[0] ?? emptyBlock
 }
 
 /** Every directive in order. */
 export function* directives(block: Block): Generator<Directive, void, undefined> {
-  if (block.kind === 'leaf') yield* block.items
-  else for (const part of block.parts) yield* directives(part)
+  const ahead = [block]
+  for (let part = ahead.pop(); part !== undefined; part = ahead.pop()) {
+    if (part.kind === 'leaf') for (const node of part.items) yield node
+    else for (let i = part.parts.length - 1; i >= 0; i--) ahead.push(part.parts[i]!)
+  }
 }
 
 /** The first directive of that name, or `undefined`. */
@@ -76,6 +90,24 @@ export function findDirective(block: Block | undefined, name: string): Directive
   if (block === undefined) return undefined
   for (const node of directives(block)) if (node.name === name) return node
   return undefined
+}
+
+/** The directive at that position. */
+export function itemAt(block: Block, index: number): Directive {
+  let part = block
+  let rest = index
+  while (part.kind === 'branch') {
+    const inner = part.parts.find(({ size }) => {
+      if (rest < size) return true
+      rest -= size
+      return false
+    })
+    if (inner === undefined) break
+    part = inner
+  }
+  const node = part.kind === 'leaf' ? part.items[rest] : undefined
+  if (node === undefined) throw new RangeError(`no item ${index} in a block of ${block.size}`)
+  return node
 }
 
 /** Position of that very object, or -1. */
@@ -100,9 +132,7 @@ export function splice(
   if (index < 0 || remove < 0 || index + remove > block.size) {
     throw new RangeError(`splice(${index}, ${remove}) of a block of ${block.size}`)
   }
-  const parts = spliceParts(block, index, remove, nodes).filter((part) => part.size > 0)
-  if (parts.length === 0) return emptyBlock
-  return parts.length === 1 ? parts[0]! : branch(parts)
+  return root(spliceParts(block, index, remove, nodes))
 }
 
 export function append(block: Block, node: Directive): Block {
@@ -153,48 +183,43 @@ function chunk<T>(list: readonly T[], build: (part: readonly T[]) => Block): rea
   return out
 }
 
-/** What differs between two versions of a block; shared subtrees are passed over whole. */
+/**
+ * What differs between two versions of a block. A directive that only moved is neither removed nor added.
+ *
+ * Both versions are opened level by level, from the taller one down; a part that both hold is left out
+ * whole wherever it meets itself.
+ */
 export function diffBlocks(before: Block, after: Block): BlockDiff {
-  const removed: Directive[] = []
-  const added: Directive[] = []
-  collectDiff([before], [after], removed, added)
-  const kept = new Set(removed)
-  const moved = new Set<Directive>()
-  for (const node of added) if (kept.has(node)) moved.add(node)
-  if (moved.size === 0) return { removed, added }
-  return {
-    removed: removed.filter((node) => !moved.has(node)),
-    added: added.filter((node) => !moved.has(node)),
+  let old: readonly Block[] = [before]
+  let fresh: readonly Block[] = [after]
+  for (;;) {
+    const left = without(old, new Set(fresh))
+    const right = without(fresh, new Set(old))
+    const height = Math.max(tallest(left), tallest(right))
+    if (height === 0) return diffItems(left.flatMap(itemsOf), right.flatMap(itemsOf))
+    old = left.flatMap((part) => openAt(part, height))
+    fresh = right.flatMap((part) => openAt(part, height))
   }
 }
 
-/** Leaves out what both share, opens the rest one level, and goes on. */
-function collectDiff(
-  before: readonly Block[],
-  after: readonly Block[],
-  removed: Directive[],
-  added: Directive[],
-): void {
-  const inBefore = new Set<Block>(before)
-  const inAfter = new Set<Block>(after)
-  const left = before.filter((part) => !inAfter.has(part))
-  const right = after.filter((part) => !inBefore.has(part))
-  if (left.every(isLeaf) && right.every(isLeaf)) {
-    const old = left.flatMap((part) => (part as Leaf).items)
-    const fresh = right.flatMap((part) => (part as Leaf).items)
-    const inOld = new Set(old)
-    const inFresh = new Set(fresh)
-    removed.push(...old.filter((node) => !inFresh.has(node)))
-    added.push(...fresh.filter((node) => !inOld.has(node)))
-    return
-  }
-  collectDiff(left.flatMap(open), right.flatMap(open), removed, added)
+function diffItems(old: readonly Directive[], fresh: readonly Directive[]): BlockDiff {
+  return { removed: without(old, new Set(fresh)), added: without(fresh, new Set(old)) }
 }
 
-function isLeaf(block: Block): boolean {
-  return block.kind === 'leaf'
+function without<T>(list: readonly T[], others: ReadonlySet<T>): readonly T[] {
+  return list.filter((item) => !others.has(item))
 }
 
-function open(block: Block): readonly Block[] {
-  return block.kind === 'leaf' ? [block] : block.parts
+function openAt(part: Block, height: number): readonly Block[] {
+  return part.kind === 'branch' && part.height === height ? part.parts : [part]
+}
+
+function itemsOf(part: Block): readonly Directive[] {
+  return part.kind === 'leaf' ? part.items : []
+}
+
+function tallest(parts: readonly Block[]): number {
+  let height = 0
+  for (const part of parts) height = Math.max(height, part.height)
+  return height
 }

@@ -12,9 +12,9 @@ type Token = '*' | ((char: string) => boolean)
 
 /** Tells which names of one folder a segment of a pattern matches. */
 export function segmentMatcher(segment: string): (name: string) => boolean {
-  const tokens = tokenize([...segment])
+  const tokens = tokenize(Array.from(segment))
   const dotted = segment.startsWith('.')
-  return (name) => (dotted || !name.startsWith('.')) && matches(tokens, [...name])
+  return (name) => (dotted || !name.startsWith('.')) && matches(tokens, Array.from(name))
 }
 
 /** Goes back to the last star only, so that no pattern takes more than tokens × characters. */

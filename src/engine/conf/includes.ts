@@ -94,7 +94,8 @@ class Loader {
   }
 
   #expandFile(path: string, block: Block): Block {
-    const visit = { pending: [...this.#faults.get(path)!], copy: this.#expanded.has(path) }
+    const copy = this.#expanded.has(path)
+    const visit = { pending: copy ? [] : [...this.#faults.get(path)!], copy }
     this.#expanded.add(path)
     this.#open.push(path)
     const expanded = this.#expandBlock(block, visit)

@@ -16,6 +16,7 @@
  * that came too early, as if a space stood after a closing quote.
  */
 import { tokenBytesMax } from './limits.ts'
+import { scriptEnd, type SkipRule } from './script-block.ts'
 import type { Position } from './tree.ts'
 
 const tab = 9
@@ -100,27 +101,12 @@ export class Lexer {
     }
   }
 
-  /**
-   * Reads the text of a code-like block whose "{" was the last ending, and its "}".
-   * `skip` names the length of a string or comment of that language at an index, or 0.
-   */
-  script(skip: (text: string, index: number) => number): string | undefined {
+  /** Reads the text of a code-like block whose "{" was the last ending, and its "}". */
+  script(rule: SkipRule): string | undefined {
     const begin = this.#position
-    let depth = 1
-    while (this.#position < this.#text.length) {
-      const passed = skip(this.#text, this.#position)
-      if (passed > 0) {
-        this.#pass(passed)
-        continue
-      }
-      const char = this.#text.charCodeAt(this.#position)
-      this.#pass(1)
-      if (char === openingBrace) depth++
-      else if (char === closingBrace && --depth === 0) {
-        return this.#text.slice(begin, this.#position - 1)
-      }
-    }
-    return undefined
+    const end = scriptEnd(this.#text, begin, rule)
+    this.#pass(end < 0 ? this.#text.length : end + 1)
+    return end < 0 ? undefined : this.#text.slice(begin, end)
   }
 
   #readWords(): Ending {
@@ -257,8 +243,7 @@ export class Lexer {
     this.#position = this.#text.length
   }
 
-  #pass(length: number): void {
-    const end = this.#position + length
+  #pass(end: number): void {
     for (; this.#position < end; this.#position++) {
       if (this.#text.charCodeAt(this.#position) === lineFeed) this.#newLine(this.#position)
     }

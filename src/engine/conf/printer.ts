@@ -11,7 +11,7 @@
  *                            }
  * ```
  */
-import { type Block, directives, emptyBlock } from './block.ts'
+import { directives, emptyBlock } from './block.ts'
 import type { Directive } from './tree.ts'
 import { joinWords } from './words.ts'
 

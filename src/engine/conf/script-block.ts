@@ -15,6 +15,20 @@ export function scriptRule(name: string): SkipRule | undefined {
   return undefined
 }
 
+/** Index of the "}" that closes the block whose text begins at `start`, or -1. */
+export function scriptEnd(text: string, start: number, skip: SkipRule): number {
+  let depth = 1
+  for (let i = start; i < text.length;) {
+    const passed = skip(text, i)
+    if (passed === 0) {
+      if (text[i] === '{') depth++
+      else if (text[i] === '}' && --depth === 0) return i
+    }
+    i += Math.max(passed, 1)
+  }
+  return -1
+}
+
 /** Lua: `--` and `--[[ ]]` comments, `"…"`, `'…'`, `[[ ]]` and `[=[ ]=]` strings. */
 function skipLua(text: string, index: number): number {
   const char = text[index]
