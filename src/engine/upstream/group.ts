@@ -1,0 +1,215 @@
+/**
+ * An upstream group: its peers, how they are balanced, and their state.
+ *
+ * A group is one version of a configuration and does not change; `next` makes the following version. What
+ * both have, by address, keeps its state, so that a change disturbs nothing that it does not name.
+ * Versions in use by connections under way live on beside the newest.
+ *
+ * ```text
+ *   version 1: a b c        states:  a ─ b ─ c          closed version 1, b's last connection ended:
+ *   version 2: a   c d               │       │          the state of b is given up
+ *                                    a ───── c ─ d
+ * ```
+ */
+import type { SharedLock } from '../core/shared-lock.ts'
+import { monotonicMs } from '../core/monotonic.ts'
+import type { VariableHost } from '../core/variables.ts'
+import { formatAddress } from '../net/address.ts'
+import { type Balancer, type BalancerConfig, createTier, type Tier } from './balancer.ts'
+import type { Chance } from './balancers/random.ts'
+import { createBalancer } from './create-balancer.ts'
+import { createPrivateZone, PeerState, type PeerZone } from './peer-state.ts'
+import { Peer, type PeerConfig } from './peer.ts'
+
+export interface GroupConfig {
+  readonly name: string
+  readonly balancer: BalancerConfig
+  /** In the order of the configuration; at least one that is no backup. */
+  readonly peers: readonly PeerConfig[]
+}
+
+export interface GroupOptions {
+  /** Where states live; without it, in this process. */
+  readonly zone?: PeerZone | undefined
+  readonly now?: () => number
+  readonly chance?: Chance
+}
+
+export class Group {
+  readonly config: GroupConfig
+  readonly primary: Tier
+  readonly backup: Tier | undefined
+  readonly balancer: Balancer
+  readonly options: GroupOptions
+  readonly now: () => number
+  /** Held while a peer is chosen and its outcome noted; a process of its own needs none. */
+  readonly lock: SharedLock | undefined
+  readonly #states: GroupStates
+  readonly #joinsAtWork: boolean
+  /** The version itself, until it is closed, and every walk that has a peer of it. */
+  #users = 1
+  #active = false
+  #closed = false
+
+  /** Throws when the zone has no room for the peers. */
+  constructor(config: GroupConfig, options: GroupOptions, before?: Group) {
+    this.config = config
+    this.options = options
+    this.now = options.now ?? monotonicMs
+    this.#joinsAtWork = before !== undefined
+    this.#states = new GroupStates(config, options.zone, statesBefore(options, before))
+    this.lock = this.#states.lock
+    const primary = config.peers.filter((peer) => !peer.backup)
+    const backup = config.peers.filter((peer) => peer.backup)
+    this.primary = this.#tier(primary, primary.length === 1 && backup.length === 0)
+    this.backup = backup.length === 0 ? undefined : this.#tier(backup, false)
+    this.balancer = createBalancer(config.balancer, this.primary, options.chance ?? Math.random)
+  }
+
+  /** For `next`: the states of a version. */
+  static statesOf(group: Group): GroupStates {
+    return group.#states
+  }
+
+  get name(): string {
+    return this.config.name
+  }
+
+  /** Peers in the order of the configuration, backups after the others. */
+  get peers(): readonly Peer[] {
+    return [...this.primary.peers, ...(this.backup?.peers ?? [])]
+  }
+
+  /** Peers that one client may try. */
+  get tries(): number {
+    return this.config.peers.length
+  }
+
+  /** The following version. This one stays usable until it is closed. */
+  next(config: GroupConfig, options: GroupOptions = this.options): Group {
+    return new Group(config, options, this)
+  }
+
+  /**
+   * Brings the version into force: weights that changed apply from here, new peers get their numbers.
+   * Done when a configuration is taken into use, at the latest by the first walk; a version that was made
+   * for a change that did not come to be leaves no trace.
+   */
+  activate(): void {
+    if (this.#active) return
+    this.#active = true
+    const locked = this.lock !== undefined && this.lock.lock()
+    try {
+      for (const { state, weight } of this.peers) {
+        const isNew = state.configure(weight, () => this.#states.nextId())
+        // A peer that joins a group at work starts slowly where it is configured to.
+        if (isNew && this.#joinsAtWork) state.startedAt = this.now()
+      }
+    } finally {
+      if (locked) this.lock.unlock()
+    }
+  }
+
+  /** This version takes no more clients; its connections under way may still end. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.drop()
+  }
+
+  /** A walk has a peer of this version, until `drop`. */
+  hold(): void {
+    this.#users += 1
+  }
+
+  drop(): void {
+    this.#users -= 1
+    if (this.#users === 0) this.#states.close()
+  }
+
+  /** What the group's method goes by for this client: the value of `hash`'s key, its address, or nothing. */
+  keyOf(host: VariableHost, clientAddress: string): string {
+    const { balancer } = this.config
+    if (balancer.kind === 'hash') return balancer.key.evaluate(host)
+    return balancer.kind === 'ip_hash' ? clientAddress : ''
+  }
+
+  #tier(configs: readonly PeerConfig[], single: boolean): Tier {
+    const peers = configs.map((config, i) => new Peer(config, this.#states.of(config), i))
+    return createTier(peers, single)
+  }
+}
+
+/** States go over to the next version where it lives in the same zone. */
+function statesBefore(options: GroupOptions, before: Group | undefined): GroupStates | undefined {
+  if (before === undefined || before.options.zone !== options.zone) return undefined
+  return Group.statesOf(before)
+}
+
+/** The states of one version, by peer; those of the version before are used again. */
+class GroupStates {
+  readonly lock: SharedLock | undefined
+  readonly #byKey = new Map<string, PeerState>()
+  readonly #byConfig = new Map<PeerConfig, PeerState>()
+  /** Where the group's own record is: it holds the lock and the next number. */
+  readonly #zone: PeerZone
+  readonly #record: number
+
+  constructor(config: GroupConfig, zone: PeerZone | undefined, before: GroupStates | undefined) {
+    const keys = keysOf(config.peers)
+    const fresh = keys.filter((key) => before === undefined || !before.#byKey.has(key))
+    // A zone of this process alone cannot grow: peers that join later get one of their own.
+    const home = zone ?? createPrivateZone(fresh.length + 1)
+    this.#zone = before === undefined ? home : before.#zone
+    this.#record = this.#zone.acquire(`${config.name}\n`)
+    this.lock = home.shared ? home.lockOf(this.#record) : undefined
+    try {
+      for (const [i, peer] of config.peers.entries()) {
+        const state = stateOf(keys[i]!, { config, home, known: before?.find(keys[i]!) })
+        this.#byKey.set(keys[i]!, state)
+        this.#byConfig.set(peer, state)
+      }
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  find(key: string): PeerState | undefined {
+    return this.#byKey.get(key)
+  }
+
+  of(config: PeerConfig): PeerState {
+    return this.#byConfig.get(config)!
+  }
+
+  nextId(): number {
+    return this.#zone.id.add(this.#record, 1)
+  }
+
+  close(): void {
+    for (const state of this.#byKey.values()) state.release()
+    this.#zone.release(this.#record)
+  }
+}
+
+interface Origin {
+  readonly config: GroupConfig
+  readonly home: PeerZone
+  readonly known: PeerState | undefined
+}
+
+function stateOf(key: string, { config, home, known }: Origin): PeerState {
+  return known?.retain() ?? new PeerState(home, home.acquire(`${config.name}\n${key}`))
+}
+
+/** A peer's address; a number tells several peers with one address apart. */
+function keysOf(peers: readonly PeerConfig[]): readonly string[] {
+  const seen = new Map<string, number>()
+  return peers.map(({ address }) => {
+    const name = formatAddress(address)
+    const count = (seen.get(name) ?? 0) + 1
+    seen.set(name, count)
+    return count === 1 ? name : `${name} ${count}`
+  })
+}

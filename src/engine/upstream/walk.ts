@@ -1,0 +1,121 @@
+/**
+ * One client's walk through the peers of a group: each is tried at most once, backups when no primary
+ * peer is left.
+ *
+ * ```text
+ *   reset ─▶ next ─▶ peer ─▶ … connection … ─▶ done(failed) ─▶ next ─▶ … ─▶ undefined: no live upstreams
+ * ```
+ *
+ * A session keeps one walk for its life and `reset`s it for the next client; nothing is allocated on the
+ * way but the first time a group of more than 32 peers is walked.
+ */
+import assert from 'node:assert/strict'
+import type { Selection, Tier } from './balancer.ts'
+import type { Group } from './group.ts'
+import type { Peer } from './peer.ts'
+
+const bitsPerWord = 32
+
+export class PeerWalk implements Selection {
+  group: Group
+  tier: Tier
+  key = ''
+  misses = 0
+  hash = -1
+  rehash = 0
+  /** The peer in use: between `next` and `done`. */
+  peer: Peer | undefined = undefined
+  /** Tries that are left; nginx gives up without a further look when there are none. */
+  tries = 0
+  #tried: Int32Array
+
+  constructor(group: Group, key: string) {
+    this.group = group
+    this.tier = group.primary
+    this.#tried = new Int32Array(wordsFor(this.tier))
+    this.reset(group, key)
+  }
+
+  /** Starts the walk of another client. */
+  reset(group: Group, key: string): void {
+    assert(this.peer === undefined, 'a walk is reset after its last peer is done with')
+    this.group = group
+    this.key = key
+    this.misses = 0
+    this.hash = -1
+    this.rehash = 0
+    group.activate()
+    this.tries = group.tries
+    this.#enter(group.primary)
+  }
+
+  /** The peer to try now, counted as in use until `done`; `undefined` when no live peer is left. */
+  next(): Peer | undefined {
+    assert(this.peer === undefined, 'one peer is done with before the next')
+    const { group } = this
+    const now = group.now()
+    const locked = group.lock !== undefined && group.lock.lock()
+    try {
+      const peer = this.#pick(now)
+      if (peer === undefined) return undefined
+      this.#tried[peer.index >>> 5]! |= 1 << (peer.index % bitsPerWord)
+      if (!this.tier.single) peer.markChecked(now)
+      peer.state.hold(now)
+      group.hold()
+      this.peer = peer
+      return peer
+    } finally {
+      if (locked) group.lock.unlock()
+    }
+  }
+
+  /** Ends the use of the peer. True when this failure put the peer out of use for a while. */
+  done(failed: boolean): boolean {
+    const { group, peer } = this
+    assert(peer !== undefined, 'there is a peer to be done with')
+    this.peer = undefined
+    const locked = group.lock !== undefined && group.lock.lock()
+    try {
+      return this.#settle(peer, failed, group.now())
+    } finally {
+      peer.state.drop()
+      if (locked) group.lock.unlock()
+      group.drop()
+    }
+  }
+
+  isTried(peer: Peer): boolean {
+    return (this.#tried[peer.index >>> 5]! & (1 << (peer.index % bitsPerWord))) !== 0
+  }
+
+  #pick(now: number): Peer | undefined {
+    const { balancer, primary, backup } = this.group
+    const peer = balancer.pick(this, now)
+    if (peer !== undefined || this.tier !== primary || backup === undefined) return peer
+    this.#enter(backup)
+    return balancer.pick(this, now)
+  }
+
+  #settle(peer: Peer, failed: boolean, now: number): boolean {
+    if (this.tries > 0) this.tries -= 1
+    if (failed) peer.state.countFailure()
+    if (this.tier.single) {
+      this.tries = 0
+      return false
+    }
+    if (failed) return peer.markFailed(now)
+    peer.markAlive(now)
+    return false
+  }
+
+  #enter(tier: Tier): void {
+    this.tier = tier
+    const words = wordsFor(tier)
+    if (this.#tried.length < words) this.#tried = new Int32Array(words)
+    else this.#tried.fill(0)
+  }
+}
+
+function wordsFor({ peers }: Tier): number {
+  return Math.ceil(peers.length / bitsPerWord)
+}
