@@ -7,6 +7,7 @@
  *    └───────────── whatever the location is called
  * ```
  */
+import type { Operation } from './operation.ts'
 import { bodyBytesMax, inFlightMax } from './limits.ts'
 import type { Actor, ChangeResult, ControlPlane } from './plane.ts'
 import { formatReply, type Reply, success } from './refusal.ts'
@@ -27,6 +28,8 @@ export interface ApiRequest {
 export interface Endpoint {
   /** `/v1/kv` */
   readonly key: string
+  /** What it offers, for the OpenAPI document. */
+  readonly operations: readonly Operation[]
   handle(request: ApiRequest, plane: ControlPlane): Promise<Response>
 }
 

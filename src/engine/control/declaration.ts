@@ -9,12 +9,15 @@ import { type ApiRequest, changeResponse, json, notFound } from './api.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import { bodyBytesMax, declarationBytesMin } from './limits.ts'
+import type { Schema } from './operation.ts'
 import type { ControlPlane } from './plane.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export interface Declaration {
   /** `stream_dyn_map` */
   readonly key: string
+  /** Schema of its document. */
+  readonly schema: Schema
   /** Everything of this kind that is in force. */
   dump(state: DynamicState): unknown
   /** Items of a document; throws `Refusal` when the document as a whole is not of its shape. */

@@ -7,6 +7,35 @@ import { textId } from '../server-address.ts'
 
 export const streamMaps: Declaration = {
   key: 'stream_dyn_map',
+  schema: {
+    type: 'object',
+    properties: {
+      maps: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            keyFrom: { type: 'string', examples: ['$njtmesh_port'] },
+            keyTo: { type: 'string', examples: ['$mesh_server_name'] },
+            values: {
+              type: 'array',
+              items: {
+                type: 'object',
+                properties: {
+                  valueFrom: { type: 'string', examples: ['17082'] },
+                  valueTo: { type: 'string', examples: ['server-17082'] },
+                },
+              },
+            },
+            isVolatile: { type: 'boolean' },
+            hosnames: { type: 'boolean' },
+          },
+          required: ['keyFrom', 'keyTo', 'values'],
+        },
+      },
+    },
+    required: ['maps'],
+  },
   dump: ({ tree }: DynamicState) => ({ maps: [...mapsOf(tree)].map(describeMap) }),
   items: (document) => objectList(document, 'maps'),
   toEdits: (item) => {

@@ -3,6 +3,7 @@ import { findDirective } from '../../conf/block.ts'
 import { type Declaration, nonEmptyString, objectList, stringList } from '../declaration.ts'
 import type { ProxyPassBody } from '../instructions/stream-proxy-pass.ts'
 import { listenAddrPort } from '../listen-address.ts'
+import { serverAddressProperties } from '../operation.ts'
 import { proxyPassKey } from '../overrides.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer } from '../server-address.ts'
@@ -10,6 +11,23 @@ import type { StreamServer } from '../stream-index.ts'
 
 export const streamProxyPasses: Declaration = {
   key: 'stream_proxy_pass',
+  schema: {
+    type: 'object',
+    properties: {
+      servers: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            ...serverAddressProperties,
+            proxy_pass: { type: 'string', examples: ['127.0.0.1:5555'] },
+          },
+          required: ['listens', 'proxy_pass'],
+        },
+      },
+    },
+    required: ['servers'],
+  },
   dump: ({ index }) => ({ servers: [...index.servers()].map(describe) }),
   items: (document) => objectList(document, 'servers'),
   toEdits: (item, { index }) => {

@@ -5,10 +5,54 @@
  * the revision, with a revision of its own.
  */
 import { type ApiRequest, changeResponse, type Endpoint, json, notFound } from '../api.ts'
+import { changeResponses, dryRunParameter, type Operation, replySchema } from '../operation.ts'
 import { historyPageEntries, historyPageEntriesMax } from '../limits.ts'
+
+const historyOperation: Operation = {
+  method: 'get',
+  path: '/v2/history',
+  summary: 'Lists changes, newest first',
+  query: [
+    {
+      name: 'limit',
+      description: `Entries of a page, at most ${historyPageEntriesMax}.`,
+      schema: { type: 'integer' },
+    },
+    {
+      name: 'before',
+      description: 'Only revisions below this one.',
+      schema: { type: 'integer' },
+    },
+  ],
+  responses: {
+    200: {
+      description: 'The newest revision, and for each change its time, action, actor and edits.',
+    },
+    400: { description: 'A parameter is no whole number.', schema: replySchema },
+  },
+}
+
+const rollbackOperation: Operation = {
+  method: 'post',
+  path: '/v2/rollback',
+  summary: 'Goes back to a revision',
+  description:
+    'One change that gives every instruction the body it had; it has a revision of its own.',
+  query: [dryRunParameter],
+  body: {
+    type: 'object',
+    properties: { to: { type: 'integer', examples: [1] } },
+    required: ['to'],
+  },
+  responses: {
+    ...changeResponses,
+    400: { description: 'The body is not such an object.', schema: replySchema },
+  },
+}
 
 export const history: Endpoint = {
   key: '/v2/history',
+  operations: [historyOperation],
   handle: async (request, plane) => {
     if (request.path.length > 0 || request.method !== 'GET') return notFound()
     const limit = wholeNumber(request.query.get('limit')) ?? historyPageEntries
@@ -28,6 +72,7 @@ export const history: Endpoint = {
 
 export const rollback: Endpoint = {
   key: '/v2/rollback',
+  operations: [rollbackOperation],
   handle: async (request, plane) => {
     if (request.path.length > 0 || request.method !== 'POST') return notFound()
     const to = parseTarget(request)

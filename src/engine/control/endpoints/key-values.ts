@@ -5,12 +5,59 @@
  * `DELETE ?key=` a line of text. Values are read in the data plane as `$kv_http_<key>`.
  */
 import { type ApiRequest, type Endpoint, notFound, plain } from '../api.ts'
+import type { Operation, QueryParameter } from '../operation.ts'
 import type { ControlPlane } from '../plane.ts'
 
 const missing = 'key is not existed in db\n'
 
+const keyParameter: QueryParameter = {
+  name: 'key',
+  description: 'The key.',
+  schema: { type: 'string' },
+  required: true,
+}
+
+const operations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/v1/kv',
+    summary: 'Sets a key',
+    body: {
+      type: 'object',
+      properties: { key: { type: 'string' }, value: { type: 'string' } },
+      required: ['key', 'value'],
+      examples: [{ key: 'colour', value: 'blue' }],
+    },
+    responses: {
+      200: { description: 'Stored.' },
+      400: { description: 'The body is not such an object.', type: 'text/plain' },
+    },
+  },
+  {
+    method: 'get',
+    path: '/v1/kv',
+    summary: 'Reads a key',
+    query: [keyParameter],
+    responses: {
+      200: { description: 'The value.', type: 'text/plain', schema: { type: 'string' } },
+      404: { description: 'There is no such key.', type: 'text/plain' },
+    },
+  },
+  {
+    method: 'delete',
+    path: '/v1/kv',
+    summary: 'Deletes a key',
+    query: [keyParameter],
+    responses: {
+      200: { description: 'Deleted.', type: 'text/plain' },
+      404: { description: 'There is no such key.', type: 'text/plain' },
+    },
+  },
+]
+
 export const keyValues: Endpoint = {
   key: '/v1/kv',
+  operations,
   handle: async (request, plane) => {
     if (request.path.length > 0) return notFound()
     switch (request.method) {

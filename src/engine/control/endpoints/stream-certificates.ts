@@ -10,6 +10,12 @@ import type { DynamicState } from '../dynamic-state.ts'
 import type { Edit } from '../instruction.ts'
 import { type CertificateBody, certificatesOf } from '../instructions/stream-certificate.ts'
 import { listenAddrPort } from '../listen-address.ts'
+import {
+  changeResponses,
+  dryRunParameter,
+  type Operation,
+  serverAddressProperties,
+} from '../operation.ts'
 import { certificateKey } from '../overrides.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer } from '../server-address.ts'
@@ -18,8 +24,43 @@ interface CertificateRequest extends CertificateBody {
   readonly type: 'add' | 'del'
 }
 
+const operations: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/v1/stream_ssl',
+    summary: 'Lists certificates of stream servers',
+    responses: { 200: { description: 'Every server that has certificates, with its pairs.' } },
+  },
+  {
+    method: 'put',
+    path: '/v1/stream_ssl',
+    summary: 'Adds or takes away a certificate',
+    description: 'Of two certificates with the same kind of key the one added last is shown.',
+    query: [dryRunParameter],
+    body: {
+      type: 'object',
+      properties: {
+        type: { type: 'string', enum: ['add', 'del'] },
+        ...serverAddressProperties,
+        cert_info: {
+          type: 'object',
+          properties: {
+            cert_type: { type: 'string', enum: ['rsa', 'ecc'] },
+            certificate: { type: 'string', description: 'A path, or "data:" and the PEM.' },
+            certificateKey: { type: 'string', description: 'A path, or "data:" and the PEM.' },
+          },
+          required: ['certificate', 'certificateKey'],
+        },
+      },
+      required: ['type', 'listens', 'serverNames', 'cert_info'],
+    },
+    responses: changeResponses,
+  },
+]
+
 export const streamCertificates: Endpoint = {
   key: '/v1/stream_ssl',
+  operations,
   handle: async (request, plane) => {
     if (request.path.length > 0) return notFound()
     if (request.method === 'GET') return json(200, { servers: dump(plane.state()) })

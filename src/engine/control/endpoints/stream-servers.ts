@@ -17,11 +17,25 @@ import { listenKey, parseAddrPort } from '../listen-address.ts'
 import { loadsModule } from '../loaded-modules.ts'
 import { instructionBytesMin } from '../limits.ts'
 import { overridesOf } from '../overrides.ts'
+import {
+  changeResponses,
+  dryRunParameter,
+  type Operation,
+  replySchema,
+  type ResponseNote,
+  type Schema,
+} from '../operation.ts'
 import type { ControlPlane } from '../plane.ts'
 import { formatReply, Refusal, replyCodes } from '../refusal.ts'
 
 interface StreamServerRequest extends StreamServerBody {
   readonly type: 'add' | 'del'
+}
+
+const invalidRequest: ResponseNote = {
+  description: 'The request is not of its form.',
+  type: 'text/plain',
+  schema: replySchema,
 }
 
 const parameters: ReadonlySet<string> = new Set([
@@ -32,8 +46,73 @@ const parameters: ReadonlySet<string> = new Set([
   'server_body',
 ])
 
+const identity: Readonly<Record<string, Schema>> = {
+  addr_port: {
+    type: 'string',
+    description: 'Address and port; " udp" behind it for datagrams.',
+    examples: ['0.0.0.0:22222'],
+  },
+  server_name: { type: 'string', examples: ['server-17082'] },
+}
+
+const operations: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/v1/stream_srv',
+    summary: 'Lists dynamic stream servers',
+    responses: { 200: { description: 'The servers that were added by the API.' } },
+  },
+  {
+    method: 'post',
+    path: '/v1/stream_srv',
+    summary: 'Adds a stream server',
+    description:
+      'On an address that is listened on already, or on a new port, which is then opened.',
+    query: [dryRunParameter],
+    body: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        type: { type: 'string', const: 'add' },
+        ...identity,
+        listen_option: {
+          type: 'string',
+          description: 'Options of a new port: ssl, proxy_protocol, …',
+        },
+        server_body: { type: 'string', examples: ['return "17082 ok";'] },
+      },
+      required: ['type', 'addr_port', 'server_name', 'server_body'],
+      examples: [
+        {
+          type: 'add',
+          addr_port: '0.0.0.0:22222',
+          server_name: 'server-17082',
+          server_body: 'return "17082 ok";',
+        },
+      ],
+    },
+    responses: { ...changeResponses, 400: invalidRequest },
+  },
+  {
+    method: 'put',
+    path: '/v1/stream_srv',
+    summary: 'Deletes a dynamic stream server',
+    description:
+      'Its live sessions are closed; a port that was opened for it is closed with its last server.',
+    query: [dryRunParameter],
+    body: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { type: { type: 'string', const: 'del' }, ...identity },
+      required: ['type', 'addr_port', 'server_name'],
+    },
+    responses: { ...changeResponses, 400: invalidRequest },
+  },
+]
+
 export const streamServers: Endpoint = {
   key: '/v1/stream_srv',
+  operations,
   handle: async (request, plane) => {
     if (request.path.length > 0) return notFound()
     if (request.method === 'GET') return json(200, { servers: list(plane.state()) })

@@ -1,0 +1,59 @@
+/** The OpenAPI 3.1 document of the dynamic API, made from what the endpoints declare. */
+import type { Endpoint } from '../api.ts'
+import type { Operation, ResponseNote } from '../operation.ts'
+
+export interface OpenApiOptions {
+  readonly version: string
+  /** Where the interface is mounted: `/api`. */
+  readonly base: string
+}
+
+export function toOpenApi(
+  endpoints: readonly Endpoint[],
+  { version, base }: OpenApiOptions,
+): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const operation of endpoints.flatMap((endpoint) => endpoint.operations)) {
+    const path = (paths[operation.path] ??= {})
+    path[operation.method] = toOperation(operation)
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Trijet dynamic API',
+      version,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: base }],
+    paths,
+  }
+}
+
+function toOperation(operation: Operation): Record<string, unknown> {
+  const { summary, description, query = [], body, responses, method, path } = operation
+  return {
+    operationId: `${method}${path.replaceAll(/[^A-Za-z0-9]+/g, '_')}`,
+    tags: [path.split('/')[2]],
+    summary,
+    ...(description !== undefined && { description }),
+    parameters: query.map(({ required = false, ...parameter }) => ({
+      in: 'query',
+      required,
+      ...parameter,
+    })),
+    ...(body !== undefined && {
+      requestBody: { required: true, content: { 'application/json': { schema: body } } },
+    }),
+    responses: Object.fromEntries(
+      Object.entries(responses).map(([status, note]) => [status, toResponse(note)]),
+    ),
+  }
+}
+
+function toResponse({
+  description,
+  schema,
+  type = 'application/json',
+}: ResponseNote): Record<string, unknown> {
+  return schema === undefined ? { description } : { description, content: { [type]: { schema } } }
+}
