@@ -1,0 +1,45 @@
+/**
+ * Limits of serving HTTP that no directive sets. Each keeps one client from taking more than its share.
+ */
+
+/** Header fields of one request. nginx bounds their bytes alone; their count costs memory here. */
+export const headerFieldsMax = 1000
+
+/** Empty lines before a request line that are passed over (RFC 9112 §2.2 asks for one). */
+export const emptyLinesMax = 8
+
+/** Digits of `Content-Length`: 15 stay below 2^53, where integers are exact. */
+export const contentLengthDigitsMax = 15
+
+/** Hexadecimal digits of a chunk's size: 13 stay below 2^53. */
+export const chunkSizeDigitsMax = 13
+
+/** A chunk's line with its extensions. */
+export const chunkLineBytesMax = 4096
+
+/** All trailer fields after a chunked body. */
+export const trailerBytesMax = 8192
+
+/** Bytes of a request's head that a connection begins with; nginx's `client_header_buffer_size`. */
+export const headBytesInitial = 1024
+
+/** Heads that grew larger than this are not kept for the next request. */
+export const headBytesKept = 4096
+
+/** Idle request objects a process keeps for connections that wake up. */
+export const idleRequestsMax = 1024
+
+/** Internal redirects of one request before it is a 500, as in nginx. */
+export const internalRedirectsMax = 10
+
+/** Requests of one connection that are answered in one turn of the event loop before others have theirs. */
+export const pipelinedPerTurnMax = 64
+
+/** Files up to this size are read at once; larger ones are streamed by pieces of this size. */
+export const filePieceBytes: number = 64 * 1024
+
+/** Bytes of an unread request body that are read and thrown away so that the connection can live on. */
+export const discardedBodyBytesMax: number = 1024 * 1024
+
+/** Responses that a `handler` may have made but not yet handed over, in bytes, before it has to wait. */
+export const handlerQueueBytesMax: number = 256 * 1024

@@ -1,0 +1,69 @@
+/**
+ * The path of a request in its normal form, as nginx makes it: escapes decoded, `.` and `..` resolved,
+ * several slashes made one (`merge_slashes`).
+ *
+ * ```text
+ *   /a/./b//c/../d%20e   ──▶   /a/b/d e          an escaped slash or dot counts as one
+ * ```
+ */
+import { hexValue, slash } from './bytes.ts'
+
+const percent = 0x25
+const dot = 0x2e
+const notHex = 255
+const invalid = -1
+
+/** One path at a time is worked on; grows to the largest head that is allowed. */
+let scratch = Buffer.allocUnsafeSlow(1024)
+/** Where the segment in work began in `scratch`. */
+let segment = 0
+
+/** The normal form, or `undefined` for a path with a bad escape, a NUL, or a `..` above the root. */
+export function normalizePath(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  mergeSlashes: boolean,
+): string | undefined {
+  if (scratch.length <= end - start) scratch = Buffer.allocUnsafeSlow((end - start) * 2)
+  let length = 0
+  segment = 0
+  for (let at = start; at < end; at++) {
+    let byte = bytes[at]!
+    if (byte === percent) {
+      byte = at + 2 < end ? unescape(bytes, at) : invalid
+      if (byte <= 0) return undefined
+      at += 2
+    }
+    if (byte !== slash) {
+      scratch[length++] = byte
+      continue
+    }
+    const kept = endSegment(length)
+    if (kept === invalid) return undefined
+    // The slash behind "." and ".." goes with them; one behind an empty segment is the second of two.
+    const empty = length > 0 && (kept < length || (mergeSlashes && kept === segment))
+    length = kept
+    if (!empty) scratch[length++] = slash
+    segment = length
+  }
+  length = endSegment(length)
+  return length === invalid ? undefined : scratch.toString('utf8', 0, length)
+}
+
+/** Value of the escape at `at`, -1 when its digits are not hexadecimal. */
+function unescape(bytes: Uint8Array, at: number): number {
+  const high = hexValue[bytes[at + 1]!]!
+  const low = hexValue[bytes[at + 2]!]!
+  return high === notHex || low === notHex ? invalid : high * 16 + low
+}
+
+/** Takes `.` and `..` away; returns the length that is left, which is then where the segment begins. */
+function endSegment(length: number): number {
+  const size = length - segment
+  if (size === 1 && scratch[segment] === dot) return segment
+  if (size !== 2 || scratch[segment] !== dot || scratch[segment + 1] !== dot) return length
+  if (segment <= 1) return invalid
+  segment = scratch.lastIndexOf(slash, segment - 2) + 1
+  return segment
+}
