@@ -31,6 +31,7 @@ export interface Listener {
 interface Tables {
   readonly servers: PersistentMap<StreamServer>
   readonly listeners: PersistentMap<Listener>
+  readonly byInstruction: PersistentMap<StreamServer>
   /** Listeners by protocol and port: `tcp 22222`. */
   readonly ports: PersistentMap<readonly string[]>
   readonly fixedCount: number
@@ -48,6 +49,7 @@ export class StreamIndex {
   static of(tree: Directive): StreamIndex {
     let index = new StreamIndex({
       servers: PersistentMap.empty(),
+      byInstruction: PersistentMap.empty(),
       listeners: PersistentMap.empty(),
       ports: PersistentMap.empty(),
       fixedCount: 0,
@@ -70,6 +72,11 @@ export class StreamIndex {
 
   find(address: ListenAddress, name: string): StreamServer | undefined {
     return this.#tables.servers.get(serverKey(address, name))
+  }
+
+  /** The server that an instruction made. */
+  madeBy(instruction: string): StreamServer | undefined {
+    return this.#tables.byInstruction.get(instruction)
   }
 
   listener(address: ListenAddress): Listener | undefined {
@@ -99,7 +106,8 @@ export class StreamIndex {
 
   add(node: Directive, instruction: string | undefined): StreamIndex {
     const server = describe(node, instruction)
-    let { servers, listeners, ports } = this.#tables
+    let { servers, byInstruction, listeners, ports } = this.#tables
+    if (instruction !== undefined) byInstruction = byInstruction.set(instruction, server)
     for (const address of server.addresses) {
       const listener = listeners.get(listenKey(address))
       listeners = listeners.set(listenKey(address), joined(listener, address, node, instruction))
@@ -112,11 +120,19 @@ export class StreamIndex {
       }
     }
     const fixedCount = this.#tables.fixedCount + (instruction === undefined ? 1 : 0)
-    return new StreamIndex({ ...this.#tables, servers, listeners, ports, fixedCount })
+    return new StreamIndex({
+      ...this.#tables,
+      servers,
+      byInstruction,
+      listeners,
+      ports,
+      fixedCount,
+    })
   }
 
   remove(server: StreamServer): StreamIndex {
-    let { servers, listeners, ports } = this.#tables
+    let { servers, byInstruction, listeners, ports } = this.#tables
+    if (server.instruction !== undefined) byInstruction = byInstruction.delete(server.instruction)
     for (const address of server.addresses) {
       const left = parted(listeners.get(listenKey(address))!, server.instruction)
       if (left === undefined) {
@@ -129,20 +145,30 @@ export class StreamIndex {
       }
     }
     const fixedCount = this.#tables.fixedCount - (server.instruction === undefined ? 1 : 0)
-    return new StreamIndex({ ...this.#tables, servers, listeners, ports, fixedCount })
+    return new StreamIndex({
+      ...this.#tables,
+      servers,
+      byInstruction,
+      listeners,
+      ports,
+      fixedCount,
+    })
   }
 
   /** The same server with another node: its directives changed, its addresses and names did not. */
   replace(server: StreamServer, node: Directive): StreamIndex {
     const next = { ...server, node }
-    let { servers } = this.#tables
+    let { servers, byInstruction } = this.#tables
+    if (server.instruction !== undefined) {
+      byInstruction = byInstruction.set(server.instruction, next)
+    }
     for (const address of server.addresses) {
       for (const name of server.names) {
         const key = serverKey(address, name)
         if (servers.get(key) === server) servers = servers.set(key, next)
       }
     }
-    return new StreamIndex({ ...this.#tables, servers })
+    return new StreamIndex({ ...this.#tables, servers, byInstruction })
   }
 
   #withHttpServer(node: Directive): StreamIndex {

@@ -51,29 +51,30 @@ export const streamServer: InstructionKind = {
   },
 }
 
-/** Identity of a dynamic server: the address it is reached at and its tokenised name. */
+/** The server that has all the names of the text on the address. */
 export function findStreamServer(
   index: StreamIndex,
   address: ListenAddress,
   serverName: string,
 ): StreamServer | undefined {
   const listener = index.listenerFor(address)
-  return listener && index.find(listener.address, tokenisedName(serverName))
+  const [first, ...others] = tokenisedNames(serverName)
+  if (listener === undefined || first === undefined) return undefined
+  const server = index.find(listener.address, first)
+  return others.every((name) => index.find(listener.address, name) === server) ? server : undefined
 }
 
-/** A name as the configuration reader would see it: quotes removed, parts concatenated, lower case. */
-export function tokenisedName(text: string): string {
+/** Names as the configuration reader would see them: without quotes, in lower case. */
+function tokenisedNames(text: string): readonly string[] {
   const { main, diagnostics } = configurationFromText(`server_name ${text};`, 'server_name')
   const [node, ...more] = [...directives(main.block!)]
-  if (diagnostics.length > 0 || node === undefined || more.length > 0) return text.toLowerCase()
-  return node.args.join('').toLowerCase()
+  if (diagnostics.length > 0 || node === undefined || more.length > 0) return []
+  return node.args.map((name) => name.toLowerCase())
 }
 
-function remove({ tree, index, before, key }: Transition): Applied {
-  const body = before as StreamServerBody
-  const address = parseAddrPort(body.addr_port)!
-  const server = findStreamServer(index, address, body.server_name ?? '')
-  assert(server?.instruction === key, `instruction "${key}" is not in force`)
+function remove({ tree, index, key }: Transition): Applied {
+  const server = index.madeBy(key)
+  assert(server !== undefined, `instruction "${key}" is not in force`)
   return {
     tree: updateStreamBlock(tree, (block) =>
       splice(block, indexOfDirective(block, server.node), 1, []),
@@ -88,19 +89,34 @@ function add(transition: Transition, body: StreamServerBody): Applied {
   if (address === undefined) throw new Refusal(replyCodes.failure, 'addr_port error!!!')
   if (!index.hasStream) fail('no stream module when add vs!')
   if (index.fixedCount === 0) fail('adding vs in stream require at least one static vs')
-  const name = body.server_name ?? ''
-  if (body.server_name !== undefined && findStreamServer(index, address, name) !== undefined) {
-    const msg = `error:[${body.addr_port}] server[${name}] exist!`
-    throw new Refusal(replyCodes.notAllowed, msg)
-  }
   const listener = index.listenerFor(address)
+  refuseTaken(body, listener, index, tokenisedNames(body.server_name ?? ''))
   const listen = listenLine(body, address, listener, index)
   const server = readServer(body, listen, transition.prefix)
+  // The body may have names of its own.
+  refuseTaken(body, listener, index, namesOf(server))
   checkCertificate(tree, server, listen.includes(' ssl'))
   return {
     tree: updateStreamBlock(tree, (block) => append(block, server)),
     index: index.add(server, key),
   }
+}
+
+function refuseTaken(
+  { addr_port, server_name }: StreamServerBody,
+  listener: Listener | undefined,
+  index: StreamIndex,
+  names: readonly string[],
+): void {
+  if (listener === undefined) return
+  if (names.every((name) => index.find(listener.address, name) === undefined)) return
+  throw new Refusal(replyCodes.notAllowed, `error:[${addr_port}] server[${server_name}] exist!`)
+}
+
+function namesOf(server: Directive): readonly string[] {
+  return settingsOf(server.block!)
+    .filter(({ name }) => name === 'server_name')
+    .flatMap(({ args }) => args)
 }
 
 /** The arguments of the generated `listen`. */
