@@ -14,7 +14,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name}: ranges`, () => ranges(closing(open)))
   describe(`${name}: watching`, () => watching(closing(open)))
   describe(`${name}: leases`, () => leases(closing(open)))
-  describe(`${name}: limits`, () => limits(closing(open)))
+  describe(`${name}: limits`, () => sizes(closing(open)))
 }
 
 export function put(key: string, value: string | Uint8Array = key): Change {
@@ -313,7 +313,7 @@ function leases(open: OpenStore): void {
   })
 }
 
-function limits(open: OpenStore): void {
+function sizes(open: OpenStore): void {
   it('refuses values and commits that are too large, and keeps nothing of them', async () => {
     const store = await open()
     const tooLarge = new Uint8Array(storeLimits.valueBytesMax + 1)

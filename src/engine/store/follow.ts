@@ -25,7 +25,7 @@ export class Alarm {
   }
 
   ring(): void {
-    for (const wake of [...this.#sleepers]) wake()
+    for (const wake of this.#sleepers) wake()
   }
 
   async sleep(signal: AbortSignal): Promise<void> {

@@ -11,8 +11,9 @@ import { StoreError } from './store.ts'
 export const databaseLimits = {
   /** How long a writer waits for another process's transaction, which takes milliseconds. */
   busyTimeoutMs: 10_000,
+  /** The same for a file that another process keeps for itself: it may just be ending. */
+  exclusiveTimeoutMs: 2_000,
   /** Switching a new file to WAL does not wait for others, whatever the time-out says. */
-  openAttemptsMax: 100,
   openRetryMsMax: 20,
   /** The log file is cut back to this size after a checkpoint. */
   journalBytesMax: 16_777_216,
@@ -25,25 +26,30 @@ export interface Schema {
   readonly version: number
   /** Makes the tables of this version in an empty file. */
   readonly create: string
+  /** Keeps every other process out for as long as the file is open. */
+  readonly exclusive?: boolean
 }
 
-/** Opens or makes the file, with its folder. */
+/** Opens or makes the file, with its folder; `:memory:` makes a database that ends with the process. */
 export function openDatabase(path: string, schema: Schema): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
   // SQLite gives the log and the shared index the mode of the main file.
-  closeSync(openSync(path, 'a', 0o600))
-  const database = new DatabaseSync(path, { timeout: databaseLimits.busyTimeoutMs })
+  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+  const { busyTimeoutMs, exclusiveTimeoutMs, journalBytesMax } = databaseLimits
+  const timeout = schema.exclusive === true ? exclusiveTimeoutMs : busyTimeoutMs
+  const database = new DatabaseSync(path, { timeout })
   try {
-    persistently(() => database.exec('PRAGMA journal_mode = WAL'))
+    if (schema.exclusive === true) database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    persistently(timeout, () => database.exec('PRAGMA journal_mode = WAL'))
     database.exec(`
       PRAGMA synchronous = FULL;
-      PRAGMA journal_size_limit = ${databaseLimits.journalBytesMax};
+      PRAGMA journal_size_limit = ${journalBytesMax};
     `)
     transact(database, () => prepareTables(database, path, schema))
     return database
   } catch (error) {
     database.close()
-    throw toFormatError(error, path)
+    throw toStoreError(error, path)
   }
 }
 
@@ -97,31 +103,38 @@ function isEmpty(database: DatabaseSync): boolean {
   return database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
 }
 
-/** Tries again for a short while when another process is making the same file. */
-function persistently(work: () => void): void {
-  for (let attempt = 1; ; attempt++) {
+/** Tries again for a while when another process is making the same file. */
+function persistently(timeoutMs: number, work: () => void): void {
+  const giveUpAt = performance.now() + timeoutMs
+  for (;;) {
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error) || attempt === databaseLimits.openAttemptsMax) throw error
+      if (!isBusy(error) || performance.now() >= giveUpAt) throw error
       pause(randomInt(1, databaseLimits.openRetryMsMax))
     }
   }
 }
 
 function isBusy(error: unknown): boolean {
-  const busy = 5
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === busy
+  return hasResult(error, 5)
+}
+
+/** SQLite's primary result code is the lowest byte of the extended one. */
+function hasResult(error: unknown, code: number): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === code
 }
 
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-function toFormatError(error: unknown, path: string): unknown {
+function toStoreError(error: unknown, path: string): unknown {
   const notADatabase = 26
-  const isOther = error instanceof Error && 'errcode' in error && error.errcode === notADatabase
-  return isOther ? notOurs(path, error) : error
+  if (hasResult(error, notADatabase)) return notOurs(path, error)
+  if (!isBusy(error)) return error
+  const message = `"${path}" is in use by another process`
+  return new StoreError('TRIJET_STORE_BUSY', message, { cause: error })
 }
 
 function notOurs(path: string, cause?: unknown): StoreError {

@@ -172,11 +172,11 @@ function randomCommit(
 
 async function dump(store: Store, prefix = ''): Promise<string[]> {
   const lines: string[] = []
-  for (let after: string | undefined, more = true; more;) {
-    const page = await store.range(prefix, after === undefined ? {} : { after })
+  for (let last: string | undefined, more = true; more;) {
+    const page = await store.range(prefix, last === undefined ? {} : { after: last })
     for (const { key, value, revision } of page.entries)
       lines.push(`${key}=${text(value)}@${revision}`)
-    after = page.entries.at(-1)?.key
+    last = page.entries.at(-1)?.key
     more = page.more
   }
   return lines

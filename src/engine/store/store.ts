@@ -124,6 +124,7 @@ export const storeErrorCodes = {
   TRIJET_STORE_COMPACTED: 'the history after the asked revision is not kept',
   TRIJET_STORE_LEASE: 'a lease has ended or was never granted',
   TRIJET_STORE_CLOSED: 'the store is closed',
+  TRIJET_STORE_BUSY: 'another process keeps the file for itself',
   TRIJET_STORE_FORMAT: 'a file is no store, or of a newer version',
 } as const
 
