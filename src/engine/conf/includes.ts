@@ -17,6 +17,8 @@ export interface ConfigurationFile {
   readonly text: string
   /** The tree of this file alone, with its `include` directives. */
   readonly main: Directive
+  /** The `include` that brought it in first; `undefined` for the main file. */
+  readonly includedAt: Position | undefined
 }
 
 export interface Configuration {
@@ -84,7 +86,7 @@ class Loader {
   }
 
   loadText(text: string): Configuration {
-    const { main } = this.#parse(this.#entry, text)
+    const { main } = this.#parse(this.#entry, text, undefined)
     const block = this.#expandFile(this.#entry, main.block!)
     return {
       main: block === main.block ? main : withBlock(main, block),
@@ -175,12 +177,12 @@ class Loader {
     const known = this.#files.get(path)
     if (known !== undefined) return known.main
     const text = this.#read(path, node)
-    return text === undefined ? undefined : this.#parse(path, text).main
+    return text === undefined ? undefined : this.#parse(path, text, node.at).main
   }
 
-  #parse(path: string, text: string): ConfigurationFile {
+  #parse(path: string, text: string, includedAt: Position | undefined): ConfigurationFile {
     const { main, diagnostics } = parse(text, path)
-    const file = Object.freeze({ text, main })
+    const file = Object.freeze({ text, main, includedAt })
     this.#files.set(path, file)
     this.#faults.set(path, diagnostics)
     return file

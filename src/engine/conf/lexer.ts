@@ -38,7 +38,7 @@ export type Ending = ';' | '{' | '}' | 'end' | 'stop'
 
 export interface Statement {
   readonly ending: Ending
-  /** Quotes removed, escapes resolved. Empty before `}` and at the end, or after an error was reported. */
+  /** Quotes removed, escapes resolved. */
   readonly words: readonly string[]
   /** White space and comments before the first word. */
   readonly lead: string
@@ -46,6 +46,8 @@ export interface Statement {
   readonly text: string
   /** Of the first word, or of the ending where there is none. */
   readonly at: Position
+  /** True when something in it was reported. */
+  readonly broken: boolean
 }
 
 export interface LexerOptions {
@@ -58,19 +60,20 @@ export interface LexerOptions {
 export class Lexer {
   readonly #text: string
   readonly #file: string
-  readonly #report: (message: string, at: Position) => void
+  readonly #reportTo: (message: string, at: Position) => void
   readonly #unfinished: string
   #position = 0
   #line = 1
   #lineStart = 0
   #words: string[] = []
+  #broken = false
   #stopped = false
   #commented = false
 
   constructor(text: string, options: LexerOptions) {
     this.#text = text
     this.#file = options.file
-    this.#report = options.report
+    this.#reportTo = options.report
     this.#unfinished = options.unfinished ?? 'unexpected end of file, expecting ";" or "}"'
   }
 
@@ -87,6 +90,7 @@ export class Lexer {
   next(): Statement {
     const begin = this.#position
     this.#words = []
+    this.#broken = false
     this.#skipSpace()
     const start = this.#position
     const at = this.here()
@@ -98,6 +102,7 @@ export class Lexer {
       lead: text.slice(begin, start),
       text: text.slice(start, this.#position),
       at,
+      broken: this.#broken,
     }
   }
 
@@ -230,12 +235,17 @@ export class Lexer {
     if (bytes < tokenBytesMax || (bytes === tokenBytesMax && end === this.#text.length)) return true
     const message =
       quote === undefined
-        ? `too long parameter "${this.#text.slice(start, start + 10)}..." started`
+        ? `too long parameter "${firstBytes(this.#text, start)}..." started`
         : `too long parameter, probably missing terminating "${charText(quote)}" character`
     const column = Math.max(start - this.#text.lastIndexOf('\n', start - 1), 1)
     this.#report(message, { file: this.#file, line, column })
     this.#stop()
     return false
+  }
+
+  #report(message: string, at: Position): void {
+    this.#broken = true
+    this.#reportTo(message, at)
   }
 
   #stop(): void {
@@ -271,6 +281,16 @@ function mayFollowQuote(char: number): boolean {
     char === closingBrace ||
     char === closingParenthesis
   )
+}
+
+/** As much of a text as a message shows: ten bytes, or fewer where the tenth is within a character. */
+function firstBytes(text: string, start: number): string {
+  let shown = ''
+  for (const char of text.slice(start, start + 10)) {
+    if (Buffer.byteLength(shown + char) > 10) break
+    shown += char
+  }
+  return shown
 }
 
 function charText(char: number): string {

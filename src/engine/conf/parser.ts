@@ -1,8 +1,8 @@
 /**
  * Builds the tree from the text of one file. Iterative: the depth of the blocks costs no stack.
  *
- * A directive that is broken is left out and reading goes on, so that one run names every fault. The
- * first diagnostic is the one that nginx stops at.
+ * A directive that is broken is left out, a block with all it holds, and reading goes on, so that one run
+ * names every fault. The first diagnostic is the one that nginx stops at.
  */
 import { blockOf } from './block.ts'
 import type { Diagnostic } from './diagnostics.ts'
@@ -61,7 +61,7 @@ class Parser {
   #take(statement: Statement): void {
     switch (statement.ending) {
       case ';':
-        if (statement.words.length > 0) this.#add(simple(statement))
+        if (!statement.broken) this.#add(simple(statement))
         return
       case '{':
         this.#openBlock(statement)
@@ -95,13 +95,12 @@ class Parser {
     }
     const script = this.#lexer.script(rule)
     if (script === undefined) this.#stop('unexpected end of file, expecting "}"')
-    else this.#add(scripted(statement, script))
+    else if (!statement.broken) this.#add(scripted(statement, script))
   }
 
   #close(tail: string): void {
     const { head, children } = this.#open.pop()!
-    // A "{" without a name was reported; what stands in it has no owner.
-    if (head === undefined || head.words.length === 0) return
+    if (head === undefined || head.broken) return
     this.#add(node(head, { block: blockOf(children), script: undefined, tail }))
   }
 

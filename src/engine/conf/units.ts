@@ -83,20 +83,21 @@ const millisecondUnits: TimeUnits = [
   ['ms', 1],
 ]
 
-/** A number without unit is seconds wherever it stands at the end: nginx reads `1h30` as an hour and 30 s. */
+/**
+ * Parts may stand apart, as in `1h 30m`. A number without unit is seconds, at the end or before white
+ * space; nothing but such a number may follow it: `1h30`, `1h 30 `.
+ */
 function parseTime(text: string, units: TimeUnits): number | undefined {
-  const part = /(\d*)(ms|[yMwdhms]|$)/y
-  const second = units.find(([unit]) => unit === 's')![1]
+  const part = /(\d*)(ms|[yMwdhms ]|) */y
+  const second = units.findIndex(([unit]) => unit === 's')
   let total = 0
   let rank = -1
   while (part.lastIndex < text.length) {
-    const match = part.exec(text)
-    if (match === null) return undefined
-    const [, digits = '', unit] = match
-    if (unit === '') return exact(total + Number(digits) * second)
-    const index = units.findIndex(([name]) => name === unit)
-    if (index <= rank) return undefined
-    rank = index
+    const [, digits, unit] = part.exec(text)!
+    const isBare = unit === '' || unit === ' '
+    const index = isBare ? second : units.findIndex(([name]) => name === unit)
+    if (unit === '' ? part.lastIndex < text.length : index <= rank) return undefined
+    rank = isBare ? units.length : index
     total += Number(digits) * units[index]![1]
   }
   return /\d/.test(text) ? exact(total) : undefined

@@ -1,0 +1,192 @@
+/**
+ * The first half of the configuration test: may each directive stand where it stands, with as many arguments.
+ * Messages are nginx's, in the order in which nginx would come upon them.
+ *
+ * What was found right is remembered by node and by part of a block. A tree that a patch made shares all
+ * but one path with its predecessor, so testing it again costs what the change cost:
+ *
+ * ```text
+ *   http ── Branch ┬ Leaf(32 servers)   remembered: passed over whole
+ *                  ├ Leaf(32 servers)   remembered
+ *                  └ Leaf(33 servers)   looked at: 32 remembered nodes and the new one
+ * ```
+ */
+import { type Block, directives } from './block.ts'
+import type { Diagnostic } from './diagnostics.ts'
+import type { BlockShape, DirectiveTable, SimpleShape } from './directive-table.ts'
+import type { Configuration } from './includes.ts'
+import { type Directive, type Position, reportedAt } from './tree.ts'
+
+/** What was found right under one table; made new for another table. */
+export class CheckMemo {
+  readonly #nodes = new WeakMap<Directive, Set<string>>()
+  readonly #parts = new WeakMap<Block, Map<string, readonly Directive[]>>()
+  /** Directives looked at, not counting those that were remembered: what the last test cost. */
+  visits = 0
+
+  hasNode(node: Directive, context: string): boolean {
+    return this.#nodes.get(node)?.has(context) ?? false
+  }
+
+  addNode(node: Directive, context: string): void {
+    const contexts = this.#nodes.get(node)
+    if (contexts === undefined) this.#nodes.set(node, new Set([context]))
+    else contexts.add(context)
+  }
+
+  /** The directives of a part that may stand only once in their block; `undefined` if it is not known. */
+  singles(part: Block, context: string): readonly Directive[] | undefined {
+    return this.#parts.get(part)?.get(context)
+  }
+
+  addPart(part: Block, context: string, singles: readonly Directive[]): void {
+    const contexts = this.#parts.get(part)
+    if (contexts === undefined) this.#parts.set(part, new Map([[context, singles]]))
+    else contexts.set(context, singles)
+  }
+}
+
+/** All that is wrong with a configuration that was read: what its reader found and what the table forbids. */
+export function checkConfiguration(
+  configuration: Configuration,
+  table: DirectiveTable,
+  memo?: CheckMemo,
+): readonly Diagnostic[] {
+  const { main, diagnostics } = configuration
+  const found = checkTree(main, table, memo)
+  if (diagnostics.length === 0) return found
+  return inReadingOrder([...diagnostics, ...found], configuration)
+}
+
+/** Tests a whole tree; diagnostics stand in the order of the tree. */
+export function checkTree(
+  main: Directive,
+  table: DirectiveTable,
+  memo: CheckMemo = new CheckMemo(),
+): readonly Diagnostic[] {
+  return checkBlock(main.block!, 'main', table, memo)
+}
+
+/** Tests what stands in one block of that context, such as the body of a server that came by the API. */
+export function checkBlock(
+  block: Block,
+  context: string,
+  table: DirectiveTable,
+  memo: CheckMemo = new CheckMemo(),
+): readonly Diagnostic[] {
+  const check = new Check(table, memo)
+  check.block(block, context)
+  return check.diagnostics
+}
+
+class Check {
+  readonly diagnostics: Diagnostic[] = []
+  readonly #table: DirectiveTable
+  readonly #memo: CheckMemo
+
+  constructor(table: DirectiveTable, memo: CheckMemo) {
+    this.#table = table
+    this.#memo = memo
+  }
+
+  block(block: Block, context: string): void {
+    this.#part(block, context, new Set())
+  }
+
+  /** `seen` names what stood in the whole block so far and may stand only once. */
+  #part(part: Block, context: string, seen: Set<string>): readonly Directive[] {
+    const known = this.#memo.singles(part, context)
+    if (known !== undefined) {
+      for (const node of known) this.#once(node, seen)
+      return known
+    }
+    const before = this.diagnostics.length
+    const singles =
+      part.kind === 'leaf'
+        ? part.items.filter((node) => this.#node(node, context, seen))
+        : part.parts.flatMap((inner) => this.#part(inner, context, seen))
+    if (this.diagnostics.length === before) this.#memo.addPart(part, context, singles)
+    return singles
+  }
+
+  /** Tests a directive and what it holds; true when it may stand only once in its block. */
+  #node(node: Directive, context: string, seen: Set<string>): boolean {
+    const shape = this.#shapeOf(node, context)
+    if (shape === undefined) return false
+    const before = this.diagnostics.length
+    const single = 'opens' in shape ? !shape.repeated : shape.merge === undefined
+    if (single) this.#once(node, seen)
+    if (this.#memo.hasNode(node, context)) return single
+    this.#memo.visits++
+    const [min, max] = shape.args
+    if (node.args.length < min || node.args.length > max) {
+      this.#fail(`invalid number of arguments in "${node.name}" directive`, node)
+    }
+    if ('opens' in shape) this.#children(node, shape)
+    if (this.diagnostics.length === before) this.#memo.addNode(node, context)
+    return single
+  }
+
+  #shapeOf(node: Directive, context: string): SimpleShape | BlockShape | undefined {
+    const { name } = node
+    const shapes = this.#table.find(context, name)
+    if (shapes === undefined) {
+      const known = this.#table.knows(name)
+      this.#fail(
+        known ? `"${name}" directive is not allowed here` : `unknown directive "${name}"`,
+        node,
+      )
+      return undefined
+    }
+    const isBlock = node.block !== undefined || node.script !== undefined
+    const shape = isBlock ? shapes.block : shapes.row
+    if (shape === undefined) {
+      const fault = isBlock ? 'is not terminated by ";"' : 'has no opening "{"'
+      this.#fail(`directive "${name}" ${fault}`, node)
+    }
+    return shape
+  }
+
+  #children({ block }: Directive, { opens }: BlockShape): void {
+    if (block === undefined) return
+    if (opens !== 'free') {
+      this.block(block, opens)
+      return
+    }
+    for (const child of directives(block)) {
+      if (child.block !== undefined) this.#fail('unexpected "{"', child)
+    }
+  }
+
+  #once(node: Directive, seen: Set<string>): void {
+    if (seen.has(node.name)) this.#fail(`"${node.name}" directive is duplicate`, node)
+    seen.add(node.name)
+  }
+
+  #fail(message: string, node: Directive): void {
+    this.diagnostics.push(Object.freeze({ severity: 'emerg', message, at: reportedAt(node) }))
+  }
+}
+
+/** Sorts by the place where a reader that follows each `include` comes upon it. */
+function inReadingOrder(
+  diagnostics: readonly Diagnostic[],
+  { files }: Configuration,
+): readonly Diagnostic[] {
+  const fileOrder = new Map([...files.keys()].map((path, i) => [path, i]))
+  const rank = (at: Position): readonly number[] => {
+    const outer = files.get(at.file)?.includedAt
+    const inner = [fileOrder.get(at.file) ?? 0, at.line, at.column]
+    return outer === undefined ? inner : [...rank(outer), ...inner]
+  }
+  return diagnostics
+    .map((diagnostic) => ({ diagnostic, key: diagnostic.at ? rank(diagnostic.at) : [] }))
+    .sort((a, b) => compareKeys(a.key, b.key))
+    .map(({ diagnostic }) => diagnostic)
+}
+
+function compareKeys(a: readonly number[], b: readonly number[]): number {
+  const differing = a.findIndex((part, i) => part !== b[i])
+  if (differing < 0) return a.length - b.length
+  return a[differing]! - (b[differing] ?? -1)
+}
