@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PersistentMap } from '../core/persistent-map.ts'
+import { BusView } from './bus-view.ts'
+
+const key = '/ins/stream_srv/s_1'
+const body = '{"type":"add","addr_port":"0.0.0.0:1","server_name":"a"}'
+
+function createBroker(): {
+  log: string[]
+  publish(topic: string, payload: string, options: { readonly retain: boolean }): Promise<void>
+} {
+  const log: string[] = []
+  return {
+    log,
+    publish: async (topic, payload, { retain }) =>
+      void log.push(`${retain ? 'retained' : 'plain'} ${topic} ${payload}`),
+  }
+}
+
+test('an addition is retained; a deletion erases it and is told', async () => {
+  const broker = createBroker()
+  const none = PersistentMap.empty<string>()
+  const view = new BusView(broker, none)
+  await view.onCommit([{ key, body }], none.set(key, body))
+  await view.onCommit([{ key, body: null }], none)
+  assert.deepEqual(broker.log, [
+    `retained ${key} ${body}`,
+    `retained ${key} `,
+    `plain ${key} {"type":"del","addr_port":"0.0.0.0:1","server_name":"a"}`,
+  ])
+})
+
+test('after a connection the broker is brought to what the journal says, and no further', async () => {
+  const broker = createBroker()
+  const wanted = PersistentMap.from([
+    ['/ins/stream_srv/kept', 'same'],
+    ['/ins/stream_srv/changed', 'new'],
+    ['/ins/stream_srv/missing', 'body'],
+  ])
+  const view = new BusView(broker, wanted)
+  view.onRetained('/ins/stream_srv/kept', 'same')
+  view.onRetained('/ins/stream_srv/changed', 'old')
+  view.onRetained('/ins/stream_srv/gone', 'stale')
+  await view.complete()
+  assert.deepEqual(broker.log.toSorted(), [
+    'retained /ins/stream_srv/changed new',
+    'retained /ins/stream_srv/gone ',
+    'retained /ins/stream_srv/missing body',
+  ])
+})

@@ -1,0 +1,81 @@
+/**
+ * What the bus shows of the dynamic state: one retained message for each instruction, on its own topic.
+ *
+ * ```text
+ *   add or change   retained  <key>  body
+ *   delete          retained  <key>  (empty: erases)   then   <key>  {"type":"del",…}   not retained
+ * ```
+ *
+ * The journal is the truth and the bus follows it. After every connection the two are compared: retained
+ * messages of instructions that are no more are erased, those that are missing or differ are published.
+ */
+import type { Edit, Instructions } from './instruction.ts'
+import { instructionKinds } from './instruction-kinds.ts'
+
+export interface BusPublisher {
+  /** Resolves when the broker has it. */
+  publish(topic: string, payload: string, options: { readonly retain: boolean }): Promise<void>
+}
+
+export class BusView {
+  readonly #publisher: BusPublisher
+  /** What the broker is known to retain. */
+  readonly #shown = new Map<string, string>()
+  #instructions: Instructions
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(publisher: BusPublisher, instructions: Instructions) {
+    this.#publisher = publisher
+    this.#instructions = instructions
+  }
+
+  /** Filters under which the broker retains what this view is responsible for. */
+  static get filters(): readonly string[] {
+    return instructionKinds.map(({ topic }) => `${topic}#`)
+  }
+
+  /** A retained message that the broker delivered after the subscription. */
+  onRetained(topic: string, payload: string): void {
+    if (payload === '') return
+    this.#shown.set(topic, payload)
+    if (this.#instructions.get(topic) !== payload) void this.#inTurn(() => this.#show(topic))
+  }
+
+  /** To be called once all retained messages are in: publishes what the broker does not have. */
+  async complete(): Promise<void> {
+    for (const [key] of this.#instructions.entries()) {
+      if (!this.#shown.has(key)) await this.#inTurn(() => this.#show(key))
+    }
+  }
+
+  /** A committed change. */
+  async onCommit(edits: readonly Edit[], after: Instructions): Promise<void> {
+    const before = this.#instructions
+    this.#instructions = after
+    for (const { key, body } of edits) {
+      await this.#inTurn(() => this.#show(key))
+      const gone = body === null ? before.get(key) : undefined
+      if (gone !== undefined) await this.#inTurn(() => this.#tellDeletion(key, gone))
+    }
+  }
+
+  async #show(key: string): Promise<void> {
+    const body = this.#instructions.get(key)
+    if (this.#shown.get(key) === body) return
+    await this.#publisher.publish(key, body ?? '', { retain: true })
+    if (body === undefined) this.#shown.delete(key)
+    else this.#shown.set(key, body)
+  }
+
+  async #tellDeletion(key: string, body: string): Promise<void> {
+    const { addr_port, server_name } = JSON.parse(body) as Record<string, unknown>
+    const payload = JSON.stringify({ type: 'del', addr_port, server_name })
+    await this.#publisher.publish(key, payload, { retain: false })
+  }
+
+  /** One publication after the other; a failure is the client's to report and does not stop the next. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(work).catch(() => {})
+    return this.#last
+  }
+}
