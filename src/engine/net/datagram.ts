@@ -1,10 +1,10 @@
 /**
  * UDP as the data plane sees it: a listener that hands over datagrams, and connected sockets to upstreams.
  *
- * A datagram's sender is told as an `InetAddress`, made only when asked for; sessions are found by
- * `sessionKey`, which costs no text for IPv4.
+ * A datagram's addresses are made only when asked for; sessions are found by `sessionKey`, a number for
+ * plain IPv4.
  */
-import type { Address, InetAddress } from './address.ts'
+import type { Address } from './address.ts'
 
 /** One datagram that arrived. The object and `data` are valid only during the call. */
 export interface Datagram {
@@ -12,10 +12,19 @@ export interface Datagram {
   readonly remote: Address
   /** Where the client sent it: the listener's address, or the original one of an intercepted datagram. */
   readonly local: Address
-  /** True when `local` was taken from the packet and differs from the listener's port or address. */
-  readonly intercepted: boolean
-  /** Tells clients (and their original destinations) apart; a key for a `Map`. */
+  /** Tells sessions apart, by client and destination; a key for a `Map`. */
   readonly sessionKey: string | number
+  /** What a session keeps to answer this client from the address it spoke to. Throws `ErrnoException`. */
+  openReply(): ReplyPath
+}
+
+/** The way back to one client of a datagram listener. */
+export interface ReplyPath {
+  readonly remote: Address
+  readonly local: Address
+  /** False when the kernel did not take it: the datagram is lost, as on any network. */
+  send(data: Buffer): boolean
+  close(): void
 }
 
 /** Takes what a datagram listener receives. */
@@ -26,15 +35,8 @@ export interface DatagramPort {
 export interface DatagramListener {
   port: DatagramPort
   readonly local: Address
-  /**
-   * Sends to a client from the listener's own address. False when the kernel did not take it: datagrams are
-   * lost then, as they are on any network.
-   */
-  send(data: Buffer, remote: Address): boolean
-  /** A socket that answers a client of an intercepted datagram from `local`, its original destination. */
-  replySocket(local: InetAddress, remote: InetAddress): DatagramSocket
-  pause(): void
-  resume(): void
+  start(): void
+  /** Closes the descriptor; reply paths that were opened from it end with it. */
   close(): void
 }
 
@@ -53,5 +55,6 @@ export interface DatagramSocket {
   readonly bytesWritten: number
   /** False when the kernel did not take it: the datagram is lost. */
   send(data: Buffer): boolean
+  /** Nothing comes to the handler any more. */
   close(): void
 }

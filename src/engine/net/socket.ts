@@ -38,7 +38,8 @@ export interface Socket {
   readonly descriptor: number
   /**
    * Sends now what the kernel takes and queues a copy of the rest: the caller may use `chunk` again.
-   * Returns false when something is queued; stop then and go on at `onDrain`.
+   * Returns false when something is queued (some drivers: when much is); stop then and go on at `onDrain`,
+   * which comes after a false only.
    */
   write(chunk: Buffer): boolean
   /** `write` of two chunks at the price of one, for a head and its body. */

@@ -76,7 +76,7 @@ export class TimingWheel {
     timer.deadline = deadline
     if (timer.due !== -1) {
       // Looked at no later than it ends: put right when its slot comes round.
-      if (timer.due * tickMs <= deadline) return
+      if ((timer.due - 1) * tickMs <= deadline) return
       this.#unhang(timer)
     }
     this.#hang(timer)

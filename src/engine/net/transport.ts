@@ -27,13 +27,12 @@ export interface ConnectOptions {
   readonly sndbuf?: number
 }
 
-/** An open listening socket. Accepting begins with `resume`. */
+/** An open listening socket. Accepting begins with `start`. */
 export interface Listener {
   /** Who takes accepted sockets; a new snapshot is taken into use by one assignment. */
   acceptor: Acceptor
   readonly local: Address
-  pause(): void
-  resume(): void
+  start(): void
   /** Stops accepting and closes the descriptor; what was accepted lives on. */
   close(): void
 }
@@ -41,14 +40,17 @@ export interface Listener {
 export interface Transport {
   readonly kind: 'epoll' | 'node'
   readonly clock: Clock
-  /** Takes over a listening TCP or unix descriptor, see `openListeningSocket`. Paused at first. */
+  /**
+   * Takes over a listening TCP or unix descriptor, see `DescriptorSource`. Where descriptors cannot be had
+   * (-1), the driver opens the socket itself when it is started.
+   */
   listen(descriptor: number, spec: ListenSpec, acceptor: Acceptor): Listener
   /**
    * Starts to connect. The outcome, failure included, comes to the handler later, never during this call:
    * `onConnect`, or `onClose` with an error whose `syscall` is `connect`. There is no time-out in here.
    */
   connect(address: Address, options: ConnectOptions, handler: SocketHandler): Socket
-  /** Takes over a bound UDP descriptor. Paused at first. */
+  /** Takes over a bound UDP descriptor, as `listen` does. */
   listenDatagrams(descriptor: number, spec: ListenSpec, port: DatagramPort): DatagramListener
   /** Opens a UDP socket towards one peer. Throws when the system has no socket for us. */
   connectDatagrams(

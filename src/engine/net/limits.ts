@@ -1,0 +1,43 @@
+/** Limits of the network layer, each with its reason. */
+
+/** Events taken from the kernel at once; more wait for the next batch. */
+export const eventsPerBatchMax = 512
+
+/**
+ * Batches per wake-up. Asking the kernel again is cheaper than being woken again, but timers, signals and
+ * promises wait meanwhile.
+ */
+export const batchesPerWakeMax = 8
+
+/** One read. A socket is read once per batch, so that a fast sender leaves room for the others. */
+export const readBytesMax: number = 64 * 1024
+
+/** Two chunks are copied together up to this size; beyond it two system calls are cheaper. */
+export const joinBytesMax: number = 16 * 1024
+
+/** Accepted per listener and batch, for the same reason. */
+export const acceptsPerBatchMax = 64
+
+/** Writes of one queue per batch. */
+export const flushesPerBatchMax = 8
+
+/** No descriptor or memory left for a new connection: others must go first. nginx waits as long. */
+export const acceptPauseMs = 500
+
+/** A writer that goes on although `write` said false is broken: its connection is closed here. */
+export const writeQueueBytesMax: number = 64 * 1024 * 1024
+
+/** Queued small writes are collected in blocks of this size. */
+export const queueBlockBytes = 4096
+
+/** What nginx's `listen` takes without `backlog=` on Linux. */
+export const defaultBacklog = 511
+
+/** Largest UDP payload. */
+export const datagramBytesMax = 65535
+
+/** Datagrams taken by one call. */
+export const datagramsPerCallMax = 16
+
+/** Calls per listener and batch. */
+export const datagramCallsPerBatchMax = 4
