@@ -31,8 +31,12 @@ export interface Configuration {
 }
 
 /** Reads a configuration from its main file. Never throws for what it finds there. */
-export function loadConfiguration(entry: string, reader: FileReader): Configuration {
-  return new Loader(entry, reader).load()
+export function loadConfiguration(
+  entry: string,
+  reader: FileReader,
+  includedMax: number = includedDirectivesMax,
+): Configuration {
+  return new Loader(entry, reader, includedMax).load()
 }
 
 /**
@@ -44,7 +48,7 @@ export function configurationFromText(
   name: string,
   reader?: FileReader,
 ): Configuration {
-  return new Loader(name, reader).loadText(text)
+  return new Loader(name, reader, includedDirectivesMax).loadText(text)
 }
 
 /** The texts from which `createMemoryReader` reads the same configuration again. */
@@ -69,12 +73,16 @@ class Loader {
   readonly #faults = new Map<string, readonly Diagnostic[]>()
   readonly #expanded = new Set<string>()
   readonly #diagnostics: Diagnostic[] = []
-  /** The files that are being expanded, outermost first. */
-  readonly #open: string[] = []
+  /** The files that are being expanded. */
+  readonly #open = new Set<string>()
   #blockDepth = 0
-  #included = 0
+  /** Directives that includes may still bring in, themselves counted. */
+  #budget: number
+  /** True once that was reported; no include is followed any more. */
+  #isSpent = false
 
-  constructor(entry: string, reader: FileReader | undefined) {
+  constructor(entry: string, reader: FileReader | undefined, includedMax: number) {
+    this.#budget = includedMax
     this.#entry = entry
     this.#folder = entry.slice(0, entry.lastIndexOf('/') + 1)
     this.#reader = reader
@@ -99,9 +107,9 @@ class Loader {
     const copy = this.#expanded.has(path)
     const visit = { pending: copy ? [] : [...this.#faults.get(path)!], copy }
     this.#expanded.add(path)
-    this.#open.push(path)
+    this.#open.add(path)
     const expanded = this.#expandBlock(block, visit)
-    this.#open.pop()
+    this.#open.delete(path)
     for (const fault of visit.pending) this.#add(fault)
     return expanded
   }
@@ -124,7 +132,7 @@ class Loader {
   }
 
   #expandNode(node: Directive, visit: Visit): Directive {
-    if (this.#open.length > 1) this.#included++
+    if (this.#open.size > 1) this.#budget--
     const block = node.block && this.#expandWithin(node, node.block, visit)
     if (block !== node.block) return withBlock(node, block!)
     return visit.copy ? Object.freeze({ ...node }) : node
@@ -142,9 +150,15 @@ class Loader {
   }
 
   #include(node: Directive, into: Directive[]): void {
+    if (this.#isSpent) return
     const fault = this.#includeFault(node)
     if (fault !== undefined) {
       this.#fail(fault, node)
+      return
+    }
+    if (--this.#budget < 0) {
+      this.#isSpent = true
+      this.#fail('too many directives are included', node)
       return
     }
     const pattern = node.args[0]!
@@ -161,16 +175,13 @@ class Loader {
     if (block !== undefined) return 'directive "include" is not terminated by ";"'
     if (args.length !== 1) return 'invalid number of arguments in "include" directive'
     if (this.#reader === undefined) return '"include" directive is not allowed here'
-    if (this.#open.length > includeDepthMax) {
-      return `files include one another deeper than ${includeDepthMax}`
-    }
-    return this.#included > includedDirectivesMax
-      ? `more than ${includedDirectivesMax} directives are included`
+    return this.#open.size > includeDepthMax
+      ? `files include one another deeper than ${includeDepthMax}`
       : undefined
   }
 
   #fileAt(path: string, node: Directive): Directive | undefined {
-    if (this.#open.includes(path)) {
+    if (this.#open.has(path)) {
       this.#fail(`"${path}" includes itself`, node)
       return undefined
     }

@@ -15,7 +15,8 @@ import { directives, emptyBlock } from './block.ts'
 import type { Directive } from './tree.ts'
 import { joinWords } from './words.ts'
 
-const indentStep = '    '
+/** Where no block of the file shows another. */
+const usualStep = '    '
 
 /** How one block is laid out. */
 interface Layout {
@@ -23,6 +24,8 @@ interface Layout {
   readonly outer: string
   /** White space before its children. */
   readonly indent: string
+  /** What each level adds. */
+  readonly step: string
   /** True for `server { listen 80; }`: what is added stays on the line. */
   readonly inline: boolean
   /** True for the root, which has no braces. */
@@ -31,17 +34,24 @@ interface Layout {
   readonly rewrite: boolean
 }
 
+/** Where a directive is written: what the layout of the block around it says. */
+type Place = Pick<Layout, 'indent' | 'step' | 'rewrite'>
+
 /** Text of a whole tree. */
 export function print(main: Directive): string {
   const out: string[] = []
-  printChildren(out, main, layoutOf(main, '', main.source === undefined))
+  printChildren(
+    out,
+    main,
+    layoutOf(main, { indent: '', step: usualStep, rewrite: main.source === undefined }),
+  )
   return out.join('')
 }
 
 /** Text of one directive and what it holds, in nginx's usual form. */
 export function printDirective(node: Directive): string {
   const out: string[] = []
-  printBody(out, node, { indent: '', rewrite: true })
+  printBody(out, node, { indent: '', step: usualStep, rewrite: true })
   return out.join('')
 }
 
@@ -53,15 +63,11 @@ export function dumpFiles(files: Iterable<readonly [path: string, text: string]>
 }
 
 /** From the name to the ";" or "}". */
-function printBody(
-  out: string[],
-  node: Directive,
-  place: Pick<Layout, 'indent' | 'rewrite'>,
-): void {
+function printBody(out: string[], node: Directive, place: Place): void {
   out.push(head(node))
   if (node.script !== undefined) out.push(node.script, '}')
   else if (node.block !== undefined) {
-    printChildren(out, node, layoutOf(node, place.indent, place.rewrite))
+    printChildren(out, node, layoutOf(node, place))
     out.push('}')
   }
 }
@@ -135,7 +141,7 @@ function printEnd(out: string[], nodes: readonly Directive[], { layout, gap, fir
 
 function printFreshOne(out: string[], node: Directive, layout: Layout, first: boolean): void {
   out.push(freshLead(node.source?.lead ?? '', layout, first))
-  printBody(out, node, { indent: layout.indent, rewrite: true })
+  printBody(out, node, { ...layout, rewrite: true })
 }
 
 /** A block that is written anew as a whole; its comments are kept on lines of their own. */
@@ -146,35 +152,45 @@ function printRewritten(
   tail: string,
 ): void {
   for (const [i, node] of nodes.entries()) printFreshOne(out, node, layout, layout.root && i === 0)
-  for (const comment of comments(tail)) out.push(`\n${layout.indent}${comment}`)
+  const beside = sameLineComment(tail)
+  if (beside !== '') out.push(` ${beside.trim()}`)
+  for (const comment of comments(tail.slice(beside.length))) {
+    out.push(`\n${layout.indent}${comment}`)
+  }
   if (!layout.root || nodes.length > 0) out.push(`\n${layout.outer}`)
 }
 
-function layoutOf(owner: Directive, outer: string, rewrite: boolean): Layout {
+function layoutOf(owner: Directive, { indent: outer, step, rewrite }: Place): Layout {
   const root = owner.name === 'main'
-  const usual = root ? '' : outer + indentStep
-  const plain = { outer, indent: usual, inline: false, root, rewrite }
+  const plain = { outer, indent: root ? '' : outer + step, step, inline: false, root, rewrite }
   if (rewrite) return plain
   let inline = false
   for (const child of directives(owner.block ?? emptyBlock)) {
     if (!isNative(child, owner, plain)) continue
     const { lead } = child.source!
     const line = lead.lastIndexOf('\n')
-    if (line >= 0) return { ...plain, indent: lead.slice(line + 1) }
+    if (line >= 0) return withIndent(plain, lead.slice(line + 1))
     inline = !root
   }
   return { ...plain, inline }
 }
 
+function withIndent(layout: Layout, indent: string): Layout {
+  const deeper = indent.startsWith(layout.outer) ? indent.slice(layout.outer.length) : ''
+  return { ...layout, indent, step: deeper === '' ? layout.step : deeper }
+}
+
+/** In a block that is written anew as a whole, a comment stays on the line of the directive before it. */
 function freshLead(lead: string, layout: Layout, first: boolean): string {
   const line = `\n${layout.indent}`
-  const above = comments(lead)
-  if (above.length === 0) {
+  const beside = layout.rewrite && !first ? sameLineComment(lead) : ''
+  const above = comments(lead.slice(beside.length))
+  if (above.length === 0 && beside === '') {
     if (first) return ''
     return layout.inline ? ' ' : line
   }
-  const text = above.join(line)
-  return first ? `${text}${line}` : `${line}${text}${line}`
+  const text = above.map((comment) => comment + line).join('')
+  return first ? text : `${beside === '' ? '' : ` ${beside.trim()}`}${line}${text}`
 }
 
 /** The comments of a gap, without the white space around them. */
