@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import { createInstance, openShared, removeInstance } from './shared-memory.ts'
+import { shortKey } from './shared-key.ts'
 import { SharedLock } from './shared-lock.ts'
 import { keyTooLong, SharedTable, tableBytes, tableFull, type TableLayout } from './shared-table.ts'
 
@@ -39,6 +40,7 @@ test('a record ends with its last user and begins anew with zeros', () => {
   const table = createTable()
   const record = table.acquire('a')
   table.acquire('a')
+  assert.equal(table.users(record), 2)
   table.int32('hits').set(record, 9)
   table.release(record)
   assert.equal(table.find('a'), record)
@@ -223,3 +225,11 @@ test(
     assert.ok(records.every((record) => record >= 0))
   },
 )
+
+test('a short key stands for itself, a long one for its digest', () => {
+  assert.equal(shortKey('127.0.0.1', 24), '127.0.0.1')
+  const long = shortKey('2001:db8:ffff:ffff:ffff:ffff:ffff:ffff', 24)
+  assert.equal(long.length, 24)
+  assert.notEqual(shortKey(long, 24), long, 'nobody can name the digest of another')
+  assert.equal(shortKey('x'.repeat(100), 64).length, 64)
+})

@@ -16,6 +16,7 @@
  * word of the slot is written last, so that a process killed anywhere leaves a usable table.
  */
 import assert from 'node:assert/strict'
+import { cpus } from 'node:os'
 import { crc32 } from 'node:zlib'
 import { isAlive, ownWord } from './process-identity.ts'
 import { SharedLock } from './shared-lock.ts'
@@ -51,6 +52,12 @@ export const tableFull = -1
 export const keyTooLong = -2
 /** The lock could not be had: its holder is stopped. */
 export const tableBusy = -3
+
+/**
+ * Processes for which tables have room unless they say otherwise: workers, those that still drain, and
+ * control. The same in all processes of a machine, whatever processors each may run on.
+ */
+export const processesMax: number = Math.max(32, 2 * cpus().length + 4)
 
 const formatVersion = 1
 const headWords = 4
@@ -207,6 +214,14 @@ export class SharedTable<F extends Fields> {
     } finally {
       this.#lock.unlock()
     }
+  }
+
+  /** How often the record is in use now, over all processes. */
+  users(record: number): number {
+    const at = this.#wordOf(record) + this.#shape.usersAt
+    let sum = 0
+    for (let i = 0; i < this.layout.owners; i += 1) sum += this.#words[at + i]!
+    return sum
   }
 
   /** Gives back what dead processes held. Called when a child ends, and by every process that attaches. */

@@ -6,9 +6,6 @@ export const zonePeerBytes = 256
 /** Smallest zone: eight pages, as in nginx. */
 export const zoneBytesMin = 32_768
 
-/** Processes that may use one zone at a time: workers, those that still drain, and control. */
-export const ownersMax = 68
-
 /** Longest key of a peer in a zone; longer ones (unix paths of long-named groups) become digests. */
 export const zoneKeyBytesMax = 128
 
@@ -20,3 +17,6 @@ export const ringPointsMax = 4_194_304
 
 /** Longest path of a unix socket: `sun_path` less its terminating zero. */
 export const unixPathBytesMax = 107
+
+/** Greatest weight of a peer: sums of all weights stay exact. */
+export const weightMax = 1_000_000_000

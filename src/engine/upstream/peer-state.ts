@@ -5,19 +5,20 @@
  * shared memory, or in a table of the process's own where the group has none. The state belongs to the
  * peer's address and outlives versions of its group; it ends when no version and no connection uses it.
  */
+import { shortKey } from '../core/shared-key.ts'
 import { openShared, type SharedMemory } from '../core/shared-memory.ts'
 import type { SharedLock } from '../core/shared-lock.ts'
 import {
   type ColumnField,
   type Float64Field,
   type Int32Field,
+  processesMax,
   SharedTable,
   tableBytes,
   tableFull,
   type TableLayout,
 } from '../core/shared-table.ts'
-import { ownersMax, zoneKeyBytesMax, zonePeerBytes } from './limits.ts'
-import { shortKey } from './zone-key.ts'
+import { zoneKeyBytesMax, zonePeerBytes } from './limits.ts'
 
 const fields = {
   /** Number of the peer within its group; in the group's own record, the next one to give. */
@@ -131,7 +132,7 @@ export class PeerZone {
 
 /** Opens the zone of that name, the same in all processes of the instance. */
 export function openPeerZone(options: ZoneOptions): PeerZone {
-  const layout = layoutFor(Math.floor(options.bytes / zonePeerBytes), ownersMax)
+  const layout = layoutFor(Math.floor(options.bytes / zonePeerBytes), processesMax)
   const memory = openShared({ ...options, bytes: tableBytes(layout) })
   return new PeerZone(new SharedTable(memory.buffer, layout), memory)
 }

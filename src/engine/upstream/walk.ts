@@ -89,11 +89,16 @@ export class PeerWalk implements Selection {
   }
 
   #pick(now: number): Peer | undefined {
-    const { balancer, primary, backup } = this.group
-    const peer = balancer.pick(this, now)
+    const { primary, backup } = this.group
+    const peer = this.#pickInTier(now)
     if (peer !== undefined || this.tier !== primary || backup === undefined) return peer
     this.#enter(backup)
-    return balancer.pick(this, now)
+    return this.#pickInTier(now)
+  }
+
+  /** A tier is empty while none of its names has been resolved. */
+  #pickInTier(now: number): Peer | undefined {
+    return this.tier.peers.length === 0 ? undefined : this.group.balancer.pick(this, now)
   }
 
   #settle(peer: Peer, failed: boolean, now: number): boolean {

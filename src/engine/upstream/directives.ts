@@ -1,0 +1,242 @@
+/**
+ * The directives of an `upstream` block, in both subsystems.
+ *
+ * What a block as a whole means, and in which order its directives count, is `parse-upstream.ts`'s.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+import { numberArgument, parseNumber, parseSize, timeMsArgument } from '../conf/units.ts'
+import {
+  type BlockRow,
+  type Context,
+  defineModule,
+  type Module,
+  type Row,
+  type ValueType,
+} from '../core/module.ts'
+import type { BalancerConfig } from './balancer.ts'
+import { zoneBytesMin } from './limits.ts'
+import {
+  type ResolverConfig,
+  resolverTimeoutDefaultMs,
+  resolverTimeoutValue,
+  resolverValue,
+} from './resolver-directive.ts'
+import { type ServerConfig, serverValue } from './server-directive.ts'
+
+export interface ZoneConfig {
+  readonly name: string
+  /** `undefined`: as another group that shares the zone says. */
+  readonly bytes: number | undefined
+}
+
+type Method = BalancerConfig | undefined
+
+/** Settings of an upstream block by directive. */
+export interface UpstreamConf {
+  readonly server: readonly ServerConfig[]
+  readonly zone: ZoneConfig | undefined
+  readonly hash: Method
+  readonly least_conn: Method
+  readonly random: Method
+  readonly resolver: ResolverConfig | undefined
+  readonly resolver_timeout: number
+}
+
+export interface HttpUpstreamConf extends UpstreamConf {
+  readonly ip_hash: Method
+  readonly keepalive: number
+  readonly keepalive_requests: number
+  readonly keepalive_time: number
+  readonly keepalive_timeout: number
+}
+
+const zoneValue: ValueType<ZoneConfig | undefined> = {
+  describe: 'name [size]',
+  parse([name = '', size]) {
+    if (name === '') throw new ConfError(`invalid zone name "${name}"`)
+    if (size === undefined) return Object.freeze({ name, bytes: undefined })
+    const bytes = parseSize(size)
+    if (bytes === undefined) throw new ConfError(`invalid zone size "${size}"`)
+    if (bytes < zoneBytesMin) throw new ConfError(`zone "${name}" is too small`)
+    return Object.freeze({ name, bytes })
+  },
+}
+
+const hashValue: ValueType<Method> = {
+  describe: 'key [consistent]',
+  parse([key = '', option], env) {
+    if (option !== undefined && option !== 'consistent') throw invalidParameter(option)
+    return Object.freeze({ kind: 'hash', key: env.complex(key), consistent: option !== undefined })
+  },
+}
+
+const randomValue: ValueType<Method> = {
+  describe: '[two [least_conn]]',
+  parse([count, method]) {
+    if (count !== undefined && count !== 'two') throw invalidParameter(count)
+    if (method !== undefined && method !== 'least_conn') throw invalidParameter(method)
+    return Object.freeze({ kind: 'random', two: count !== undefined })
+  },
+}
+
+const keepaliveValue: ValueType<number> = {
+  describe: 'connections',
+  parse([text = '']) {
+    const connections = parseNumber(text) ?? 0
+    if (connections > 0) return connections
+    throw new ConfError(`invalid value "${text}" in "keepalive" directive`)
+  },
+}
+
+const countValue: ValueType<number> = {
+  describe: 'number',
+  parse: ([text = ''], { node }) => numberArgument(node.name, text),
+}
+
+const timeValue: ValueType<number> = {
+  describe: 'time',
+  parse: ([text = ''], { node }) => timeMsArgument(node.name, text),
+}
+
+function plainMethod(kind: 'least_conn' | 'ip_hash'): ValueType<Method> {
+  const config: BalancerConfig = Object.freeze({ kind })
+  return { describe: '', parse: () => config }
+}
+
+function invalidParameter(text: string): ConfError {
+  return new ConfError(`invalid parameter "${text}"`)
+}
+
+/** Methods may be written again; the last one holds. */
+function lastOf<T>(values: readonly T[]): T {
+  return values.at(-1)!
+}
+
+/** Rows of a value that holds in the block it stands in only. */
+function row<T>(context: Context, definition: Omit<Row<T>, 'contexts' | 'inherited'>): Row<T> {
+  return Object.freeze({ ...definition, contexts: [context], inherited: false })
+}
+
+function methodRow(
+  context: Context,
+  definition: Pick<Row<Method>, 'args' | 'syntax' | 'value' | 'doc'>,
+): Row<Method> {
+  return row(context, { ...definition, default: undefined, merge: lastOf })
+}
+
+type Rows<Conf> = { readonly [Name in keyof Conf]-?: Row<Conf[Name]> }
+
+function upstreamRows(context: Context): Rows<UpstreamConf> {
+  return {
+    server: row<readonly ServerConfig[]>(context, {
+      args: [1, Infinity],
+      syntax: 'server address [parameters]',
+      value: { ...serverValue, parse: (args, env) => [serverValue.parse(args, env)] },
+      default: [],
+      merge: (servers) => servers.flat(),
+      doc: 'Defines a server of the group: its address and how it is used.',
+    }),
+    zone: row(context, {
+      args: [1, 2],
+      syntax: 'zone name [size]',
+      value: zoneValue,
+      default: undefined,
+      merge: lastOf,
+      doc: 'Keeps the state of the group in memory that all workers share.',
+    }),
+    hash: methodRow(context, {
+      args: [1, 2],
+      syntax: 'hash key [consistent]',
+      value: hashValue,
+      doc: 'Chooses the server by a hash of the key.',
+    }),
+    least_conn: methodRow(context, {
+      args: [0, 0],
+      syntax: 'least_conn',
+      value: plainMethod('least_conn'),
+      doc: 'Chooses the server with the fewest connections for its weight.',
+    }),
+    random: methodRow(context, {
+      args: [0, 2],
+      syntax: 'random [two [least_conn]]',
+      value: randomValue,
+      doc: 'Chooses a server by chance, or the less busy one of two.',
+    }),
+    resolver: row(context, {
+      args: [1, Infinity],
+      syntax: 'resolver address ... [valid=time] [ipv4=on|off] [ipv6=on|off]',
+      value: resolverValue,
+      default: undefined,
+      doc: 'Name servers that look up the names of servers with "resolve".',
+    }),
+    resolver_timeout: row(context, {
+      args: [1, 1],
+      syntax: 'resolver_timeout time',
+      value: resolverTimeoutValue,
+      default: resolverTimeoutDefaultMs,
+      doc: 'How long the look-up of a name may take.',
+    }),
+  }
+}
+
+const keepaliveRows: Rows<Omit<HttpUpstreamConf, keyof UpstreamConf>> = {
+  ip_hash: methodRow('http.upstream', {
+    args: [0, 0],
+    syntax: 'ip_hash',
+    value: plainMethod('ip_hash'),
+    doc: 'Chooses the server by the address of the client.',
+  }),
+  keepalive: row('http.upstream', {
+    args: [1, 1],
+    syntax: 'keepalive connections',
+    value: keepaliveValue,
+    default: 0,
+    doc: 'Idle connections to the servers that each worker keeps open.',
+  }),
+  keepalive_requests: row('http.upstream', {
+    args: [1, 1],
+    syntax: 'keepalive_requests number',
+    value: countValue,
+    default: 1000,
+    doc: 'Requests after which a kept connection is closed.',
+  }),
+  keepalive_time: row('http.upstream', {
+    args: [1, 1],
+    syntax: 'keepalive_time time',
+    value: timeValue,
+    default: 3_600_000,
+    doc: 'Age at which a kept connection takes no more requests.',
+  }),
+  keepalive_timeout: row('http.upstream', {
+    args: [1, 1],
+    syntax: 'keepalive_timeout timeout',
+    value: timeValue,
+    default: 60_000,
+    doc: 'How long a kept connection may be idle.',
+  }),
+}
+
+function upstreamBlock(context: 'http' | 'stream'): Readonly<Record<string, BlockRow>> {
+  return {
+    upstream: {
+      contexts: [context],
+      args: [1, 1],
+      syntax: 'upstream name { ... }',
+      opens: `${context}.upstream`,
+      repeated: true,
+      doc: 'Defines a group of servers.',
+    },
+  }
+}
+
+export const streamUpstream: Module<UpstreamConf> = defineModule<UpstreamConf>({
+  id: 'stream.upstream',
+  directives: upstreamRows('stream.upstream'),
+  blocks: upstreamBlock('stream'),
+})
+
+export const httpUpstream: Module<HttpUpstreamConf> = defineModule<HttpUpstreamConf>({
+  id: 'http.upstream',
+  directives: { ...upstreamRows('http.upstream'), ...keepaliveRows },
+  blocks: upstreamBlock('http'),
+})

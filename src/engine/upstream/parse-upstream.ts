@@ -1,0 +1,177 @@
+/**
+ * An `upstream` block as plain data.
+ *
+ * Rules that lie between directives are here: one balancing method (a later one replaces the one before,
+ * with a warning), parameters that a method does not support, and servers there must be.
+ */
+import { directives, emptyBlock } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import type { Row, ValueEnv } from '../core/module.ts'
+import type { VariableScope } from '../core/variable-scope.ts'
+import type { BalancerConfig } from './balancer.ts'
+import {
+  type HttpUpstreamConf,
+  httpUpstream,
+  streamUpstream,
+  type ZoneConfig,
+} from './directives.ts'
+import type { ResolverConfig } from './resolver-directive.ts'
+import type { ServerConfig } from './server-directive.ts'
+
+export interface KeepaliveConfig {
+  /** 0: connections are not kept. */
+  readonly connections: number
+  readonly requestsMax: number
+  readonly ageMaxMs: number
+  readonly idleMaxMs: number
+}
+
+export interface UpstreamConfig {
+  readonly name: string
+  readonly servers: readonly ServerConfig[]
+  readonly balancer: BalancerConfig
+  readonly zone: ZoneConfig | undefined
+  /** Name servers for `resolve`, the block's own or those of its surroundings. */
+  readonly resolver: ResolverConfig | undefined
+  readonly resolverTimeoutMs: number
+  /** Of groups in `http` only. */
+  readonly keepalive: KeepaliveConfig | undefined
+}
+
+export interface UpstreamEnv {
+  readonly context: 'http.upstream' | 'stream.upstream'
+  readonly session: CompileSession
+  readonly variables: VariableScope
+  /** `resolver` and `resolver_timeout` of the block around. */
+  readonly outer?: { readonly resolver: ResolverConfig | undefined; readonly timeoutMs: number }
+}
+
+type Values = { -readonly [Name in keyof HttpUpstreamConf]?: HttpUpstreamConf[Name] }
+
+const roundRobin: BalancerConfig = Object.freeze({ kind: 'round_robin' })
+
+const methods: ReadonlySet<string> = new Set(['hash', 'least_conn', 'random', 'ip_hash'])
+
+/** Reads the block. What is wrong with it goes to the session, and the result is `undefined` then. */
+export function parseUpstream(node: Directive, env: UpstreamEnv): UpstreamConfig | undefined {
+  const reader = new BlockReader(env)
+  for (const child of directives(node.block ?? emptyBlock)) reader.read(child)
+  const config = reader.finish(node)
+  return reader.failed ? undefined : config
+}
+
+class BlockReader {
+  readonly #env: UpstreamEnv
+  readonly #rows: Readonly<Record<string, Row<unknown>>>
+  readonly #values: Values = {}
+  readonly #servers: ServerConfig[] = []
+  #balancer: BalancerConfig | undefined
+  failed = false
+
+  constructor(env: UpstreamEnv) {
+    this.#env = env
+    const module = env.context === 'http.upstream' ? httpUpstream : streamUpstream
+    this.#rows = module.directives as Readonly<Record<string, Row<unknown>>>
+  }
+
+  read(node: Directive): void {
+    const row = this.#rows[node.name]
+    // Unknown names were reported by the check of the whole tree.
+    if (row === undefined) return
+    const value = this.#env.session.attempt(node, () =>
+      row.value.parse(node.args, this.#valueEnv(node)),
+    )
+    if (value === undefined) this.failed = true
+    else this.#take(node, value)
+  }
+
+  finish(node: Directive): UpstreamConfig {
+    const { session, outer } = this.#env
+    const name = node.args[0] ?? ''
+    const fault = this.#faultOf(name)
+    if (fault !== undefined) {
+      this.failed = true
+      session.fail(fault, node)
+    }
+    return Object.freeze({
+      name,
+      servers: Object.freeze(this.#servers),
+      balancer: this.#balancer ?? roundRobin,
+      zone: this.#values.zone,
+      resolver: this.#values.resolver ?? outer?.resolver,
+      resolverTimeoutMs:
+        this.#values.resolver_timeout ?? outer?.timeoutMs ?? defaultOf('resolver_timeout'),
+      keepalive: this.#keepalive(),
+    })
+  }
+
+  #faultOf(name: string): string | undefined {
+    if (this.failed) return undefined
+    if (this.#servers.length === 0) return 'no servers are inside upstream'
+    if (this.#servers.every(({ backup }) => backup)) return `no servers in upstream "${name}"`
+    const names = this.#servers.some(({ resolve }) => resolve)
+    const resolver = this.#values.resolver ?? this.#env.outer?.resolver
+    if (!names || resolver !== undefined) return undefined
+    return `no resolver defined to resolve names at run time in upstream "${name}"`
+  }
+
+  #take(node: Directive, value: unknown): void {
+    if (node.name === 'server') this.#takeServer(node, (value as readonly ServerConfig[])[0]!)
+    else if (methods.has(node.name)) this.#takeMethod(node, value as BalancerConfig)
+    else Object.assign(this.#values, { [node.name]: value })
+  }
+
+  #takeMethod(node: Directive, method: BalancerConfig): void {
+    // nginx's keepalive wraps the method that is set, so one that follows it replaces another, too.
+    if (this.#balancer !== undefined || this.#values.keepalive !== undefined) {
+      this.#env.session.warn('load balancing method redefined', node)
+    }
+    this.#balancer = method
+  }
+
+  /** As in nginx, what a method supports counts for the servers below it. */
+  #takeServer(node: Directive, server: ServerConfig): void {
+    const refused = server.parameters.find((parameter) => !isSupported(parameter, this.#balancer))
+    if (refused !== undefined) {
+      this.failed = true
+      this.#env.session.fail(`balancing method does not support parameter "${refused}"`, node)
+    }
+    this.#servers.push(server)
+  }
+
+  #keepalive(): KeepaliveConfig | undefined {
+    if (this.#env.context !== 'http.upstream') return undefined
+    const values = this.#values
+    return Object.freeze({
+      connections: values.keepalive ?? defaultOf('keepalive'),
+      requestsMax: values.keepalive_requests ?? defaultOf('keepalive_requests'),
+      ageMaxMs: values.keepalive_time ?? defaultOf('keepalive_time'),
+      idleMaxMs: values.keepalive_timeout ?? defaultOf('keepalive_timeout'),
+    })
+  }
+
+  #valueEnv(node: Directive): ValueEnv {
+    const { session, variables, context } = this.#env
+    return {
+      node,
+      context,
+      prefixPath: (path) => session.prefixPath(path),
+      confPath: (path) => session.confPath(path),
+      complex: (text) => variables.complex(text, node),
+      variables,
+    }
+  }
+}
+
+function defaultOf<Name extends keyof HttpUpstreamConf>(name: Name): HttpUpstreamConf[Name] {
+  const rows: { readonly [N in keyof HttpUpstreamConf]: Row<HttpUpstreamConf[N]> } =
+    httpUpstream.directives
+  return rows[name].default
+}
+
+/** Methods that choose by key or by chance know neither backups nor warming up. */
+function isSupported(parameter: string, balancer: BalancerConfig = roundRobin): boolean {
+  if (balancer.kind === 'round_robin' || balancer.kind === 'least_conn') return true
+  return parameter !== 'backup' && !parameter.startsWith('slow_start=')
+}
