@@ -6,7 +6,7 @@ import { globSync } from 'node:fs'
 import { runStep } from './run-step.ts'
 
 const bin = (name: string): string => `node_modules/.bin/${name}`
-const unitTests = ['test/tidy.test.ts', ...globSync('src/**/*.test.ts').sort()]
+const unitTests = ['test/tidy.test.ts', ...globSync('{src,bench}/**/*.test.ts').sort()]
 
 const steps: readonly (readonly [title: string, file: string, args: readonly string[]])[] = [
   ['format', bin('oxfmt'), ['--check', '.']],

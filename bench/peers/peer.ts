@@ -1,0 +1,43 @@
+/**
+ * A program under measurement: a proxy in front of one backend, on one core.
+ */
+import { readFileSync } from 'node:fs'
+import type { Owner } from '../../test/support/scope.ts'
+
+export type PeerName = 'nginx' | 'haproxy' | 'trijet'
+
+/** What the proxy is to do; every peer is given the same. */
+export interface ProxyPlan {
+  readonly transport: 'tcp' | 'udp' | 'tls'
+  readonly port: number
+  readonly backendPort: number
+}
+
+export interface RunningPeer {
+  readonly name: PeerName
+  /** Its processes now, master first. */
+  pids(): number[]
+  stop(): Promise<void>
+}
+
+/** Starts a peer; it ends with its owner. Resolves when it listens. */
+export type StartPeer = (owner: Owner, plan: ProxyPlan) => Promise<RunningPeer>
+
+/** A session must outlive every window. */
+export const idleTimeoutMinutes = 60
+
+/** Descriptors a process needs beside its connections: listeners, logs, libraries. */
+const otherFiles = 200
+const connectionsWanted = 10_000
+
+/** Connections a proxy may hold: each takes two descriptors, and the machine may allow fewer than we want. */
+export const connectionsMax: number = Math.min(
+  connectionsWanted,
+  Math.floor((openFilesMax() - otherFiles) / 2),
+)
+
+function openFilesMax(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8')
+  const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1]
+  return soft === undefined || soft === 'unlimited' ? Infinity : Number(soft)
+}

@@ -1,0 +1,85 @@
+/**
+ * Scenarios that load a proxy: all peers run side by side, and each has its windows in turn.
+ */
+import { freePorts } from '../test/support/ports.ts'
+import { Scope } from '../test/support/scope.ts'
+import { pin, serverCore } from './cores.ts'
+import { startLoad } from './load-process.ts'
+import type { LoadJob, LoadKind, LoadResult } from './load/job.ts'
+import type { PeerName, ProxyPlan, RunningPeer } from './peers/peer.ts'
+import { inRounds } from './rounds.ts'
+import type { Bench, Metric, Outcome, Sample, Scenario } from './scenario.ts'
+
+export interface ProxyScenario {
+  readonly name: string
+  readonly title: string
+  readonly peers: readonly PeerName[]
+  readonly transport: ProxyPlan['transport']
+  readonly kind: LoadKind
+  readonly connections: number
+  readonly messageBytes: number
+  readonly metrics: readonly Metric[]
+  /** Figures by the keys of the metrics. */
+  readonly toSample: (result: LoadResult) => Sample
+}
+
+interface Station {
+  readonly plan: ProxyPlan
+  readonly peer: RunningPeer
+}
+
+export function defineProxyScenario(scenario: ProxyScenario): Scenario {
+  return { ...scenario, run: (bench) => runProxyScenario(bench, scenario) }
+}
+
+async function runProxyScenario(bench: Bench, scenario: ProxyScenario): Promise<Outcome> {
+  const stations = new Map<PeerName, Station>()
+  return inRounds(bench, scenario, async (name) => {
+    const station = stations.get(name) ?? (await startStation(bench, scenario, name))
+    stations.set(name, station)
+    const result = await measure(bench, scenario, station)
+    if (result.errors > 0) throw new Error(`${result.errors} failed connections or lost messages`)
+    return scenario.toSample(result)
+  })
+}
+
+export async function startStation(
+  bench: Bench,
+  { transport }: Pick<ProxyScenario, 'transport'>,
+  name: PeerName,
+): Promise<Station> {
+  const [port, backendPort] = (await freePorts(2)) as [number, number]
+  const plan = { transport, port, backendPort }
+  const peer = await bench.starters[name](bench.owner, plan)
+  await pin(peer.pids(), serverCore)
+  return { plan, peer }
+}
+
+async function measure(
+  bench: Bench,
+  { kind, connections, messageBytes }: ProxyScenario,
+  { plan, peer }: Station,
+): Promise<LoadResult> {
+  const scope = new Scope()
+  const { warmUpMs, windowMs } = bench
+  const { port, backendPort } = plan
+  const work = { kind, port, backendPort, connections, messageBytes }
+  const job: LoadJob = { ...work, warmUpMs, windowMs, pids: peer.pids() }
+  try {
+    return await (await startLoad(scope, job)).result()
+  } finally {
+    await scope.close()
+  }
+}
+
+export const cpuPerRequest: Metric = { key: 'cpuUs', label: 'CPU µs/request', digits: 2 }
+export const requestRate: Metric = { key: 'rate', label: 'requests/s', digits: 0 }
+export const medianLatency: Metric = { key: 'p50Us', label: 'p50 µs', digits: 0 }
+export const tailLatency: Metric = { key: 'p99Us', label: 'p99 µs', digits: 0 }
+
+/** The figures of a load of requests. */
+export function requestSample(result: LoadResult): Sample {
+  const { requests, seconds, cpuSeconds, p50Us, p99Us } = result
+  if (requests === 0) throw new Error('no request was answered')
+  return { cpuUs: (cpuSeconds * 1e6) / requests, rate: requests / seconds, p50Us, p99Us }
+}
