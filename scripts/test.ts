@@ -23,7 +23,7 @@ const limits = {
 
 const filters = process.argv.slice(2)
 const files = [
-  ...globSync('src/**/*.test.ts').sort(),
+  ...globSync('{src,bench}/**/*.test.ts').sort(),
   ...globSync('test/**/*.test.ts').sort(),
 ].filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
 
