@@ -70,14 +70,13 @@ export function listenKey(protocol: ListenProtocol, address: Address): string {
 }
 
 /**
- * True when a socket that was opened for `a` serves `b` too. Everything else about a listening socket can
- * be set while it is open; only joining a reuseport group and IPV6_V6ONLY are settled by `bind`.
+ * True when a socket that was opened for `a` serves `b` too. Only what `bind` settles matters: joining a
+ * reuseport group (leaving one changes nothing that a client could see) and IPV6_V6ONLY. All else can be
+ * set while the socket is open.
  */
 export function sameSocketOptions(a: ListenOptions, b: ListenOptions): boolean {
-  return (
-    (a.reuseport ?? false) === (b.reuseport ?? false) &&
-    (a.ipv6only ?? true) === (b.ipv6only ?? true)
-  )
+  const joins = (b.reuseport ?? false) && !(a.reuseport ?? false)
+  return !joins && (a.ipv6only ?? true) === (b.ipv6only ?? true)
 }
 
 /** True when nothing of the socket has to be touched to get from `a` to `b`. */
@@ -85,6 +84,7 @@ export function equalOptions(a: ListenOptions, b: ListenOptions): boolean {
   return (
     a === b ||
     (sameSocketOptions(a, b) &&
+      sameSocketOptions(b, a) &&
       a.backlog === b.backlog &&
       a.fastopen === b.fastopen &&
       a.rcvbuf === b.rcvbuf &&

@@ -7,7 +7,7 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs'
 import type { Log } from '../core/log.ts'
-import { formatAddress, type UnixAddress } from './address.ts'
+import { formatAddress, type Address, type UnixAddress } from './address.ts'
 import { errnoText, systemError } from './errors.ts'
 import {
   EADDRINUSE,
@@ -79,10 +79,19 @@ export function openListeningSocket(spec: ListenSpec, log: Log): number {
   }
 }
 
-/** Gives the descriptor up; a unix socket's file goes with it when `unlink` is set. */
-export function closeListeningSocket(fd: number, spec: ListenSpec, unlink: boolean): void {
-  useScratch().libc.close(fd)
-  if (unlink && spec.address.family === 'unix') removeFile(spec.address.path)
+/** Closes a descriptor that serves nobody: -1 stands for none. */
+export function closeDescriptor(fd: number): void {
+  if (fd !== -1) useScratch().libc.close(fd)
+}
+
+/** A unix socket's file outlives its descriptor; whoever opened it removes it in the end. */
+export function removeSocketFile(address: Address): void {
+  if (address.family === 'unix') removeFile(address.path)
+}
+
+/** Lets a second socket with `reuseport` be bound to the address of this one, which goes soon. */
+export function shareAddress(fd: number): void {
+  setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
 }
 
 /** Brings an open socket in line with the options that can be set at any time. */

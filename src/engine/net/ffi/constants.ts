@@ -6,6 +6,7 @@ export const AF_INET6 = 10
 
 export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
+export const SOCK_SEQPACKET = 5
 export const SOCK_NONBLOCK = 0x800
 export const SOCK_CLOEXEC = 0x80000
 
