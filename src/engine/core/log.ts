@@ -75,19 +75,37 @@ export class ErrorLog implements Log {
 export class LogFiles {
   readonly #descriptors = new Map<string, number>()
 
-  append(target: LogTarget, text: string): void {
+  append(target: LogTarget, data: string | Buffer): void {
     if (target.kind === 'off') return
     try {
-      writeSync(target.kind === 'stderr' ? 2 : this.#descriptor(target.path), text)
+      writeAll(target.kind === 'stderr' ? 2 : this.#descriptor(target.path), data)
     } catch (error) {
       // A full disk or a closed terminal must not end the process; stderr is the last resort.
       if (target.kind === 'file') warnOnStderr(target.path, error as NodeJS.ErrnoException)
     }
   }
 
+  /** Appends to a file that is not kept open: one whose path depends on the connection. */
+  appendOnce(path: string, data: string | Buffer): void {
+    let descriptor: number | undefined
+    try {
+      descriptor = openSync(path, 'a', 0o644)
+      writeAll(descriptor, data)
+    } catch (error) {
+      warnOnStderr(path, error as NodeJS.ErrnoException)
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor)
+    }
+  }
+
   /** Opens the file now, so that a configuration that names an unwritable one is refused. */
   open(path: string): void {
     this.#descriptor(path)
+  }
+
+  /** Files that are open. */
+  get paths(): readonly string[] {
+    return [...this.#descriptors.keys()]
   }
 
   reopen(): void {
@@ -109,6 +127,11 @@ export class LogFiles {
     this.#descriptors.set(path, descriptor)
     return descriptor
   }
+}
+
+function writeAll(descriptor: number, data: string | Buffer): void {
+  if (typeof data === 'string') writeSync(descriptor, data)
+  else writeSync(descriptor, data)
 }
 
 /** A log that keeps nothing. */

@@ -1,0 +1,111 @@
+/**
+ * The data plane of one process: services, subsystems, listeners, and the configuration they run.
+ *
+ * Workers have one that gets its sockets from the master; the single process has one of its own.
+ */
+import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
+import { ModuleTable } from '../core/module-table.ts'
+import type { DescriptorSource } from '../net/descriptor-source.ts'
+import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
+import { Configuration, ConfigurationError } from './configuration.ts'
+import { SnapshotListeners } from './listening.ts'
+import { loadModules } from './load-module.ts'
+import type { ReadConfiguration } from './read-configuration.ts'
+import { Runtime } from './runtime.ts'
+import { createServices, type ServingServices } from './services.ts'
+
+export interface DataPlaneOptions {
+  readonly source: DescriptorSource
+  readonly sharedMemory: string
+  readonly logRules: readonly LogRule[]
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined
+  /** True: compile, but open nothing. */
+  readonly dryRun?: boolean
+}
+
+export class DataPlane {
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly #files = new LogFiles()
+  readonly #services: ServingServices
+  readonly #subsystems: readonly ServingSubsystem[]
+  readonly #listeners: SnapshotListeners
+  #errorLog: ErrorLog
+
+  constructor({ source, sharedMemory, logRules, owner, dryRun = false }: DataPlaneOptions) {
+    this.#errorLog = new ErrorLog(this.#files, logRules)
+    this.log = {
+      write: (level, message, connection) => this.#errorLog.write(level, message, connection),
+      takes: (level) => this.#errorLog.takes(level),
+    }
+    const { log } = this
+    this.#services = createServices({ log, files: this.#files, sharedMemory, owner })
+    this.#subsystems = createSubsystems(this.#services)
+    this.#listeners = new SnapshotListeners({
+      contexts: this.#subsystems.map(({ context }) => context),
+      transport: this.#services.transport,
+      source,
+      log,
+    })
+    this.runtime = new Runtime({
+      configure: (read, last) => configure(read, last, this.#subsystems),
+      listening: this.#listeners,
+      dryRun,
+    })
+  }
+
+  /** Log files that are open. */
+  get logs(): readonly string[] {
+    return this.#files.paths
+  }
+
+  /** Errors go elsewhere from now on. */
+  useLog(rules: readonly LogRule[]): void {
+    this.#errorLog = new ErrorLog(this.#files, rules)
+  }
+
+  reopenLogs(): void {
+    this.#services.accessLogs.flush()
+    this.#files.reopen()
+  }
+
+  /** Stops accepting and waits until what is under way has ended, or for the given time. */
+  async drain(timeoutMs: number | undefined): Promise<void> {
+    this.#listeners.close()
+    const idle = Promise.all(this.#subsystems.map((subsystem) => subsystem.drain()))
+    if (timeoutMs === undefined) await idle
+    else await withLimit(idle, timeoutMs)
+    this.#services.accessLogs.flush()
+  }
+
+  /** Ends everything at once. */
+  close(): void {
+    this.#listeners.close()
+    this.#services.accessLogs.flush()
+    this.#services.transport.close()
+    this.#files.close()
+  }
+}
+
+/** The modules stay the same objects while the configuration loads the same: so does all that was compiled. */
+export async function configure(
+  read: ReadConfiguration,
+  last: Configuration | undefined,
+  subsystems: readonly ServingSubsystem[],
+): Promise<Configuration> {
+  const { modules, diagnostics } = await loadModules(read.tree, read.files.prefix)
+  if (diagnostics.length > 0) throw new ConfigurationError(diagnostics)
+  if (last !== undefined && sameList(last.table.modules, modules)) return last.withFiles(read)
+  return new Configuration(read, new ModuleTable(modules), subsystems)
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
+}
+
+async function withLimit(work: Promise<unknown>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  await Promise.race([work, promise])
+  clearTimeout(timer)
+}

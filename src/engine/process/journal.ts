@@ -1,0 +1,236 @@
+/**
+ * The journal: which instructions are in force, and how it came to that.
+ *
+ * The master alone writes it, and a change counts from the moment it stands here: every commit is flushed
+ * to the disk before a worker hears of it. The file is made when the first change comes, so that an
+ * engine that is never changed leaves nothing behind.
+ *
+ * ```text
+ *   instructions   key → body, with the revision that put it there: the state
+ *   revisions      number, time, action, actor
+ *   changes        revision → keys with body before and after: the way back
+ * ```
+ */
+import { existsSync } from 'node:fs'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Edit, Instruction } from '../control/instruction.ts'
+import type { HistoryEdit, HistoryEntry } from '../control/plane.ts'
+import { openDatabase, type Schema, transact } from '../store/sqlite-database.ts'
+import { processLimits } from './limits.ts'
+
+const schema: Schema = {
+  applicationId: 0x54_4a_4a_31, // TJJ1
+  version: 1,
+  create: `
+    CREATE TABLE instructions (
+      key TEXT NOT NULL PRIMARY KEY,
+      body TEXT NOT NULL,
+      revision INTEGER NOT NULL,
+      position INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE revisions (
+      revision INTEGER PRIMARY KEY,
+      time TEXT NOT NULL,
+      action TEXT NOT NULL,
+      actor TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE changes (
+      revision INTEGER NOT NULL REFERENCES revisions (revision) ON DELETE CASCADE,
+      position INTEGER NOT NULL,
+      key TEXT NOT NULL,
+      before TEXT,
+      after TEXT,
+      PRIMARY KEY (revision, position)
+    ) STRICT;
+  `,
+}
+
+export interface Entry {
+  /** ISO 8601, UTC. */
+  readonly time: string
+  /** `POST /api/v1/stream_srv` */
+  readonly action: string
+  readonly actor: string
+  readonly edits: readonly Edit[]
+}
+
+/** A revision that history does not reach. */
+export class RevisionError extends Error {
+  readonly code = 'TRIJET_REVISION'
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'RevisionError'
+  }
+}
+
+export class Journal {
+  readonly #path: string
+  /** By age: a key that is set again moves to the end. */
+  readonly #instructions = new Map<string, string>()
+  readonly #statements = new Map<string, StatementSync>()
+  #database: DatabaseSync | undefined
+  #revision = 0
+
+  constructor(path: string) {
+    this.#path = path
+    if (existsSync(path)) this.#read()
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Number of instructions in force. */
+  get size(): number {
+    return this.#instructions.size
+  }
+
+  get(key: string): string | undefined {
+    return this.#instructions.get(key)
+  }
+
+  /** All instructions by age. */
+  instructions(): Instruction[] {
+    return [...this.#instructions].map(([key, body]) => ({ key, body }))
+  }
+
+  /** Writes the next revision and flushes it. Returns its number. */
+  append({ time, action, actor, edits }: Entry): number {
+    const database = (this.#database ??= openDatabase(this.#path, schema))
+    const revision = this.#revision + 1
+    transact(database, () => {
+      this.#sql('INSERT INTO revisions (revision, time, action, actor) VALUES (?, ?, ?, ?)').run(
+        revision,
+        time,
+        action,
+        actor,
+      )
+      for (const [position, edit] of edits.entries()) this.#record(revision, position, edit)
+      if (revision % processLimits.historyCutEveryRevisions === 0) this.#cut(revision)
+    })
+    for (const { key, body } of edits) {
+      this.#instructions.delete(key)
+      if (body !== null) this.#instructions.set(key, body)
+    }
+    this.#revision = revision
+    return revision
+  }
+
+  /** What was changed after the given revision, folded to one edit for each key. */
+  editsSince(revision: number): Edit[] {
+    if (revision === this.#revision) return []
+    const keys = new Set<string>()
+    for (const { key } of this.#changesSince(revision)) {
+      // The last change of a key decides its age.
+      keys.delete(key)
+      keys.add(key)
+    }
+    return [...keys].map((key) => ({ key, body: this.#instructions.get(key) ?? null }))
+  }
+
+  /** What takes the state back to what it was at the given revision. */
+  editsBackTo(revision: number): Edit[] {
+    const bodies = new Map<string, string | null>()
+    for (const { key, before } of this.#changesSince(revision)) {
+      if (!bodies.has(key)) bodies.set(key, before)
+    }
+    return [...bodies]
+      .filter(([key, body]) => (this.#instructions.get(key) ?? null) !== body)
+      .map(([key, body]) => ({ key, body }))
+  }
+
+  /** Revisions below `before`, the newest first. */
+  history(before: number, limit: number): HistoryEntry[] {
+    if (this.#database === undefined) return []
+    const rows = this.#sql(
+      'SELECT revision, time, action, actor FROM revisions WHERE revision < ? ORDER BY revision DESC LIMIT ?',
+    ).all(before, Math.min(limit, processLimits.historyPageMax))
+    return rows.map((row) => ({
+      revision: Number(row['revision']),
+      time: String(row['time']),
+      action: String(row['action']),
+      actor: String(row['actor']),
+      edits: this.#editsOf(Number(row['revision'])),
+    }))
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database?.close()
+    this.#database = undefined
+  }
+
+  #read(): void {
+    this.#database = openDatabase(this.#path, schema)
+    const rows = this.#sql('SELECT key, body FROM instructions ORDER BY revision, position').all()
+    for (const row of rows) this.#instructions.set(String(row['key']), String(row['body']))
+    const last = this.#sql('SELECT coalesce(max(revision), 0) AS revision FROM revisions').get()
+    this.#revision = Number(last!['revision'])
+  }
+
+  #record(revision: number, position: number, { key, body }: Edit): void {
+    const before = this.#instructions.get(key) ?? null
+    this.#sql(
+      'INSERT INTO changes (revision, position, key, before, after) VALUES (?, ?, ?, ?, ?)',
+    ).run(revision, position, key, before, body)
+    this.#sql('DELETE FROM instructions WHERE key = ?').run(key)
+    if (body === null) return
+    this.#sql('INSERT INTO instructions (key, body, revision, position) VALUES (?, ?, ?, ?)').run(
+      key,
+      body,
+      revision,
+      position,
+    )
+  }
+
+  #changesSince(revision: number): readonly { key: string; before: string | null }[] {
+    const oldest = this.#oldest()
+    if (revision < 0 || revision > this.#revision || !Number.isInteger(revision)) {
+      throw new RevisionError(`there is no revision ${revision}, the last one is ${this.#revision}`)
+    }
+    if (revision < oldest - 1) {
+      throw new RevisionError(`history begins at revision ${oldest - 1}, ${revision} is not kept`)
+    }
+    if (this.#database === undefined) return []
+    return this.#sql(
+      'SELECT key, before FROM changes WHERE revision > ? ORDER BY revision, position',
+    ).all(revision) as { key: string; before: string | null }[]
+  }
+
+  #editsOf(revision: number): readonly HistoryEdit[] {
+    return this.#sql(
+      'SELECT key, before, after FROM changes WHERE revision = ? ORDER BY position',
+    ).all(revision) as unknown as readonly HistoryEdit[]
+  }
+
+  /** The first revision whose changes are known; 1 while nothing was cut. */
+  #oldest(): number {
+    if (this.#database === undefined) return 1
+    const found = this.#sql('SELECT coalesce(min(revision), 1) AS oldest FROM revisions').get()
+    return Number(found!['oldest'])
+  }
+
+  /** Within a transaction. Keeps the newest revisions, up to a number and a size. */
+  #cut(revision: number): void {
+    const found = this.#sql(
+      `SELECT coalesce(max(revision), 0) AS revision FROM (
+         SELECT revision, sum(length(coalesce(before, '')) + length(coalesce(after, '')))
+           OVER (ORDER BY revision DESC, position DESC) AS bytes
+         FROM changes
+       ) WHERE bytes > ?`,
+    ).get(processLimits.historyBytesMax)
+    const byBytes = Number(found!['revision'])
+    const upTo = Math.max(byBytes, revision - processLimits.historyRevisionsMax)
+    this.#sql('DELETE FROM changes WHERE revision <= ?').run(upTo)
+    this.#sql('DELETE FROM revisions WHERE revision <= ?').run(Math.min(upTo, revision - 1))
+  }
+
+  #sql(text: string): StatementSync {
+    const known = this.#statements.get(text)
+    if (known !== undefined) return known
+    const statement = this.#database!.prepare(text)
+    this.#statements.set(text, statement)
+    return statement
+  }
+}

@@ -1,0 +1,47 @@
+/** Limits of the processes and of what they say to each other. */
+export const processLimits = {
+  /** A worker compiles 100,000 servers in a few seconds; one that takes longer is stuck. */
+  startTimeoutMs: 120_000,
+  /** Preparing a change may read certificates and open ports. */
+  prepareTimeoutMs: 30_000,
+  /** Committing is a few assignments; whoever does not answer is stuck and is replaced. */
+  commitTimeoutMs: 15_000,
+  /** How long a change waits for a worker when there is none just now. */
+  arrivalTimeoutMs: 10_000,
+  /** Changes that wait for their turn; more are refused at once. */
+  queuedChangesMax: 2_000,
+
+  /** First wait before a child is started again that died twice in short succession. */
+  restartDelayMsMin: 500,
+  /** OpenNJet waits this long from start to start of a crashing copilot. */
+  restartDelayMsMax: 12_000,
+  /** A child that lived longer than this starts again at once, with all its tries. */
+  restartStableMs: 12_000,
+
+  /** From TERM to KILL, as nginx: a second. Children that have state to flush get longer. */
+  workerKillAfterMs: 1_000,
+  copilotKillAfterMs: 5_000,
+  /** How long a graceful stop of copilots may take after the workers have gone. */
+  copilotQuitTimeoutMs: 10_000,
+
+  /** Asking a copilot's file for its version happens in a process of its own. */
+  probeTimeoutMs: 20_000,
+  /** A detached master says within this time that it serves, or why not. */
+  daemonTimeoutMs: 180_000,
+  /** A new master takes over the listening sockets within this time. */
+  upgradeTimeoutMs: 180_000,
+
+  /** `worker_processes` and the live number of workers. */
+  workersMax: 512,
+  /** As nginx: five tries, half a second apart, when a port is taken at start. */
+  bindAttemptsMax: 5,
+  bindRetryMs: 500,
+
+  /** Revisions that history and rollback reach back. */
+  historyRevisionsMax: 10_000,
+  historyBytesMax: 67_108_864,
+  /** History is cut every so many revisions, so that a change seldom pays for it. */
+  historyCutEveryRevisions: 256,
+  /** Entries of one answer about history. */
+  historyPageMax: 1_000,
+} as const

@@ -1,0 +1,105 @@
+/**
+ * A child's part in changes: does what the master says, one message after the other, and answers.
+ */
+import { Refusal, replyCodes } from '../control/refusal.ts'
+import { formatDiagnostic } from '../conf/diagnostics.ts'
+import type { Log } from '../core/log.ts'
+import { ListenError } from '../net/listening-socket.ts'
+import { ConfigurationError } from './configuration.ts'
+import type {
+  Change,
+  ChildIdentity,
+  FromChild,
+  LeftOutNote,
+  Refused,
+  State,
+  ToChild,
+} from './messages.ts'
+
+/** Whatever follows the configuration: a worker's runtime, a copilot's image of it. */
+export interface Follower {
+  load(state: State, identity: ChildIdentity): Promise<readonly LeftOutNote[]>
+  /** Throws what says no. */
+  prepare(change: Change): Promise<readonly LeftOutNote[]>
+  commit(revision: number): void
+  abort(): void
+  /** Opens ports and begins to serve; returns the log files to be opened anew on USR1. */
+  serve(): Promise<readonly string[]>
+}
+
+export class Membership {
+  readonly #follower: Follower
+  readonly #send: (message: FromChild) => void
+  readonly #log: Log
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(follower: Follower, send: (message: FromChild) => void, log: Log) {
+    this.#follower = follower
+    this.#send = send
+    this.#log = log
+  }
+
+  onMessage(message: ToChild): void {
+    this.#last = this.#last.then(() => this.#handle(message))
+  }
+
+  async #handle(message: ToChild): Promise<void> {
+    const answer = await this.#answer(message)
+    if (answer !== undefined) this.#send(answer)
+  }
+
+  async #answer(message: ToChild): Promise<FromChild | undefined> {
+    switch (message.kind) {
+      case 'init':
+        return this.#start(() => this.#init(message.state, message.identity))
+      case 'serve':
+        return this.#start(async () => ({ kind: 'serving', logs: await this.#follower.serve() }))
+      case 'prepare':
+        return this.#prepare(message.transaction, message.change)
+      case 'commit':
+        this.#follower.commit(message.revision)
+        return { kind: 'committed', transaction: message.transaction }
+      case 'abort':
+        this.#follower.abort()
+        return undefined
+      case 'answer':
+      case 'listening':
+        return undefined
+    }
+  }
+
+  async #init(state: State, identity: ChildIdentity): Promise<FromChild> {
+    return { kind: 'ready', leftOut: await this.#follower.load(state, identity) }
+  }
+
+  async #start(work: () => Promise<FromChild>): Promise<FromChild> {
+    try {
+      return await work()
+    } catch (error) {
+      return { kind: 'failed', refused: toRefused(error, this.#log) }
+    }
+  }
+
+  async #prepare(transaction: number, change: Change): Promise<FromChild> {
+    try {
+      return { kind: 'prepared', transaction, leftOut: await this.#follower.prepare(change) }
+    } catch (error) {
+      return { kind: 'refused', transaction, refused: toRefused(error, this.#log) }
+    }
+  }
+}
+
+/** Expected ways to say no, in the words of the API and of the log; anything else is a fault of ours. */
+export function toRefused(error: unknown, log: Log): Refused {
+  if (error instanceof Refusal) return { reply: error.reply, diagnostics: [] }
+  if (error instanceof ConfigurationError) {
+    const { diagnostics } = error
+    const first = diagnostics.find(({ severity }) => severity === 'emerg')
+    const msg = first === undefined ? error.message : formatDiagnostic(first)
+    return { reply: { code: replyCodes.failure, msg }, diagnostics }
+  }
+  const { message, stack } = error as Error
+  if (!(error instanceof ListenError)) log.write('alert', `a change failed: ${stack}`)
+  const diagnostics = [{ severity: 'emerg', message, at: undefined }] as const
+  return { reply: { code: replyCodes.failure, msg: message }, diagnostics }
+}

@@ -1,0 +1,153 @@
+/**
+ * What the master and its children say to each other over Node's IPC channel, as JSON.
+ *
+ * A child begins as a stranger, is given the state, and from then on takes part in every change:
+ *
+ * ```text
+ *   master                     child                  a change
+ *     │ ── init ────────────────▶ │ compiles            ctrl ── request change ──▶ master
+ *     │ ◀──────────────── ready ── │  (or failed)       master ── prepare ──▶ each ── prepared | refused
+ *     │ ── prepare, commit ──────▶ │ catches up         journal, then
+ *     │ ── serve ───────────────▶ │ opens its ports     master ── commit ───▶ each ── committed
+ *     │ ◀─ listen ── listening ──▶ │                     (one refused: abort to each)
+ *     │ ◀────────────── serving ── │                     master ── answer ───▶ ctrl
+ * ```
+ *
+ * Stopping, reopening logs and the like travel as signals, as in nginx: an operator may send them too.
+ */
+import type { Diagnostic } from '../conf/diagnostics.ts'
+import type { Edit, Instruction } from '../control/instruction.ts'
+import type { HistoryEntry } from '../control/plane.ts'
+import type { Reply } from '../control/refusal.ts'
+import type { ListenSpec } from '../net/listen-plan.ts'
+
+/** A configuration as text: whoever has it makes the same tree of it. */
+export interface ConfigurationFiles {
+  /** Path of the main file. */
+  readonly entry: string
+  /** Folder of `-p`. */
+  readonly prefix: string
+  /** Text of `-g`, read before the main file. */
+  readonly globals: string
+  /** Every file that was read, by path. */
+  readonly texts: Readonly<Record<string, string>>
+}
+
+/** All a child needs to make the tree of that revision. */
+export interface State {
+  readonly files: ConfigurationFiles
+  /** By age, the oldest first. */
+  readonly instructions: readonly Instruction[]
+  readonly revision: number
+}
+
+/** One step from a state to the next: new files, edits of instructions, or both. */
+export interface Change {
+  readonly files?: ConfigurationFiles
+  readonly edits: readonly Edit[]
+}
+
+/** An instruction that stays in the journal but is not in force. */
+export interface LeftOutNote {
+  readonly key: string
+  readonly reason: string
+}
+
+/** Why a socket could not be opened. */
+export interface ListenFailure {
+  /** `bind() to 0.0.0.0:80 failed (98: Address already in use)` */
+  readonly message: string
+  /** `EADDRINUSE` */
+  readonly code: string
+  readonly syscall: string
+}
+
+/** Why a child says no. */
+export interface Refused {
+  /** What the dynamic API answers. */
+  readonly reply: Reply
+  /** For the error log and the configuration test; empty when the reply says it all. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** What a child is, told once at its start. */
+export interface ChildIdentity {
+  /** Place among the workers, from 0; a restarted worker takes the place of its predecessor. */
+  readonly slot: number
+  /** Name of the engine's shared memory. */
+  readonly sharedMemory: string
+  readonly workers: number
+}
+
+export type ToChild =
+  | { readonly kind: 'init'; readonly state: State; readonly identity: ChildIdentity }
+  | { readonly kind: 'serve' }
+  | { readonly kind: 'prepare'; readonly transaction: number; readonly change: Change }
+  | { readonly kind: 'commit'; readonly transaction: number; readonly revision: number }
+  | { readonly kind: 'abort'; readonly transaction: number }
+  | {
+      /** Without a failure, the descriptor travels beside, labelled with the request's number. */
+      readonly kind: 'listening'
+      readonly request: number
+      readonly failure: ListenFailure | undefined
+    }
+  | { readonly kind: 'answer'; readonly request: number; readonly answer: Answer }
+
+export type FromChild =
+  | { readonly kind: 'ready'; readonly leftOut: readonly LeftOutNote[] }
+  | { readonly kind: 'failed'; readonly refused: Refused }
+  | { readonly kind: 'serving'; readonly logs: readonly string[] }
+  | {
+      readonly kind: 'prepared'
+      readonly transaction: number
+      readonly leftOut: readonly LeftOutNote[]
+    }
+  | { readonly kind: 'refused'; readonly transaction: number; readonly refused: Refused }
+  | { readonly kind: 'committed'; readonly transaction: number }
+  | { readonly kind: 'listen'; readonly request: number; readonly spec: ListenSpec }
+  | { readonly kind: 'release'; readonly key: string }
+  | { readonly kind: 'follow' }
+  | { readonly kind: 'request'; readonly request: number; readonly ask: Ask }
+
+/** What a copilot may ask of the master. */
+export type Ask =
+  | {
+      readonly kind: 'change'
+      readonly action: string
+      readonly actor: string
+      readonly edits: readonly Edit[]
+      readonly dryRun: boolean
+    }
+  | {
+      readonly kind: 'rollback'
+      readonly actor: string
+      readonly to: number
+      readonly dryRun: boolean
+    }
+  | { readonly kind: 'history'; readonly before: number; readonly limit: number }
+  | { readonly kind: 'instructions' }
+  | { readonly kind: 'reload'; readonly actor: string }
+  | { readonly kind: 'workers'; readonly count: number }
+  | { readonly kind: 'processes' }
+
+export type Answer =
+  | { readonly kind: 'done'; readonly revision: number }
+  | { readonly kind: 'refused'; readonly refused: Refused }
+  | {
+      readonly kind: 'history'
+      readonly revision: number
+      readonly entries: readonly HistoryEntry[]
+    }
+  | {
+      readonly kind: 'instructions'
+      readonly revision: number
+      readonly instructions: readonly Instruction[]
+    }
+  | { readonly kind: 'processes'; readonly processes: readonly ProcessNote[] }
+
+export interface ProcessNote {
+  readonly title: string
+  readonly pid: number
+  readonly state: 'starting' | 'serving' | 'stopping'
+  readonly restarts: number
+}

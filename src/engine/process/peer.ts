@@ -1,0 +1,126 @@
+/**
+ * A child process as the master deals with it: its part in changes, the sockets it borrows, its questions.
+ *
+ * A `Child` is a place; a peer is one process that sat there. A successor is another peer.
+ */
+import type { Log } from '../core/log.ts'
+import type { ListenSpec } from '../net/listen-plan.ts'
+import { DescriptorChannel } from '../net/descriptor-passing.ts'
+import { closeDescriptor, ListenError } from '../net/listening-socket.ts'
+import type { Child } from './child.ts'
+import type { Borrower, DescriptorRegistry } from './descriptor-registry.ts'
+import type { Answer, Ask, ChildIdentity, FromChild, ListenFailure, ToChild } from './messages.ts'
+import type { Member, Outcome, Transactions } from './transactions.ts'
+
+/** What the master does for its children. */
+export interface PeerServices {
+  readonly transactions: Transactions
+  readonly registry: DescriptorRegistry
+  readonly log: Log
+  answer(ask: Ask): Promise<Answer>
+  /** A copilot began to follow, or could not. */
+  onJoined(peer: Peer, outcome: Outcome): void
+}
+
+export interface PeerOptions {
+  readonly child: Child
+  readonly identity: ChildIdentity
+  /** `worker`, or a copilot's tag: whose sockets it borrows. */
+  readonly family: string
+  readonly serves: boolean
+  readonly services: PeerServices
+}
+
+export class Peer implements Member, Borrower {
+  readonly child: Child
+  readonly identity: ChildIdentity
+  readonly family: string
+  readonly serves: boolean
+  /** Log files that it writes, to be made anew for it on USR1. */
+  logs: readonly string[] = []
+  readonly #services: PeerServices
+  readonly #channel: DescriptorChannel
+  /** The child's end, to be inherited and then closed here. */
+  readonly #otherEnd: number
+  #gone = false
+
+  constructor({ child, identity, family, serves, services }: PeerOptions) {
+    this.child = child
+    this.identity = identity
+    this.family = family
+    this.serves = serves
+    this.#services = services
+    const { ours, theirs } = DescriptorChannel.pair()
+    this.#channel = ours
+    this.#otherEnd = theirs
+  }
+
+  get slot(): number {
+    return this.identity.slot
+  }
+
+  /** What the child inherits: its end of the channel of descriptors. */
+  get inherited(): number {
+    return this.#otherEnd
+  }
+
+  onStarted(): void {
+    closeDescriptor(this.#otherEnd)
+  }
+
+  send(message: ToChild): void {
+    this.child.send(message)
+  }
+
+  kill(reason: string): void {
+    this.#services.log.write('alert', `${this.child.title} ${this.child.pid} is killed: ${reason}`)
+    this.child.signal('SIGKILL')
+  }
+
+  onMessage(message: FromChild): void {
+    if (message.kind === 'serving') this.logs = message.logs
+    const { transactions, registry } = this.#services
+    if (transactions.onMessage(this, message)) return
+    switch (message.kind) {
+      case 'listen':
+        this.#lend(message.request, message.spec)
+        return
+      case 'release':
+        registry.release(this, message.key)
+        return
+      case 'follow':
+        void transactions.join(this).then((outcome) => this.#services.onJoined(this, outcome))
+        return
+      case 'request':
+        void this.#answer(message.request, message.ask)
+    }
+  }
+
+  onGone(): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#channel.close()
+    this.#services.registry.releaseAll(this)
+    this.#services.transactions.onGone(this)
+  }
+
+  /** The descriptor is there before the message that announces it. */
+  #lend(request: number, spec: ListenSpec): void {
+    const answer = (failure: ListenFailure | undefined): void =>
+      this.send({ kind: 'listening', request, failure })
+    try {
+      const descriptor = this.#services.registry.open(this, spec)
+      this.#channel.send([{ label: String(request), descriptor }])
+      answer(undefined)
+    } catch (error) {
+      const { message, code = '', syscall = '' } = error as NodeJS.ErrnoException
+      if (!(error instanceof ListenError)) this.#services.log.write('alert', message)
+      answer({ message, code, syscall })
+    }
+  }
+
+  async #answer(request: number, ask: Ask): Promise<void> {
+    const answer = await this.#services.answer(ask)
+    this.send({ kind: 'answer', request, answer })
+  }
+}

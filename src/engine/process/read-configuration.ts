@@ -1,0 +1,63 @@
+/** Reads a configuration: `-g`, the main file, and all it includes, as one tree and as texts to hand on. */
+import { blockOf, directives } from '../conf/block.ts'
+import type { Diagnostic } from '../conf/diagnostics.ts'
+import { createDiskReader, createMemoryReader, type FileReader } from '../conf/file-reader.ts'
+import { configurationFromText, fileTexts, loadConfiguration } from '../conf/includes.ts'
+import { type Directive, withBlock } from '../conf/tree.ts'
+import type { ConfigurationFiles } from './messages.ts'
+
+/** nginx's name for the text of `-g` in messages. */
+export const commandLine = 'command line'
+
+export interface ReadConfiguration {
+  readonly tree: Directive
+  readonly files: ConfigurationFiles
+  /** In the order in which nginx would come upon them; the tree is of no use when there is an `emerg`. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+export interface ConfigurationSource {
+  readonly entry: string
+  readonly prefix: string
+  /** Text of `-g`. */
+  readonly globals: string
+}
+
+/** Reads from the disk. */
+export function readConfiguration(source: ConfigurationSource): ReadConfiguration {
+  return read(source, createDiskReader())
+}
+
+/** Reads what another process has read. */
+export function readTexts(files: ConfigurationFiles): ReadConfiguration {
+  return read(files, createMemoryReader(files.texts))
+}
+
+function read(
+  { entry, prefix, globals }: ConfigurationSource,
+  reader: FileReader,
+): ReadConfiguration {
+  const first = configurationFromText(globals, commandLine)
+  const main = loadConfiguration(entry, reader)
+  const tree =
+    first.main.block!.size === 0
+      ? main.main
+      : withBlock(
+          main.main,
+          blockOf([...directives(first.main.block!), ...directives(main.main.block!)]),
+        )
+  return {
+    tree,
+    files: { entry, prefix, globals, texts: fileTexts(main) },
+    diagnostics: [...first.diagnostics.map(toParameter), ...main.diagnostics],
+  }
+}
+
+/** A text that is no file ends as a parameter. */
+function toParameter(diagnostic: Diagnostic): Diagnostic {
+  const message = diagnostic.message.replace(
+    'unexpected end of file',
+    'unexpected end of parameter',
+  )
+  return { ...diagnostic, message }
+}

@@ -1,0 +1,80 @@
+/**
+ * Makes a tree that was read anew share all it can with the tree in force.
+ *
+ * "Is it the same object" answers "is it unchanged" everywhere in the engine, so a reload must give back
+ * the old objects for whatever says the same as before. Where a directive stood and how it was written
+ * does not count; the old node then keeps its old position.
+ *
+ * ```text
+ *   in force   http ─┬ server a     read   http′ ─┬ server a′     result   http″ ─┬ server a
+ *                    └ server b                   └ server c                      └ server c
+ * ```
+ */
+import { hash } from 'node:crypto'
+import { type Block, blockOf, directives } from '../conf/block.ts'
+import { type Directive, withBlock } from '../conf/tree.ts'
+
+/** `next`, built from the nodes of `last` wherever they are equal; `last` itself when nothing changed. */
+export function reconcile(last: Directive, next: Directive): Directive {
+  if (next.block === undefined || last.block === undefined) return next
+  const block = reconcileBlock(last.block, next.block)
+  return block === last.block && sameWords(last, next) ? last : withBlock(next, block)
+}
+
+function reconcileBlock(last: Block, next: Block): Block {
+  const lasts = new Map<string, Directive[]>()
+  for (const node of directives(last)) push(lasts, fingerprint(node), node)
+  const fresh = [...directives(next)]
+  const nodes = fresh.map((node) => lasts.get(fingerprint(node))?.shift())
+  const changed = changedBlocks(lasts)
+  const result = nodes.map((equal, i) => {
+    const node = fresh[i]!
+    const alike = equal ?? changed.get(wordsOf(node))?.shift()
+    if (alike === undefined) return node
+    return equal ?? reconcile(alike, node)
+  })
+  return sameNodes(last, result) ? last : blockOf(result)
+}
+
+/** Blocks that the new version does not hold as they were, by their opening words. */
+function changedBlocks(left: ReadonlyMap<string, readonly Directive[]>): Map<string, Directive[]> {
+  const blocks = new Map<string, Directive[]>()
+  for (const nodes of left.values()) {
+    for (const node of nodes) if (node.block !== undefined) push(blocks, wordsOf(node), node)
+  }
+  return blocks
+}
+
+function sameNodes(block: Block, nodes: readonly Directive[]): boolean {
+  if (block.size !== nodes.length) return false
+  let i = 0
+  for (const node of directives(block)) if (node !== nodes[i++]) return false
+  return true
+}
+
+function sameWords(a: Directive, b: Directive): boolean {
+  return wordsOf(a) === wordsOf(b) && a.script === b.script
+}
+
+function wordsOf({ name, args }: Directive): string {
+  return JSON.stringify([name, ...args])
+}
+
+const fingerprints = new WeakMap<Directive, string>()
+
+/** Equal for directives that say the same, with all they hold. A block's is a hash of its content. */
+function fingerprint(node: Directive): string {
+  if (node.block === undefined) return `${wordsOf(node)}${node.script ?? ''};`
+  const known = fingerprints.get(node)
+  if (known !== undefined) return known
+  const content = [...directives(node.block)].map(fingerprint).join('\n')
+  const text = `${wordsOf(node)}{${hash('sha256', content, 'base64')}}`
+  fingerprints.set(node, text)
+  return text
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [item])
+  else list.push(item)
+}

@@ -1,0 +1,234 @@
+/**
+ * The running configuration of one process: the tree, the snapshot made of it, and the listeners it wants.
+ *
+ * Workers, the single process and the control copilot hold one each. A change is prepared beside what is
+ * in force and then taken into use between two events, or dropped.
+ *
+ * ```text
+ *   load ─▶ [ prepare ─▶ commit | abort ]*  ─▶ serve ─▶ [ prepare ─▶ commit | abort ]*
+ *            catching up, ports closed                    serving
+ * ```
+ */
+import assert from 'node:assert/strict'
+import type { Directive } from '../conf/tree.ts'
+import { DynamicState, type LeftOut } from '../control/dynamic-state.ts'
+import type { Instruction } from '../control/instruction.ts'
+import { kindRank } from '../control/instruction-kinds.ts'
+import { Refusal } from '../control/refusal.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import type { Snapshot } from '../core/snapshot.ts'
+import { type Compiled, Configuration, ConfigurationError } from './configuration.ts'
+import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
+import { readTexts } from './read-configuration.ts'
+import { reconcile } from './reconcile.ts'
+
+/** Opens, keeps and closes what a snapshot listens on. */
+export interface Listening {
+  /** Opens what is new; throws when a port cannot be had. */
+  prepare(snapshot: Snapshot): Promise<PreparedListening>
+}
+
+export interface PreparedListening {
+  commit(): void
+  abort(): void
+}
+
+export interface RuntimeOptions {
+  /** Turns a configuration that was read into one that can be compiled; `last` is what it follows. */
+  readonly configure: (
+    read: ReturnType<typeof readTexts>,
+    last: Configuration | undefined,
+  ) => Promise<Configuration>
+  /** Absent where nothing is listened on: the control copilot's image of the data plane. */
+  readonly listening?: Listening
+  /** True: compile, but open nothing. */
+  readonly dryRun?: boolean
+}
+
+/** Everything that changes together. */
+interface Version {
+  readonly configuration: Configuration
+  readonly dynamic: DynamicState
+  readonly snapshot: Snapshot
+}
+
+interface Pending {
+  readonly version: Version
+  readonly session: CompileSession
+  readonly listening: PreparedListening | undefined
+  readonly change: Change
+}
+
+/** A dynamic state with the snapshot that was made of it. */
+interface Attempt extends Compiled {
+  readonly dynamic: DynamicState
+  readonly leftOut: readonly LeftOut[]
+}
+
+export class Runtime {
+  readonly #options: RuntimeOptions
+  /** By age: what a reload puts on top of new files. */
+  readonly #instructions = new Map<string, string>()
+  #version: Version | undefined
+  #pending: Pending | undefined
+  #serving = false
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options
+  }
+
+  get snapshot(): Snapshot {
+    assert(this.#version !== undefined, 'a configuration was loaded')
+    return this.#version.snapshot
+  }
+
+  /** Files and instructions in force. */
+  get dynamic(): DynamicState {
+    assert(this.#version !== undefined, 'a configuration was loaded')
+    return this.#version.dynamic
+  }
+
+  /** Takes the first configuration into use, without listening yet. */
+  async load({ files, instructions }: State): Promise<readonly LeftOutNote[]> {
+    for (const { key, body } of instructions) this.#instructions.set(key, body)
+    const leftOut = await this.prepare({ files, edits: [] })
+    this.commit()
+    return leftOut
+  }
+
+  /**
+   * Makes the next version beside the one in force. Throws `Refusal`, `ConfigurationError` or the error of
+   * a port, and then nothing has changed.
+   */
+  async prepare(change: Change): Promise<readonly LeftOutNote[]> {
+    assert(this.#pending === undefined, 'one change at a time')
+    const { configuration, attempt } = await this.#attempt(change)
+    const { session, snapshot, dynamic } = attempt
+    let listening: PreparedListening | undefined
+    try {
+      await session.prepare()
+      if (this.#serving) listening = await this.#options.listening?.prepare(snapshot)
+    } catch (error) {
+      session.abort()
+      throw error
+    }
+    const version = { configuration, dynamic, snapshot }
+    this.#pending = { version, session, listening, change }
+    return attempt.leftOut.map(({ instruction, reason }) => ({ key: instruction.key, reason }))
+  }
+
+  commit(): void {
+    assert(this.#pending !== undefined, 'only what was prepared is committed')
+    const { version, session, listening, change } = this.#pending
+    this.#pending = undefined
+    this.#version = version
+    for (const { key, body } of change.edits) {
+      this.#instructions.delete(key)
+      if (body !== null) this.#instructions.set(key, body)
+    }
+    session.commit()
+    listening?.commit()
+  }
+
+  /** Drops what was prepared, if anything was. */
+  abort(): void {
+    this.#pending?.listening?.abort()
+    this.#pending?.session.abort()
+    this.#pending = undefined
+  }
+
+  /** Opens the ports and begins to serve. */
+  async serve(): Promise<void> {
+    const listening = await this.#options.listening?.prepare(this.snapshot)
+    this.#serving = true
+    listening?.commit()
+  }
+
+  async #attempt(
+    change: Change,
+  ): Promise<{ readonly configuration: Configuration; readonly attempt: Attempt }> {
+    const { files, edits } = change
+    if (files === undefined) {
+      assert(this.#version !== undefined, 'files come first')
+      const { configuration, dynamic } = this.#version
+      return { configuration, attempt: this.#compile(configuration, dynamic.edit(edits)) }
+    }
+    const configuration = await this.#configure(files)
+    return { configuration, attempt: this.#rebase(configuration, this.#instructionsAfter(change)) }
+  }
+
+  async #configure(files: ConfigurationFiles): Promise<Configuration> {
+    const last = this.#version?.configuration
+    const read = readTexts(files)
+    if (read.diagnostics.length > 0) throw new ConfigurationError(read.diagnostics)
+    const tree = last === undefined ? read.tree : reconcile(last.tree, read.tree)
+    return this.#options.configure({ ...read, tree }, last)
+  }
+
+  #instructionsAfter({ edits }: Change): Instruction[] {
+    const bodies = new Map(this.#instructions)
+    for (const { key, body } of edits) {
+      bodies.delete(key)
+      if (body !== null) bodies.set(key, body)
+    }
+    return [...bodies].map(([key, body]) => ({ key, body }))
+  }
+
+  /** Puts the instructions on new files; those that no longer fit are left out, one by one where need be. */
+  #rebase(configuration: Configuration, instructions: readonly Instruction[]): Attempt {
+    const { tree } = configuration
+    const { prefix } = configuration.files
+    const all = DynamicState.rebase(tree, instructions, prefix)
+    try {
+      return { ...this.#compile(configuration, all.state), leftOut: all.leftOut }
+    } catch (error) {
+      if (!(error instanceof ConfigurationError) || instructions.length === 0) throw error
+    }
+    // Files that are wrong by themselves are refused; otherwise an instruction is at fault.
+    const { state } = DynamicState.rebase(tree, [], prefix)
+    const alone = this.#compile(configuration, state)
+    const kept = this.#sift(configuration, alone, instructions)
+    const leftOut = [...all.leftOut, ...kept.leftOut]
+    return { ...this.#compile(configuration, kept.dynamic), leftOut }
+  }
+
+  /** Adds instruction after instruction, each compiled, and leaves out what cannot be. */
+  #sift(
+    configuration: Configuration,
+    start: Attempt,
+    instructions: readonly Instruction[],
+  ): Attempt {
+    let attempt = start
+    const leftOut: LeftOut[] = []
+    for (const instruction of byRank(instructions)) {
+      try {
+        const dynamic = attempt.dynamic.edit([instruction])
+        attempt = this.#compileAfter(configuration, dynamic, attempt.snapshot)
+      } catch (error) {
+        if (!(error instanceof ConfigurationError || error instanceof Refusal)) throw error
+        leftOut.push({ instruction, reason: error.message })
+      }
+    }
+    return { ...attempt, leftOut }
+  }
+
+  #compile(configuration: Configuration, dynamic: DynamicState): Attempt {
+    return this.#compileAfter(configuration, dynamic, this.#version?.snapshot)
+  }
+
+  #compileAfter(
+    configuration: Configuration,
+    dynamic: DynamicState,
+    before: Snapshot | undefined,
+  ): Attempt {
+    const tree: Directive = dynamic.tree
+    const dryRun = this.#options.dryRun ?? false
+    const compiled = configuration.compile(tree, { before, dryRun })
+    return { ...compiled, dynamic, leftOut: [] }
+  }
+}
+
+/** In the order of application: by kind, and within one kind by age. */
+function byRank(instructions: readonly Instruction[]): readonly Instruction[] {
+  return [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
+}

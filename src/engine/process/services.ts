@@ -1,0 +1,107 @@
+/** What the serving subsystems are given by the process they run in, and what it takes back at the end. */
+import { ConfError } from '../conf/diagnostics.ts'
+import { ErrorLog, type Log, type LogFiles, type LogRule } from '../core/log.ts'
+import type { Scope } from '../core/scope.ts'
+import { openShared } from '../core/shared-memory.ts'
+import { AccessLogWriter } from '../modules/access-log.ts'
+import type { ZoneMemory } from '../modules/limit-conn.ts'
+import { createTransport } from '../net/create-transport.ts'
+import { errnoText } from '../net/errors.ts'
+import { TimingWheel } from '../net/timing-wheel.ts'
+import type { Transport } from '../net/transport.ts'
+import { openPeerZone, type PeerZone, type ZoneOptions } from '../upstream/peer-state.ts'
+import { main } from './modules/main.ts'
+import { product, type Product } from './product.ts'
+
+export interface ServicesOptions {
+  readonly log: Log
+  readonly files: LogFiles
+  /** Name of the engine's shared memory. */
+  readonly sharedMemory: string
+  /** Whose the shared memory is, where workers give up root. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined
+}
+
+/** Meets what `http` and `stream` ask for. */
+export interface ServingServices {
+  readonly transport: Transport
+  readonly timers: TimingWheel
+  readonly accessLogs: AccessLogWriter
+  readonly zoneMemory: ZoneMemory
+  readonly product: Product
+  peerZone(name: string, bytes: number | undefined): PeerZone
+  errorLog(scope: Scope): Log
+  nextConnection(): number
+}
+
+export function createServices({
+  log,
+  files,
+  sharedMemory,
+  owner,
+}: ServicesOptions): ServingServices {
+  const transport = createTransport({ log })
+  let connections = 0
+  return {
+    transport,
+    timers: new TimingWheel(transport.clock),
+    accessLogs: new AccessLogWriter(files),
+    zoneMemory: {
+      open: (name, bytes) => openShared({ instance: sharedMemory, name, bytes, owner }).buffer,
+    },
+    product,
+    peerZone: createPeerZones({ instance: sharedMemory, owner }),
+    errorLog: createErrorLogs(log, files),
+    nextConnection: () => (connections += 1),
+  }
+}
+
+/** Zones by name and size. One whose size stands elsewhere is found when that place was read. */
+function createPeerZones(
+  memory: Pick<ZoneOptions, 'instance' | 'owner'>,
+): (name: string, bytes: number | undefined) => PeerZone {
+  const zones = new Map<string, PeerZone>()
+  const sizes = new Map<string, number>()
+  return (name, given) => {
+    const bytes = given ?? sizes.get(name)
+    if (bytes === undefined) throw new ConfError(`zero size shared memory zone "${name}"`)
+    sizes.set(name, bytes)
+    const key = `${name} ${bytes}`
+    const zone = zones.get(key) ?? openPeerZone({ ...memory, name: `upstream ${key}`, bytes })
+    zones.set(key, zone)
+    return zone
+  }
+}
+
+/** One log for each list of rules; a block without rules of its own has the list of the block around it. */
+function createErrorLogs(log: Log, files: LogFiles): (scope: Scope) => Log {
+  const known = new WeakMap<readonly LogRule[], Log>()
+  return (scope) => {
+    const { error_log: rules } = scope.conf(main)
+    if (rules.length === 0 || rules === mainRules(scope)) return log
+    const found = known.get(rules) ?? open(rules, files)
+    known.set(rules, found)
+    return found
+  }
+}
+
+function mainRules(scope: Scope): readonly LogRule[] {
+  let outermost = scope
+  while (outermost.parent !== undefined) outermost = outermost.parent
+  return outermost.conf(main).error_log
+}
+
+/** Opens the files now, so that one that cannot be written is refused with the configuration. */
+function open(rules: readonly LogRule[], files: LogFiles): Log {
+  for (const { target } of rules) if (target.kind === 'file') openFile(files, target.path)
+  return new ErrorLog(files, rules)
+}
+
+function openFile(files: LogFiles, path: string): void {
+  try {
+    files.open(path)
+  } catch (error) {
+    const reason = errnoText(error as NodeJS.ErrnoException)
+    throw new ConfError(`open() "${path}" failed (${reason})`)
+  }
+}

@@ -1,0 +1,37 @@
+/** The program of a worker process. */
+import { MasterChannel, processChannel } from './master-channel.ts'
+import { Membership } from './membership.ts'
+import { silentLog } from '../core/log.ts'
+import { Worker } from './worker.ts'
+
+process.title = 'trijet: worker process'
+
+const channel = new MasterChannel(processChannel(), {
+  onMessage: (message) => membership.onMessage(message),
+  // Without its master a worker would serve a configuration that nobody can change.
+  onGone: () => process.exit(0),
+})
+const worker = new Worker(channel)
+const membership = new Membership(worker, (message) => channel.send(message), silentLog)
+
+process.on('SIGTERM', () => end())
+process.on('SIGINT', () => end())
+process.on('SIGQUIT', () => void worker.drain().then(() => process.exit(0)))
+process.on('SIGUSR1', () => worker.reopenLogs())
+for (const name of ['SIGHUP', 'SIGUSR2', 'SIGWINCH', 'SIGPIPE'] as const) {
+  process.on(name, () => undefined)
+}
+
+// Something impossible: the state of this process is not to be trusted, and the master has another.
+process.on('uncaughtException', (error) => fail(error))
+process.on('unhandledRejection', (error) => fail(error))
+
+function end(): void {
+  worker.close()
+  process.exit(0)
+}
+
+function fail(error: unknown): void {
+  worker.onFault(error)
+  process.exit(2)
+}

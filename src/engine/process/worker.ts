@@ -1,0 +1,92 @@
+/**
+ * A worker's part in the engine: serves what its data plane has compiled, and follows the configuration.
+ */
+import { chownSync } from 'node:fs'
+import type { DescriptorSource } from '../net/descriptor-source.ts'
+import { DataPlane } from './data-plane.ts'
+import type { Follower } from './membership.ts'
+import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
+import { placeOf } from './place.ts'
+import { applyLimits, becomeUser } from './privileges.ts'
+import { readTexts } from './read-configuration.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+export class Worker implements Follower {
+  readonly #source: DescriptorSource
+  #plane: DataPlane | undefined
+  #settings: Settings | undefined
+  /** Settings of files that are being prepared. */
+  #next: Settings | undefined
+
+  constructor(source: DescriptorSource) {
+    this.#source = source
+  }
+
+  async load(state: State, { sharedMemory }: ChildIdentity): Promise<readonly LeftOutNote[]> {
+    const settings = settingsOf(state)
+    this.#settings = settings
+    const { logRules, user } = settings
+    this.#plane = new DataPlane({ source: this.#source, sharedMemory, logRules, owner: user })
+    return this.#plane.runtime.load(state)
+  }
+
+  async prepare(change: Change): Promise<readonly LeftOutNote[]> {
+    this.#next = change.files === undefined ? undefined : settingsOf({ files: change.files })
+    return this.#plane!.runtime.prepare(change)
+  }
+
+  commit(): void {
+    this.#plane!.runtime.commit()
+    if (this.#next === undefined) return
+    this.#settings = this.#next
+    this.#plane!.useLog(this.#next.logRules)
+  }
+
+  abort(): void {
+    this.#plane?.runtime.abort()
+  }
+
+  /** Ports are asked for and files opened before root is given up. */
+  async serve(): Promise<readonly string[]> {
+    const plane = this.#plane!
+    const settings = this.#settings!
+    applyLimits(settings, plane.log)
+    await plane.runtime.serve()
+    giveLogs(plane.logs, settings)
+    becomeUser(settings)
+    return plane.logs
+  }
+
+  /** Ends when all connections have, or when `worker_shutdown_timeout` is over. */
+  async drain(): Promise<void> {
+    if (this.#plane === undefined) return
+    this.#plane.log.write('notice', 'gracefully shutting down')
+    await this.#plane.drain(this.#settings?.worker_shutdown_timeout)
+    this.close()
+  }
+
+  close(): void {
+    this.#plane?.close()
+  }
+
+  reopenLogs(): void {
+    this.#plane?.log.write('notice', 'reopening logs')
+    this.#plane?.reopenLogs()
+  }
+
+  /** The last words of a worker to which something impossible happened. */
+  onFault(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#plane?.log.write('alert', `worker process fails: ${text}`)
+  }
+}
+
+function settingsOf({ files }: Pick<State, 'files'>): Settings {
+  return readSettings(readTexts(files).tree, placeOf(files)).settings
+}
+
+/** The user that a worker becomes opens its logs again later. */
+function giveLogs(paths: readonly string[], { user }: Settings): void {
+  if (user === undefined || process.getuid!() !== 0) return
+  for (const path of paths) chownSync(path, user.uid, -1)
+}
