@@ -1,0 +1,160 @@
+/**
+ * `limit_conn_zone` and `limit_conn`: how many connections a key may have at one time, counted over all
+ * workers.
+ *
+ * A zone is a table in shared memory with one record per key that has connections; a worker's share of a
+ * record ends with the worker. It is opened when the first connection needs it.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+import { parseNumber, parseSize } from '../conf/units.ts'
+import type { ComplexValue } from '../core/complex-value.ts'
+import type { ValueType } from '../core/module.ts'
+import {
+  type ColumnField,
+  SharedTable,
+  tableBytes,
+  type TableLayout,
+} from '../core/shared-table.ts'
+import { oneOf } from './value-types.ts'
+
+export interface LimitConnZone {
+  readonly name: string
+  readonly bytes: number
+  readonly key: ComplexValue
+}
+
+export interface LimitConn {
+  readonly zone: string
+  readonly connections: number
+}
+
+/** Where the memory of zones comes from: shared by the workers, or the process' own. */
+export interface ZoneMemory {
+  /** Zeroed when new; the same memory for the same name and size. */
+  open(name: string, bytes: number): ArrayBuffer
+}
+
+/** Key bytes as nginx limits them. */
+export const limitKeyBytesMax = 255
+/** Processes that may count in one zone at one time. */
+const ownersMax = 64
+/** nginx refuses zones below eight pages. */
+const zoneBytesMin = 8 * 4096
+/** What one key costs in nginx: a zone of a given size holds as many keys as there. */
+const bytesPerKey = 64
+
+type ZoneFields = { readonly active: 'gauge' }
+
+interface OpenZone {
+  readonly table: SharedTable<ZoneFields>
+  readonly active: ColumnField
+}
+
+/** The open zones of a process. */
+export class LimitConnZones {
+  readonly #memory: ZoneMemory
+  readonly #open = new Map<string, OpenZone>()
+
+  constructor(memory: ZoneMemory) {
+    this.#memory = memory
+  }
+
+  /**
+   * Counts one connection more. Gives what ends it, or why it is refused: `limit` when the key has as many
+   * as it may, `full` when the zone has no room for another key.
+   */
+  enter(zone: LimitConnZone, key: string, limit: number): LimitConnLease | 'limit' | 'full' {
+    const { table, active } = this.#zone(zone)
+    const record = table.acquire(key)
+    if (record < 0) return 'full'
+    active.add(record, 1)
+    const lease = new LimitConnLease(table, active, record)
+    if (active.sum(record) <= limit) return lease
+    lease.end()
+    return 'limit'
+  }
+
+  #zone({ name, bytes }: LimitConnZone): OpenZone {
+    const id = `${name}:${bytes}`
+    const known = this.#open.get(id)
+    if (known !== undefined) return known
+    const layout: TableLayout<ZoneFields> = {
+      fields: { active: 'gauge' },
+      capacity: Math.floor(bytes / bytesPerKey),
+      owners: ownersMax,
+      keyBytesMax: limitKeyBytesMax,
+      unused: 'remove',
+    }
+    const memory = this.#memory.open(`limit_conn:${name}`, tableBytes(layout))
+    const table = new SharedTable(memory, layout)
+    const zone = { table, active: table.gauge('active') }
+    this.#open.set(id, zone)
+    return zone
+  }
+}
+
+/** One counted connection. */
+export class LimitConnLease {
+  readonly #table: SharedTable<ZoneFields>
+  readonly #active: ColumnField
+  readonly #record: number
+
+  constructor(table: SharedTable<ZoneFields>, active: ColumnField, record: number) {
+    this.#table = table
+    this.#active = active
+    this.#record = record
+  }
+
+  end(): void {
+    this.#active.add(this.#record, -1)
+    this.#table.release(this.#record)
+  }
+}
+
+/** Zone memory that only this process sees. */
+export function privateZoneMemory(): ZoneMemory {
+  const known = new Map<string, ArrayBuffer>()
+  return {
+    open(name, bytes) {
+      const id = `${name}:${bytes}`
+      const memory = known.get(id) ?? new ArrayBuffer(bytes)
+      known.set(id, memory)
+      return memory
+    },
+  }
+}
+
+/** `limit_conn_zone key zone=name:size`. */
+export const limitConnZone: ValueType<readonly LimitConnZone[]> = {
+  describe: 'key zone=name:size',
+  parse: ([key = '', parameter = ''], env) => {
+    const match = /^zone=([^:]*)(?::(.*))?$/.exec(parameter)
+    if (match === null) throw new ConfError(`invalid parameter "${parameter}"`)
+    const [, name = '', sizeText = ''] = match
+    const bytes = parseSize(sizeText)
+    if (name === '') throw new ConfError(`invalid zone name "${parameter}"`)
+    if (bytes === undefined) throw new ConfError(`invalid zone size "${parameter}"`)
+    if (bytes < zoneBytesMin) throw new ConfError(`zone "${parameter}" is too small`)
+    return [{ name, bytes, key: env.complex(key) }]
+  },
+}
+
+/** `limit_conn zone number`. */
+export const limitConn: ValueType<readonly LimitConn[]> = {
+  describe: 'zone number',
+  parse: ([zone = '', number = '']) => {
+    const connections = parseNumber(number)
+    if (connections === undefined || connections === 0) {
+      throw new ConfError(`invalid number of connections "${number}"`)
+    }
+    if (connections > 65_535) throw new ConfError('connection limit must be less 65536')
+    return [{ zone, connections }]
+  },
+}
+
+export const limitLogLevel: ValueType<'info' | 'notice' | 'warn' | 'error'> = oneOf(
+  'info',
+  'notice',
+  'warn',
+  'error',
+)

@@ -1,0 +1,298 @@
+/**
+ * The addresses that servers listen on: who is the default there, who is meant by which name, and which
+ * sockets that takes.
+ *
+ * The table is persistent; adding the 10,000th server to an address makes a handful of small nodes.
+ *
+ * ```text
+ *   'tcp 0.0.0.0:443'   Port  options · traits · default server · names ─▶ server
+ *   'tcp 10.0.0.1:443'  Port  …         no socket of its own: the wildcard's connections are told apart
+ *                                       by their local address, as in nginx
+ * ```
+ */
+import { PersistentMap } from '../core/persistent-map.ts'
+import { NameTable, type ServerName } from '../core/server-names.ts'
+import { type Address, formatAddress } from '../net/address.ts'
+import { equalOptions, type ListenOptions, type ListenProtocol } from '../net/listen-plan.ts'
+import type { Listen } from './listen.ts'
+
+/** What the table knows of a server. */
+export interface NamedServer {
+  readonly names: readonly ServerName[]
+}
+
+export interface Port<Server, Gate, Trait extends string> {
+  readonly key: string
+  readonly protocol: ListenProtocol
+  readonly address: Address
+  /** Takes what arrives; the same object as long as the address is listened on. */
+  readonly gate: Gate
+  /** How many servers listen here. */
+  readonly servers: number
+  readonly names: NameTable<Server>
+  /** Takes what no name chose; `undefined` only while a table is being changed. */
+  readonly fallback: Server | undefined
+  /** True when `default_server` made it so. */
+  readonly fallbackIsExplicit: boolean
+  readonly options: ListenOptions
+  /** The server whose `listen` sets the options of the socket. */
+  readonly optionsFrom: Server | undefined
+  /** True when the socket is the address' own though a wildcard is listened on. */
+  readonly bind: boolean
+  /** How many servers ask for each trait; one is enough. */
+  readonly traits: ReadonlyMap<Trait, number>
+  /** True when connections to other addresses, which have no socket of their own, arrive here as well. */
+  readonly covers: boolean
+}
+
+/** A socket to open, and the gate that takes what arrives on it. */
+export interface PortPlan<Gate> {
+  readonly key: string
+  readonly protocol: ListenProtocol
+  readonly address: Address
+  readonly options: ListenOptions
+  readonly port: Gate
+}
+
+/** Told what nginx refuses or warns of; the caller knows the place. */
+export interface PortReport {
+  fail(message: string): void
+  warn(message: string): void
+}
+
+/** Keys of the ports of one protocol, family and number: one wildcard at most, and particular addresses. */
+type Group = readonly string[]
+
+interface Tables<Server, Gate, Trait extends string> {
+  readonly ports: PersistentMap<Port<Server, Gate, Trait>>
+  readonly listeners: PersistentMap<PortPlan<Gate>>
+  readonly groups: PersistentMap<Group>
+}
+
+export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
+  readonly ports: PersistentMap<Port<Server, Gate, Trait>>
+  readonly listeners: PersistentMap<PortPlan<Gate>>
+  readonly #groups: PersistentMap<Group>
+
+  private constructor({ ports, listeners, groups }: Tables<Server, Gate, Trait>) {
+    this.ports = ports
+    this.listeners = listeners
+    this.#groups = groups
+  }
+
+  static empty<Server extends NamedServer, Gate, Trait extends string>(): PortTable<
+    Server,
+    Gate,
+    Trait
+  > {
+    return new PortTable({
+      ports: PersistentMap.empty(),
+      listeners: PersistentMap.empty(),
+      groups: PersistentMap.empty(),
+    })
+  }
+
+  get(key: string): Port<Server, Gate, Trait> | undefined {
+    return this.ports.get(key)
+  }
+
+  /** The port that a connection to `local` belongs to, among those that the socket of `key` serves. */
+  find(key: string, local: () => string): Port<Server, Gate, Trait> | undefined {
+    const port = this.ports.get(key)
+    return port?.covers === true ? (this.ports.get(local()) ?? port) : port
+  }
+
+  add(
+    server: Server,
+    listen: Listen<Trait>,
+    gate: () => Gate,
+    report: PortReport,
+  ): PortTable<Server, Gate, Trait> {
+    const known = this.ports.get(listen.key)
+    const port = joined(
+      known ?? emptyPort<Server, Gate, Trait>(listen, gate()),
+      server,
+      listen,
+      report,
+    )
+    const ports = this.ports.set(port.key, port)
+    return known === undefined
+      ? this.#regrouped(port, ports, (keys) => [...keys, port.key])
+      : this.#planned(ports, [port.key], this.#groups)
+  }
+
+  remove(server: Server, listen: Listen<Trait>): PortTable<Server, Gate, Trait> {
+    const known = this.ports.get(listen.key)
+    if (known === undefined) return this
+    const port = parted(known, server, listen)
+    if (port.servers > 0) {
+      return this.#planned(this.ports.set(port.key, port), [port.key], this.#groups)
+    }
+    return this.#regrouped(port, this.ports.delete(port.key), (keys) =>
+      keys.filter((key) => key !== port.key),
+    )
+  }
+
+  /** The port with another default server. */
+  withFallback(key: string, fallback: Server, explicit: boolean): PortTable<Server, Gate, Trait> {
+    const port = { ...this.ports.get(key)!, fallback, fallbackIsExplicit: explicit }
+    return this.#planned(this.ports.set(key, port), [key], this.#groups)
+  }
+
+  #regrouped(
+    port: Port<Server, Gate, Trait>,
+    ports: PersistentMap<Port<Server, Gate, Trait>>,
+    change: (keys: Group) => Group,
+  ): PortTable<Server, Gate, Trait> {
+    const id = groupOf(port)
+    const keys = change(this.#groups.get(id) ?? [])
+    const groups = keys.length > 0 ? this.#groups.set(id, keys) : this.#groups.delete(id)
+    return this.#planned(ports, keys.includes(port.key) ? keys : [...keys, port.key], groups)
+  }
+
+  /** The table with new ports, and with the sockets that `keys` need. */
+  #planned(
+    changed: PersistentMap<Port<Server, Gate, Trait>>,
+    keys: readonly string[],
+    groups: PersistentMap<Group>,
+  ): PortTable<Server, Gate, Trait> {
+    let ports = changed
+    let { listeners } = this
+    for (const key of keys) {
+      const port = ports.get(key)
+      if (port === undefined) {
+        listeners = listeners.delete(key)
+        continue
+      }
+      const others = (groups.get(groupOf(port)) ?? [])
+        .filter((other) => other !== key)
+        .map((other) => ports.get(other)!)
+      const covers = isWildcard(port.address) && others.some(({ bind }) => !bind)
+      if (port.covers !== covers) ports = ports.set(key, { ...port, covers })
+      const covered =
+        !port.bind && !isWildcard(port.address) && others.some(({ address }) => isWildcard(address))
+      listeners = covered ? listeners.delete(key) : withPlan(listeners, port)
+    }
+    return new PortTable({ ports, listeners, groups })
+  }
+}
+
+function withPlan<Server, Gate, Trait extends string>(
+  listeners: PersistentMap<PortPlan<Gate>>,
+  port: Port<Server, Gate, Trait>,
+): PersistentMap<PortPlan<Gate>> {
+  const { key, protocol, address, gate, options } = port
+  const known = listeners.get(key)
+  const same = known !== undefined && known.port === gate && equalOptions(known.options, options)
+  if (same) return listeners
+  return listeners.set(key, Object.freeze({ key, protocol, address, options, port: gate }))
+}
+
+function groupOf({ protocol, address }: Pick<PortPlan<unknown>, 'protocol' | 'address'>): string {
+  return address.family === 'unix'
+    ? `${protocol} ${address.path}`
+    : `${protocol} ${address.family} ${address.port}`
+}
+
+function isWildcard(address: Address): boolean {
+  return address.family !== 'unix' && (address.host === '0.0.0.0' || address.host === '::')
+}
+
+const noOptions: ListenOptions = Object.freeze({})
+
+function emptyPort<Server, Gate, Trait extends string>(
+  { key, protocol, address }: Listen<Trait>,
+  gate: Gate,
+): Port<Server, Gate, Trait> {
+  return {
+    key,
+    protocol,
+    address,
+    gate,
+    servers: 0,
+    names: NameTable.empty<Server>(),
+    fallback: undefined,
+    fallbackIsExplicit: false,
+    options: noOptions,
+    optionsFrom: undefined,
+    bind: false,
+    traits: new Map<Trait, number>(),
+    covers: false,
+  }
+}
+
+function joined<Server extends NamedServer, Gate, Trait extends string>(
+  port: Port<Server, Gate, Trait>,
+  server: Server,
+  listen: Listen<Trait>,
+  report: PortReport,
+): Port<Server, Gate, Trait> {
+  const where = formatAddress(port.address)
+  if (listen.setsOptions && port.optionsFrom !== undefined) {
+    report.fail(`duplicate listen options for ${where}`)
+  }
+  if (listen.defaultServer && port.fallbackIsExplicit) {
+    report.fail(`a duplicate default server for ${where}`)
+  }
+  const becomesFallback = listen.defaultServer || port.fallback === undefined
+  return {
+    ...port,
+    servers: port.servers + 1,
+    names: withNames(port.names, server, (name) => {
+      report.warn(`conflicting server name "${name.text}" on ${where}, ignored`)
+    }),
+    fallback: becomesFallback ? server : port.fallback,
+    fallbackIsExplicit: port.fallbackIsExplicit || listen.defaultServer,
+    options: listen.setsOptions ? listen.options : port.options,
+    optionsFrom: listen.setsOptions ? server : port.optionsFrom,
+    bind: port.bind || listen.bind,
+    traits: counted(port.traits, listen.traits, 1),
+  }
+}
+
+function withNames<Server extends NamedServer>(
+  names: NameTable<Server>,
+  server: Server,
+  onConflict: (name: ServerName) => void,
+): NameTable<Server> {
+  let next = names
+  for (const name of server.names) {
+    if (next.owner(name) !== undefined) onConflict(name)
+    next = next.add(name, server)
+  }
+  return next
+}
+
+function parted<Server extends NamedServer, Gate, Trait extends string>(
+  port: Port<Server, Gate, Trait>,
+  server: Server,
+  listen: Listen<Trait>,
+): Port<Server, Gate, Trait> {
+  const ownsOptions = port.optionsFrom === server
+  const wasFallback = port.fallback === server
+  let { names } = port
+  for (const name of server.names) names = names.remove(name, server)
+  return {
+    ...port,
+    servers: port.servers - 1,
+    names,
+    fallback: wasFallback ? undefined : port.fallback,
+    fallbackIsExplicit: wasFallback ? false : port.fallbackIsExplicit,
+    options: ownsOptions ? noOptions : port.options,
+    optionsFrom: ownsOptions ? undefined : port.optionsFrom,
+    bind: ownsOptions ? false : port.bind,
+    traits: counted(port.traits, listen.traits, -1),
+  }
+}
+
+/** The counts with one more or less for each trait; the same object when there is none. */
+function counted<Trait extends string>(
+  counts: ReadonlyMap<Trait, number>,
+  traits: ReadonlySet<Trait>,
+  step: number,
+): ReadonlyMap<Trait, number> {
+  if (traits.size === 0) return counts
+  const next = new Map(counts)
+  for (const trait of traits) next.set(trait, (next.get(trait) ?? 0) + step)
+  return next
+}

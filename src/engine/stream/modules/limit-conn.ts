@@ -1,0 +1,153 @@
+/** `limit_conn_zone`, `limit_conn`: how many connections a key may have at one time. */
+import type { CompileSession } from '../../core/compile-session.ts'
+import type { Scope } from '../../core/scope.ts'
+import {
+  type LimitConn,
+  limitConn,
+  type LimitConnZone,
+  limitConnZone,
+  LimitConnZones,
+  limitKeyBytesMax,
+  limitLogLevel,
+  type ZoneMemory,
+} from '../../modules/limit-conn.ts'
+import { concat, flag } from '../../modules/value-types.ts'
+import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
+import type { Session } from '../session.ts'
+
+export interface StreamLimitConnConf {
+  readonly limit_conn_zone: readonly LimitConnZone[]
+  readonly limit_conn: readonly LimitConn[]
+  readonly limit_conn_log_level: 'info' | 'notice' | 'warn' | 'error'
+  readonly limit_conn_dry_run: boolean
+}
+
+/** One `limit_conn` with the zone that it names. */
+interface Limit {
+  readonly zone: LimitConnZone
+  readonly connections: number
+}
+
+const everywhere = ['stream', 'stream.server'] as const
+
+export const streamLimitConn: StreamModule<StreamLimitConnConf> =
+  defineStreamModule<StreamLimitConnConf>({
+    id: 'stream.limit_conn',
+    directives: {
+      limit_conn_zone: {
+        contexts: ['stream'],
+        args: [2, 2],
+        syntax: 'limit_conn_zone key zone=name:size',
+        value: limitConnZone,
+        default: [],
+        merge: concat,
+        doc: 'Sets a shared zone that counts the connections of each value of a key.',
+      },
+      limit_conn: {
+        contexts: everywhere,
+        args: [2, 2],
+        syntax: 'limit_conn zone number',
+        value: limitConn,
+        default: [],
+        merge: concat,
+        doc: 'Sets how many connections a value of the zone’s key may have at one time.',
+      },
+      limit_conn_log_level: {
+        contexts: everywhere,
+        args: [1, 1],
+        syntax: 'limit_conn_log_level info | notice | warn | error',
+        value: limitLogLevel,
+        default: 'error',
+        doc: 'Sets the level at which refused connections are logged.',
+      },
+      limit_conn_dry_run: {
+        contexts: everywhere,
+        args: [1, 1],
+        syntax: 'limit_conn_dry_run on | off',
+        value: flag,
+        default: false,
+        doc: 'Counts connections and logs what would be refused, but refuses none.',
+      },
+    },
+    variables: {
+      limit_conn_status: { get: (session: Session) => session.facts.limitConn, volatile: true },
+    },
+    check: checkZones,
+    hooks: {
+      preaccess: (conf, { services }) => {
+        const limits = conf.limit_conn.flatMap(({ zone: name, connections }): Limit[] => {
+          const zone = conf.limit_conn_zone.find((known) => known.name === name)
+          return zone === undefined ? [] : [{ zone, connections }]
+        })
+        if (limits.length === 0) return undefined
+        const zones = zonesOf(services.zoneMemory)
+        return (session) => applyLimits(session, conf, limits, zones)
+      },
+    },
+  })
+
+const openZones = new WeakMap<ZoneMemory, LimitConnZones>()
+
+function zonesOf(memory: ZoneMemory): LimitConnZones {
+  const zones = openZones.get(memory) ?? new LimitConnZones(memory)
+  openZones.set(memory, zones)
+  return zones
+}
+
+function applyLimits(
+  session: Session,
+  conf: StreamLimitConnConf,
+  limits: readonly Limit[],
+  zones: LimitConnZones,
+): Outcome {
+  if (session.facts.limitConn !== undefined) return 'declined'
+  for (const { zone, connections } of limits) {
+    const key = zone.key.evaluate(session)
+    if (key === '') continue
+    if (Buffer.byteLength(key) > limitKeyBytesMax) {
+      const text = `the value of the "${zone.key.text}" key is more than 255 bytes: "${key}"`
+      session.log('error', text)
+      continue
+    }
+    session.facts.limitConn = 'PASSED'
+    const lease = zones.enter(zone, key, connections)
+    if (typeof lease === 'object') {
+      session.atEnd(() => lease.end())
+      continue
+    }
+    if (conf.limit_conn_dry_run) {
+      session.facts.limitConn = 'REJECTED_DRY_RUN'
+      logRefusal(session, conf, `limiting connections, dry run, by zone "${zone.name}"`)
+      return 'declined'
+    }
+    session.facts.limitConn = 'REJECTED'
+    if (lease === 'limit') {
+      logRefusal(session, conf, `limiting connections by zone "${zone.name}"`)
+    } else session.log('alert', `no memory in limit_conn zone "${zone.name}"`)
+    return 503
+  }
+  return 'declined'
+}
+
+function logRefusal(session: Session, conf: StreamLimitConnConf, message: string): void {
+  session.log(conf.limit_conn_log_level, message)
+}
+
+function checkZones(scope: Scope, session: CompileSession): void {
+  const { limit_conn_zone: zones } = scope.conf(streamLimitConn)
+  const seen = new Set<string>()
+  for (const node of scope.own('limit_conn_zone')) {
+    const name = /^zone=([^:]*)/.exec(node.args[1] ?? '')?.[1] ?? ''
+    if (seen.has(name)) session.fail(`limit_conn_zone "${name}" is already bound to key`, node)
+    seen.add(name)
+  }
+  const used = new Set<string>()
+  for (const node of scope.own('limit_conn')) {
+    const [name = ''] = node.args
+    if (used.has(name)) session.fail('"limit_conn" directive is duplicate', node)
+    used.add(name)
+    if (!zones.some((zone) => zone.name === name)) {
+      session.fail(`zero size shared memory zone "${name}"`, node)
+    }
+  }
+}

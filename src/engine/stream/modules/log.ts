@@ -1,0 +1,66 @@
+/** `log_format`, `access_log`: a line for each session that ends. */
+import type { CompileSession } from '../../core/compile-session.ts'
+import type { Scope } from '../../core/scope.ts'
+import {
+  type AccessLogSetting,
+  mergeAccessLogs,
+  parseAccessLog,
+  toTargets,
+} from '../../modules/access-log-directive.ts'
+import { type LogFormat, parseLogFormat } from '../../modules/log-format.ts'
+import { concat } from '../../modules/value-types.ts'
+import { defineStreamModule, type StreamModule } from '../module.ts'
+
+export interface StreamLogConf {
+  readonly log_format: readonly LogFormat[]
+  readonly access_log: readonly AccessLogSetting[]
+}
+
+export const streamLog: StreamModule<StreamLogConf> = defineStreamModule<StreamLogConf>({
+  id: 'stream.log',
+  directives: {
+    log_format: {
+      contexts: ['stream'],
+      args: [2, Infinity],
+      syntax: 'log_format name [escape=default|json|none] string ...',
+      value: {
+        describe: 'name [escape=default|json|none] string ...',
+        parse: (args, env) => [parseLogFormat(args, env)],
+      },
+      default: [],
+      merge: concat,
+      doc: 'Sets the format of an access log.',
+    },
+    access_log: {
+      contexts: ['stream', 'stream.server'],
+      args: [1, Infinity],
+      syntax:
+        'access_log path format [buffer=size] [gzip[=level]] [flush=time] [if=condition] | off',
+      value: {
+        describe: 'path format [parameters] | off',
+        parse: parseAccessLog,
+      },
+      default: [],
+      merge: mergeAccessLogs,
+      doc: 'Sets where and how sessions are logged.',
+    },
+  },
+  check: checkFormats,
+  hooks: {
+    log: ({ access_log: settings, log_format: formats }, { services, session, scope }) => {
+      if (settings.length === 0) return undefined
+      const node = scope.own('access_log')[0] ?? scope.parent?.own('access_log')[0]
+      const targets = session.attempt(node, () => toTargets(settings, formats)) ?? []
+      return (ended) => services.accessLogs.log(targets, ended)
+    },
+  },
+})
+
+function checkFormats(scope: Scope, session: CompileSession): void {
+  const seen = new Set<string>()
+  for (const node of scope.own('log_format')) {
+    const [name = ''] = node.args
+    if (seen.has(name)) session.fail(`duplicate "log_format" name "${name}"`, node)
+    seen.add(name)
+  }
+}

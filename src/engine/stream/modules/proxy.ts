@@ -1,0 +1,39 @@
+/** `proxy_pass`: passes TCP connections and datagrams to upstreams. */
+import type { Group } from '../../upstream/group.ts'
+import { defineStreamModule, type StreamModule } from '../module.ts'
+import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
+import { compileSettings, type ProxySettings } from '../proxy/settings.ts'
+import { compileTarget } from '../proxy/target.ts'
+import { TcpProxy } from '../proxy/tcp-proxy.ts'
+import type { Session } from '../session.ts'
+import { streamCore } from './core.ts'
+import { upstreamVariables } from '../proxy/variables.ts'
+
+export const streamProxy: StreamModule<ProxyConf> = defineStreamModule<ProxyConf>({
+  id: 'stream.proxy',
+  directives: proxyRows,
+  variables: upstreamVariables,
+  hooks: {
+    content: {
+      directive: 'proxy_pass',
+      handler: (conf, env) => {
+        const { proxy_pass: pass } = conf
+        if (pass === undefined) return undefined
+        const target = compileTarget(pass, env)
+        const { tcp_nodelay: noDelay } = env.scope.conf(streamCore)
+        const base = compileSettings(conf, noDelay)
+        const settings: ProxySettings = {
+          ...base,
+          connect: (session, peer, handler) =>
+            session.services.transport.connect(peer.address, base.connectOptions(session), handler),
+        }
+        const start = (session: Session, group: Group): void =>
+          new TcpProxy(session, settings, group).start()
+        return (session) => {
+          const group = target.find(session, (found) => start(session, found))
+          if (group !== undefined) start(session, group)
+        }
+      },
+    },
+  },
+})

@@ -1,0 +1,24 @@
+/** The stream's part of a snapshot. */
+import type { Directive } from '../conf/tree.ts'
+import type { ModuleTable } from '../core/module-table.ts'
+import type { PersistentMap } from '../core/persistent-map.ts'
+import type { Scope } from '../core/scope.ts'
+import type { VariableTable } from '../core/variables.ts'
+import type { ListenPlan } from '../net/listen-plan.ts'
+import type { PortTable } from './ports.ts'
+import type { Session } from './session.ts'
+import type { UpstreamTable } from './upstream-cells.ts'
+
+export interface StreamPart {
+  readonly node: Directive
+  readonly scope: Scope
+  readonly modules: ModuleTable
+  readonly variables: VariableTable<Session>
+  readonly table: PortTable
+  readonly upstreams: UpstreamTable
+  /** How many servers declare each variable by `set`. */
+  readonly declared: PersistentMap<number>
+  /** How many servers were compiled to get here from the part before: the cost of the change. */
+  readonly compiled: number
+  readonly listeners: PersistentMap<ListenPlan>
+}

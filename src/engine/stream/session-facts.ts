@@ -1,0 +1,30 @@
+/**
+ * What the phases of a session find out, for later phases and for variables. One shape, set as it comes.
+ */
+import type { Address, InetAddress } from '../net/address.ts'
+import type { ProxyHeader } from '../net/proxy-protocol.ts'
+
+/** One attempt at an upstream, for `$upstream_*`. Times are in milliseconds; -1 where it did not come to that. */
+export interface UpstreamAttempt {
+  peer: string
+  connectMs: number
+  firstByteMs: number
+  sessionMs: number
+  bytesSent: number
+  bytesReceived: number
+}
+
+export type LimitConnStatus = 'PASSED' | 'REJECTED' | 'REJECTED_DRY_RUN'
+
+export class SessionFacts {
+  /** The address the connection came from, where `realip` has put the client's in its place. */
+  connectedFrom: Address | undefined = undefined
+  /** What the client's PROXY protocol header said. */
+  proxyHeader: ProxyHeader | undefined = undefined
+  /** Original destination of an intercepted connection. */
+  original: InetAddress | undefined = undefined
+  /** True when `$mesh_server_name` has been asked for once. */
+  meshSwitched: boolean = false
+  limitConn: LimitConnStatus | undefined = undefined
+  attempts: UpstreamAttempt[] | undefined = undefined
+}

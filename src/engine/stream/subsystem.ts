@@ -1,0 +1,55 @@
+/** The stream subsystem: what the process layer puts beside `http` in a snapshot. */
+import type { ModuleTable } from '../core/module-table.ts'
+import type { Subsystem } from '../core/snapshot.ts'
+import {
+  type VariableDefinition,
+  type VariableHost,
+  VariableNames,
+  type VariablePrefix,
+  VariableTable,
+} from '../core/variables.ts'
+import { compileStream } from './compile.ts'
+import { StreamEngine } from './engine.ts'
+import type { AnyStreamModule } from './module.ts'
+import type { StreamPart } from './part.ts'
+import type { StreamServices } from './services.ts'
+
+export interface StreamSubsystem extends Subsystem<StreamPart> {
+  readonly context: 'stream'
+  readonly engine: StreamEngine
+}
+
+/** One per process: names of variables keep their slots for its life. */
+export function createStreamSubsystem(services: StreamServices): StreamSubsystem {
+  const engine = new StreamEngine(services)
+  const names = new VariableNames()
+  const known = new WeakMap<ModuleTable, Loaded>()
+  return {
+    context: 'stream',
+    engine,
+    compile(input) {
+      const { table } = input.session
+      const loaded = known.get(table) ?? load(table, names)
+      known.set(table, loaded)
+      return compileStream({ ...input, engine, ...loaded })
+    },
+  }
+}
+
+interface Loaded {
+  readonly modules: readonly AnyStreamModule[]
+  readonly variables: VariableTable<VariableHost>
+}
+
+function load(table: ModuleTable, names: VariableNames): Loaded {
+  const modules = table.modules.filter((module): module is AnyStreamModule => 'stream' in module)
+  const definitions = new Map<string, VariableDefinition<VariableHost>>()
+  const prefixes: VariablePrefix<VariableHost>[] = []
+  for (const { variables = {}, stream } of modules) {
+    for (const [name, definition] of Object.entries(variables)) {
+      definitions.set(name, definition as VariableDefinition<VariableHost>)
+    }
+    prefixes.push(...((stream.variablePrefixes ?? []) as VariablePrefix<VariableHost>[]))
+  }
+  return { modules, variables: new VariableTable(names, definitions, prefixes) }
+}

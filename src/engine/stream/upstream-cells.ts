@@ -1,0 +1,64 @@
+/**
+ * Upstream groups by name, and what refers to them.
+ *
+ * A server refers to a *cell*, which lives across snapshots: when an `upstream` block changes, the cell is
+ * pointed to the next version of the group at commit, and no server is compiled again. A target that is
+ * no upstream block (`proxy_pass 127.0.0.1:80`) has a cell as well, for as long as some server names it.
+ *
+ * ```text
+ *   'backend'        ─▶ cell ─▶ Group v3      block, 2 servers refer to it
+ *   '127.0.0.1:80'   ─▶ cell ─▶ Group v1      no block, gone with the last server
+ * ```
+ */
+import type { BlockDiff } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
+import { PersistentMap } from '../core/persistent-map.ts'
+import type { Group } from '../upstream/group.ts'
+import type { UpstreamConfig } from '../upstream/parse-upstream.ts'
+
+export interface UpstreamCell {
+  readonly name: string
+  /** Set before the first session comes. */
+  current: Group
+}
+
+export interface UpstreamEntry {
+  readonly cell: UpstreamCell
+  /** The block that defines the group; `undefined` for a target that stands in a server only. */
+  readonly node: Directive | undefined
+  readonly config: UpstreamConfig
+  /** Servers that refer to it. */
+  readonly uses: number
+}
+
+/** What a module asks while a server is compiled. */
+export interface UpstreamCells {
+  /** The cell of a target as `proxy_pass` names it; throws `ConfError` in nginx's words. */
+  use(target: string): UpstreamCell
+}
+
+/** The groups of one part. */
+export class UpstreamTable {
+  readonly entries: PersistentMap<UpstreamEntry>
+
+  constructor(entries: PersistentMap<UpstreamEntry> = PersistentMap.empty()) {
+    this.entries = entries
+  }
+
+  /** The group of that name, for targets that are known only while serving. */
+  find(name: string): Group | undefined {
+    return this.entries.get(name.toLowerCase())?.cell.current
+  }
+
+  /** True when a group goes that servers refer to. */
+  losesUsed({ removed, added }: BlockDiff): boolean {
+    return removed.some((node) => {
+      if (node.name !== 'upstream') return false
+      const name = node.args[0]?.toLowerCase() ?? ''
+      const again = added.some(
+        (other) => other.name === 'upstream' && other.args[0]?.toLowerCase() === name,
+      )
+      return !again && (this.entries.get(name)?.uses ?? 0) > 0
+    })
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Compiles `upstream` blocks and the targets that servers name, into cells.
+ *
+ * Nothing here changes what is served before the commit: a new version of a group is made beside the one in
+ * force and closed again when the session is aborted. Host names are looked up while preparing.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import type { PersistentMap } from '../core/persistent-map.ts'
+import type { VariableScope } from '../core/variable-scope.ts'
+import { parseEndpoint } from '../upstream/addresses.ts'
+import { Group, type GroupOptions } from '../upstream/group.ts'
+import { lookUpServers, type Members, serversToLookUp, toGroupConfig } from '../upstream/members.ts'
+import { parseUpstream, type UpstreamConfig } from '../upstream/parse-upstream.ts'
+import type { ResolverConfig } from '../upstream/resolver-directive.ts'
+import type { ServerConfig } from '../upstream/server-directive.ts'
+import type { StreamServices } from './services.ts'
+import {
+  type UpstreamCell,
+  type UpstreamCells,
+  type UpstreamEntry,
+  UpstreamTable,
+} from './upstream-cells.ts'
+
+export interface UpstreamCompilerOptions {
+  readonly session: CompileSession
+  readonly variables: VariableScope
+  readonly services: StreamServices
+  /** `resolver` and `resolver_timeout` of the stream block. */
+  readonly outer: { readonly resolver: ResolverConfig | undefined; readonly timeoutMs: number }
+}
+
+export class UpstreamCompiler implements UpstreamCells {
+  readonly #options: UpstreamCompilerOptions
+  readonly #before: PersistentMap<UpstreamEntry>
+  #entries: PersistentMap<UpstreamEntry>
+
+  /** Goes on from the groups before when `keep` is set; otherwise blocks and uses are noted anew. */
+  constructor(options: UpstreamCompilerOptions, before: UpstreamTable | undefined, keep: boolean) {
+    this.#options = options
+    this.#before = (before ?? new UpstreamTable()).entries
+    this.#entries = keep ? this.#before : new UpstreamTable().entries
+  }
+
+  /** Compiles an `upstream` block; a group of that name goes on as its next version. */
+  define(node: Directive): void {
+    const { session, variables, outer } = this.#options
+    const key = node.args[0]?.toLowerCase() ?? ''
+    const known = this.#entries.get(key)
+    if (known?.node !== undefined) {
+      session.fail(`duplicate upstream "${node.args[0]}"`, node)
+      return
+    }
+    const config = parseUpstream(node, { context: 'stream.upstream', session, variables, outer })
+    if (config === undefined) return
+    const before = this.#before.get(key)
+    const uses = known?.uses ?? 0
+    // The very block that the group was made of, in surroundings that say the same.
+    const same = before?.node === node && before.config.resolver === config.resolver
+    const entry = same ? { ...before, uses } : this.#build(key, { node, config, before, uses })
+    this.#entries = this.#entries.set(key, entry)
+  }
+
+  /** Takes the block of a group away; what still refers to it is checked by the caller. */
+  remove(node: Directive): void {
+    const key = node.args[0]?.toLowerCase() ?? ''
+    const entry = this.#entries.get(key)
+    if (entry?.node !== node) return
+    this.#entries = this.#entries.delete(key)
+    if (entry.uses > 0) this.#entries = this.#entries.set(key, { ...entry, node: undefined })
+  }
+
+  use(target: string): UpstreamCell {
+    const key = target.toLowerCase()
+    const known = this.#entries.get(key) ?? this.#implicit(key, target)
+    this.#entries = this.#entries.set(key, { ...known, uses: known.uses + 1 })
+    return known.cell
+  }
+
+  /** A server that referred to those cells is gone. */
+  release(names: readonly string[]): void {
+    for (const name of names) {
+      const entry = this.#entries.get(name)
+      if (entry === undefined) continue
+      const next = { ...entry, uses: entry.uses - 1 }
+      const gone = next.uses === 0 && next.node === undefined
+      this.#entries = gone ? this.#entries.delete(name) : this.#entries.set(name, next)
+    }
+  }
+
+  finish(): UpstreamTable {
+    const gone = this.#entries
+      .changesSince(this.#before)
+      .filter(({ before, after }) => before !== undefined && after?.cell !== before.cell)
+    if (gone.length > 0) {
+      this.#options.session.onCommit(() => {
+        for (const { before } of gone) before?.cell.current.close()
+      })
+    }
+    return new UpstreamTable(this.#entries)
+  }
+
+  /** A group of one target that is no block. */
+  #implicit(key: string, target: string): UpstreamEntry {
+    const before = this.#before.get(key)
+    if (before !== undefined && before.node === undefined) return { ...before, uses: 0 }
+    const config = implicitConfig(target)
+    return this.#build(key, { node: undefined, config, before: undefined, uses: 0 })
+  }
+
+  #build(
+    key: string,
+    draft: Pick<UpstreamEntry, 'node' | 'config' | 'uses'> & {
+      readonly before: UpstreamEntry | undefined
+    },
+  ): UpstreamEntry {
+    const { node, config, before, uses } = draft
+    const { session } = this.#options
+    const cell = before?.cell ?? ({ name: key } as UpstreamCell)
+    const unknown = serversToLookUp(config)
+    if (unknown.length === 0) this.#point(cell, config, new Map())
+    else {
+      session.onPrepare(async () => {
+        const members = await lookUp(unknown).catch((error: unknown) => {
+          if (error instanceof ConfError) session.fail(error.message, node)
+          throw error
+        })
+        this.#point(cell, config, members)
+      })
+    }
+    return { cell, node, config, uses }
+  }
+
+  /** Makes the group and sees to it that the cell points to it from the commit on. */
+  #point(cell: UpstreamCell, config: UpstreamConfig, members: Members): void {
+    const { session } = this.#options
+    const before: Group | undefined = cell.current
+    const groupConfig = toGroupConfig(config, members)
+    const options = this.#groupOptions(config)
+    const group =
+      before === undefined ? new Group(groupConfig, options) : before.next(groupConfig, options)
+    // A new cell has no sessions before the commit.
+    cell.current ??= group
+    session.onCommit(() => {
+      cell.current = group
+      group.activate()
+      if (before !== undefined) before.close()
+    })
+    session.onAbort(() => group.close())
+  }
+
+  #groupOptions({ zone }: UpstreamConfig): GroupOptions {
+    if (zone === undefined) return {}
+    return { zone: this.#options.services.peerZone(zone.name, zone.bytes) }
+  }
+}
+
+async function lookUp(servers: readonly ServerConfig[]): Promise<Members> {
+  return lookUpServers(servers)
+}
+
+/** The settings of a group that consists of one target. */
+export function implicitConfig(target: string): UpstreamConfig {
+  const endpoint = parseEndpoint(target, { purpose: 'upstream' })
+  if (endpoint.family === 'name' && endpoint.port === 0) {
+    throw new ConfError(`no port in upstream "${target}"`)
+  }
+  const server: ServerConfig = {
+    text: target,
+    endpoint,
+    weight: 1,
+    maxConns: 0,
+    maxFails: 1,
+    failTimeoutMs: 10_000,
+    slowStartMs: 0,
+    backup: false,
+    down: false,
+    resolve: false,
+    service: undefined,
+    parameters: [],
+  }
+  return {
+    name: target,
+    servers: [server],
+    balancer: { kind: 'round_robin' },
+    zone: undefined,
+    resolver: undefined,
+    resolverTimeoutMs: 0,
+    keepalive: undefined,
+  }
+}
