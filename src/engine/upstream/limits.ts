@@ -20,3 +20,36 @@ export const unixPathBytesMax = 107
 
 /** Greatest weight of a peer: sums of all weights stay exact. */
 export const weightMax = 1_000_000_000
+
+/** Longest name in a DNS message, RFC 1035 §2.3.4: 255 bytes with length bytes, so 253 as text. */
+export const dnsNameCharsMax = 253
+
+/** Longest label, RFC 1035 §2.3.4. */
+export const dnsLabelBytesMax = 63
+
+/** CNAMEs followed for one name; a chain longer than that is a loop or a trap. */
+export const dnsAliasesMax = 16
+
+/** Names whose addresses a resolver remembers. */
+export const resolverCacheEntriesMax = 4096
+
+/** Questions that wait for one name server; more are refused rather than queued. */
+export const resolverPendingMax = 4096
+
+/** How long one name server is waited for before the next is asked. */
+export const resolverAttemptMs = 2000
+
+/** Questions for one name, over all name servers. */
+export const resolverAttemptsMax = 16
+
+/** Records are not believed for longer: a week. */
+export const resolverTtlMaxMs = 604_800_000
+
+/** How long addresses hold when one of the two families could not be asked for. */
+export const resolverPartialTtlMs = 5000
+
+/** Shortest time between two look-ups of a member's name, for records with tiny TTLs. */
+export const refreshMinMs = 1000
+
+/** When a member's name could not be looked up, it is tried again after that. */
+export const refreshRetryMs = 10_000

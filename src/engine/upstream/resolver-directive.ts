@@ -57,7 +57,8 @@ function readOption(settings: Settings, argument: string): void {
   if (name === 'valid') {
     const seconds = parseTimeSeconds(value)
     if (seconds === undefined) throw invalid
-    settings.validMs = seconds * 1000
+    // As in nginx, no time at all means what the records say.
+    settings.validMs = seconds === 0 ? undefined : seconds * 1000
     return
   }
   // Unlike other flags of nginx these are read as they stand.
