@@ -21,9 +21,11 @@ function createBroker(): {
 test('an addition is retained; a deletion erases it and is told', async () => {
   const broker = createBroker()
   const none = PersistentMap.empty<string>()
-  const view = new BusView(broker, none)
-  await view.onCommit([{ key, body }], none.set(key, body))
-  await view.onCommit([{ key, body: null }], none)
+  let instructions = none.set(key, body)
+  const view = new BusView(broker, () => instructions)
+  await view.onCommit([{ key, body }])
+  instructions = none
+  await view.onCommit([{ key, body: null }])
   assert.deepEqual(broker.log, [
     `retained ${key} ${body}`,
     `retained ${key} `,
@@ -38,7 +40,7 @@ test('after a connection the broker is brought to what the journal says, and no 
     ['/ins/stream_srv/changed', 'new'],
     ['/ins/stream_srv/missing', 'body'],
   ])
-  const view = new BusView(broker, wanted)
+  const view = new BusView(broker, () => wanted)
   view.onRetained('/ins/stream_srv/kept', 'same')
   view.onRetained('/ins/stream_srv/changed', 'old')
   view.onRetained('/ins/stream_srv/gone', 'stale')

@@ -19,12 +19,13 @@ export interface BusPublisher {
 
 export class BusView {
   readonly #publisher: BusPublisher
+  readonly #instructions: () => Instructions
   /** What the broker is known to retain. */
   readonly #shown = new Map<string, string>()
-  #instructions: Instructions
   #last: Promise<void> = Promise.resolve()
 
-  constructor(publisher: BusPublisher, instructions: Instructions) {
+  /** `instructions` gives those in force, whenever it is asked. */
+  constructor(publisher: BusPublisher, instructions: () => Instructions) {
     this.#publisher = publisher
     this.#instructions = instructions
   }
@@ -38,29 +39,29 @@ export class BusView {
   onRetained(topic: string, payload: string): void {
     if (payload === '') return
     this.#shown.set(topic, payload)
-    if (this.#instructions.get(topic) !== payload) void this.#inTurn(() => this.#show(topic))
+    if (this.#instructions().get(topic) !== payload) void this.#inTurn(() => this.#show(topic))
   }
 
   /** To be called once all retained messages are in: publishes what the broker does not have. */
   async complete(): Promise<void> {
-    for (const [key] of this.#instructions.entries()) {
+    for (const [key] of this.#instructions().entries()) {
       if (!this.#shown.has(key)) await this.#inTurn(() => this.#show(key))
     }
   }
 
-  /** A committed change. */
-  async onCommit(edits: readonly Edit[], after: Instructions): Promise<void> {
-    const before = this.#instructions
-    this.#instructions = after
+  /** A change that was committed: its instructions are in force, or gone. */
+  async onCommit(edits: readonly Edit[]): Promise<void> {
     for (const { key, body } of edits) {
-      await this.#inTurn(() => this.#show(key))
-      const gone = body === null ? before.get(key) : undefined
-      if (gone !== undefined) await this.#inTurn(() => this.#tellDeletion(key, gone))
+      await this.#inTurn(async () => {
+        const gone = body === null ? this.#shown.get(key) : undefined
+        await this.#show(key)
+        if (gone !== undefined) await this.#tellDeletion(key, gone)
+      })
     }
   }
 
   async #show(key: string): Promise<void> {
-    const body = this.#instructions.get(key)
+    const body = this.#instructions().get(key)
     if (this.#shown.get(key) === body) return
     await this.#publisher.publish(key, body ?? '', { retain: true })
     if (body === undefined) this.#shown.delete(key)

@@ -1,0 +1,72 @@
+/** The control plane of a running engine: changes go to the master, the state is read from the image. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DynamicState } from '../../control/dynamic-state.ts'
+import type {
+  ChangeRequest,
+  ChangeResult,
+  ControlPlane,
+  HistoryEntry,
+  KeyValues,
+  RollbackRequest,
+} from '../../control/plane.ts'
+import type { MasterLink } from '../../process/master-link.ts'
+import type { Image } from './image.ts'
+
+export interface LivePlaneOptions {
+  readonly prefix: string
+  readonly master: MasterLink
+  readonly image: Image
+  readonly keyValues: KeyValues
+  /** `dyn_sendmsg_rpc_timeout`; asked for each change, because it may be changed by a reload. */
+  readonly timeoutMs: () => number
+}
+
+export class LivePlane implements ControlPlane {
+  readonly prefix: string
+  readonly keyValues: KeyValues
+  readonly #options: LivePlaneOptions
+
+  constructor(options: LivePlaneOptions) {
+    this.prefix = options.prefix
+    this.keyValues = options.keyValues
+    this.#options = options
+  }
+
+  state(): DynamicState {
+    return this.#options.image.state
+  }
+
+  async change({ edits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
+    const request = { edits, action, actor: actor.name ?? actor.peer, dryRun }
+    return this.#inTime(this.#options.master.change(request))
+  }
+
+  async rollback({ to, actor, dryRun }: RollbackRequest): Promise<ChangeResult> {
+    const request = { to, actor: actor.name ?? actor.peer, dryRun }
+    return this.#inTime(this.#options.master.rollback(request))
+  }
+
+  async history({
+    limit,
+    before = Number.MAX_SAFE_INTEGER,
+  }: {
+    readonly limit: number
+    readonly before?: number
+  }): Promise<{ readonly revision: number; readonly entries: readonly HistoryEntry[] }> {
+    return this.#options.master.history(before, limit)
+  }
+
+  /** The answer, or that there was none in time; the change then goes on by itself. */
+  async #inTime(result: Promise<ChangeResult>): Promise<ChangeResult> {
+    const ended = new AbortController()
+    const { signal } = ended
+    const late = delay(this.#options.timeoutMs(), { kind: 'timeout' } as const, { signal })
+    try {
+      return await Promise.race([result, late])
+    } finally {
+      ended.abort()
+      late.catch(() => {})
+      result.catch(() => {})
+    }
+  }
+}
