@@ -15,7 +15,7 @@ import { type Block, directives } from './block.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import type { BlockShape, DirectiveTable, SimpleShape } from './directive-table.ts'
 import type { Configuration } from './includes.ts'
-import { type Directive, type Position, reportedAt } from './tree.ts'
+import { type Directive, opensBlock, type Position, reportedAt } from './tree.ts'
 
 /** What was found right under one table; made new for another table. */
 export class CheckMemo {
@@ -138,7 +138,7 @@ class Check {
       )
       return undefined
     }
-    const isBlock = node.block !== undefined || node.script !== undefined
+    const isBlock = opensBlock(node)
     const shape = isBlock ? shapes.block : shapes.row
     if (shape === undefined) {
       const fault = isBlock ? 'is not terminated by ";"' : 'has no opening "{"'

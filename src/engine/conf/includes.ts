@@ -166,7 +166,7 @@ class Loader {
     const paths = isGlob(path) ? this.#reader!.glob(path) : [path]
     for (const one of paths) {
       const main = this.#fileAt(one, node)
-      if (main === undefined) return
+      if (main === undefined) continue
       for (const child of directives(this.#expandFile(one, main.block!))) into.push(child)
     }
   }

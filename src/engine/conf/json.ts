@@ -33,7 +33,7 @@ import { type Block, blockOf, directives } from './block.ts'
 import { ConfError } from './diagnostics.ts'
 import { blockDepthMax, tokenBytesMax } from './limits.ts'
 import { scriptEnd, scriptRule, type SkipRule } from './script-block.ts'
-import { directive, type Directive } from './tree.ts'
+import { directive, type Directive, opensBlock } from './tree.ts'
 import { joinWords, splitWords, writeWord } from './words.ts'
 
 export type JsonScalar = string | number | boolean
@@ -218,7 +218,7 @@ function checkLength(words: readonly string[], path: string): void {
     if (word.length * 3 < tokenBytesMax) continue
     const roomForQuotes = 4
     if (Buffer.byteLength(writeWord(word)) + roomForQuotes > tokenBytesMax) {
-      throw new JsonConfError(path, `too long parameter "${word.slice(0, 10)}..."`)
+      throw new JsonConfError(path, `too long parameter "${word.slice(0, 10)}..." started`)
     }
   }
 }
@@ -229,10 +229,6 @@ function itemsOf(value: unknown): readonly unknown[] {
 
 function isBlock(value: unknown): value is JsonBlock {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function opensBlock(node: Directive): boolean {
-  return node.block !== undefined || node.script !== undefined
 }
 
 function join(path: string, name: string): string {

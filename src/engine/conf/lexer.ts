@@ -82,6 +82,11 @@ export class Lexer {
     return this.#place(this.#line, this.#position)
   }
 
+  /** True when everything was read. */
+  get finished(): boolean {
+    return this.#position >= this.#text.length
+  }
+
   /** True once any comment was passed over. */
   get commented(): boolean {
     return this.#commented
@@ -112,6 +117,18 @@ export class Lexer {
     const end = scriptEnd(this.#text, begin, rule)
     this.#pass(end < 0 ? this.#text.length : end + 1)
     return end < 0 ? undefined : this.#text.slice(begin, end)
+  }
+
+  /** Reads a comment that stands on this very line, with the space before it; there may be none. */
+  beside(): string {
+    const begin = this.#position
+    let start = begin
+    while (isBlank(this.#text.charCodeAt(start))) start++
+    if (this.#text.charCodeAt(start) !== sharp) return ''
+    this.#position = start
+    this.#skipComment()
+    if (!this.#stopped) this.#position++
+    return this.#text.slice(begin, this.#position)
   }
 
   #readWords(): Ending {
@@ -267,6 +284,10 @@ export class Lexer {
   #place(line: number, position: number): Position {
     return Object.freeze({ file: this.#file, line, column: position - this.#lineStart + 1 })
   }
+}
+
+function isBlank(char: number): boolean {
+  return char === space || char === tab
 }
 
 function isSpace(char: number): boolean {

@@ -61,7 +61,8 @@ class Parser {
   #take(statement: Statement): void {
     switch (statement.ending) {
       case ';':
-        if (!statement.broken) this.#add(simple(statement))
+        if (!statement.broken)
+          this.#add(statement, { block: undefined, script: undefined, tail: '' })
         return
       case '{':
         this.#openBlock(statement)
@@ -95,13 +96,13 @@ class Parser {
     }
     const script = this.#lexer.script(rule)
     if (script === undefined) this.#stop('unexpected end of file, expecting "}"')
-    else if (!statement.broken) this.#add(scripted(statement, script))
+    else if (!statement.broken) this.#add(statement, { block: undefined, script, tail: '' })
   }
 
   #close(tail: string): void {
     const { head, children } = this.#open.pop()!
     if (head === undefined || head.broken) return
-    this.#add(node(head, { block: blockOf(children), script: undefined, tail }))
+    this.#add(head, { block: blockOf(children), script: undefined, tail })
   }
 
   #end(statement: Statement): void {
@@ -120,11 +121,12 @@ class Parser {
       block: blockOf(this.#open[0]!.children),
       script: undefined,
       at: Object.freeze({ file: this.#file, line: 1, column: 1 }),
-      source: Object.freeze({ lead: '', text: '', tail: this.#tail }),
+      source: Object.freeze({ lead: '', text: '', tail: this.#tail, beside: '' }),
     })
   }
 
-  #add(child: Directive): void {
+  #add(statement: Statement, body: Body): void {
+    const child = node(statement, body, this.#lexer.beside())
     this.#open.at(-1)!.children.push(child)
   }
 
@@ -145,25 +147,17 @@ class Parser {
   }
 }
 
-function simple(statement: Statement): Directive {
-  return node(statement, { block: undefined, script: undefined, tail: '' })
-}
-
-function scripted(statement: Statement, script: string): Directive {
-  return node(statement, { block: undefined, script, tail: '' })
-}
-
 type Body = Pick<Directive, 'block' | 'script'> & { readonly tail: string }
 
-function node({ words, lead, text, at }: Statement, { block, script, tail }: Body): Directive {
+function node({ words, lead, text, at }: Statement, body: Body, beside: string): Directive {
   return Object.freeze({
     kind: 'directive',
     name: words[0]!,
     args: words.length === 1 ? noArgs : Object.freeze(words.slice(1)),
-    block,
-    script,
+    block: body.block,
+    script: body.script,
     at,
-    source: Object.freeze({ lead, text, tail }),
+    source: Object.freeze({ lead, text, tail: body.tail, beside }),
   })
 }
 

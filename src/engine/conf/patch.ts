@@ -73,8 +73,9 @@ export function replaceAt(
   node: Directive | ((old: Directive) => Directive),
 ): Directive {
   return editAt(main, path, (block, index) => {
-    const fresh = typeof node === 'function' ? node(itemAt(block, index)) : node
-    return splice(block, index, 1, [fresh])
+    const old = itemAt(block, index)
+    const fresh = typeof node === 'function' ? node(old) : node
+    return fresh === old ? block : splice(block, index, 1, [fresh])
   })
 }
 
@@ -113,8 +114,8 @@ function editAt(
   if (last === undefined) throw new PatchError('root', path)
   const outer = path.slice(0, -1)
   return updateAt(main, outer, 0, (owner) => {
-    const index = indexOfStep(owner, outer, last)
-    return withBlock(owner, edit(owner.block!, index))
+    const block = edit(owner.block!, indexOfStep(owner, outer, last))
+    return block === owner.block ? owner : withBlock(owner, block)
   })
 }
 

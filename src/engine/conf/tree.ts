@@ -25,6 +25,7 @@ export const commandLine = 'command line'
  *   # a comment          ┐ lead: all white space and comments before the name
  *   <indent>             ┘
  *   listen   80 ;          text: from the name to the ";" or "{", with both
+ *    # plain               beside: a comment on the line of the ";" or "}", with the space before it
  *   server { … <tail>}     tail: white space and comments before the "}"
  * ```
  */
@@ -32,6 +33,7 @@ export interface Source {
   readonly lead: string
   readonly text: string
   readonly tail: string
+  readonly beside: string
 }
 
 export interface Directive {
@@ -48,6 +50,11 @@ export interface Directive {
   readonly source: Source | undefined
 }
 
+/** True for a directive that is followed by "{", of directives or of code. */
+export function opensBlock(node: Directive): boolean {
+  return node.block !== undefined || node.script !== undefined
+}
+
 /** Builds a frozen directive that stands in no file. */
 export function directive(name: string, args: readonly string[] = [], block?: Block): Directive {
   return Object.freeze({
@@ -61,7 +68,7 @@ export function directive(name: string, args: readonly string[] = [], block?: Bl
   })
 }
 
-/** The same directive with other children; its place in the file stays, its printed tail too. */
+/** The same directive with other children; its place in the file stays, and how it was written. */
 export function withBlock(node: Directive, block: Block): Directive {
   return Object.freeze({ ...node, block })
 }

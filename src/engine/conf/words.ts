@@ -34,18 +34,15 @@ export function joinWords(words: readonly string[]): string {
  */
 export function splitWords(text: string): readonly string[] {
   if (/(?<!\\)(?:\\\\)*\\$/.test(text)) throw new ConfError('unexpected end of value after "\\"')
-  const lexer = new Lexer(`${text}\n;`, {
+  const lexer: Lexer = new Lexer(`${text};`, {
     file: '',
     report: (message) => {
-      throw new ConfError(message)
+      throw new ConfError(lexer.commented ? 'unexpected "#"' : message)
     },
     unfinished: 'unexpected end of value, probably missing a closing quote',
   })
-  const statement = lexer.next()
-  const { ending, words, lead } = statement
-  if (ending === 'end' || ending === 'stop') throw new ConfError('unexpected end of value')
+  const { ending, words } = lexer.next()
   if (lexer.commented) throw new ConfError('unexpected "#"')
-  const whole = lead.length + statement.text.length === text.length + 2
-  if (ending !== ';' || !whole) throw new ConfError(`unexpected "${ending}"`)
+  if (ending !== ';' || !lexer.finished) throw new ConfError(`unexpected "${ending}"`)
   return words
 }
