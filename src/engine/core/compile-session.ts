@@ -7,7 +7,7 @@
  */
 import { resolve } from 'node:path'
 import { ConfError, type Diagnostic } from '../conf/diagnostics.ts'
-import type { Directive } from '../conf/tree.ts'
+import { type Directive, reportedAt } from '../conf/tree.ts'
 import type { ModuleTable } from './module-table.ts'
 
 export interface SessionOptions {
@@ -47,11 +47,11 @@ export class CompileSession {
   }
 
   fail(message: string, node?: Directive): void {
-    this.#diagnostics.push({ severity: 'emerg', message, at: node?.at })
+    this.#diagnostics.push({ severity: 'emerg', message, at: node && reportedAt(node) })
   }
 
   warn(message: string, node?: Directive): void {
-    this.#diagnostics.push({ severity: 'warn', message, at: node?.at })
+    this.#diagnostics.push({ severity: 'warn', message, at: node && reportedAt(node) })
   }
 
   /** Runs `work`; a `ConfError` in it becomes a diagnostic at `node`. Anything else is a bug and goes on up. */
