@@ -10,7 +10,6 @@ import { createDiskReader } from '../../src/engine/conf/file-reader.ts'
 import { loadConfiguration } from '../../src/engine/conf/includes.ts'
 
 import { parseParameter } from '../../src/engine/conf/parser.ts'
-import * as units from '../../src/engine/conf/units.ts'
 import { askNginxAt } from '../support/nginx.ts'
 
 import { run } from '../support/process.ts'
@@ -265,117 +264,5 @@ test('the argument of -g has the messages of nginx', async (t) => {
     const emerg = stderr.split('\n').find((line) => line.includes('[emerg]')) ?? ''
     const [first] = parseParameter(text).diagnostics
     assert.equal(formatDiagnostic(first!), emerg.replace(/^.*\[emerg\] (?:\d+#\d+: )?/, ''), text)
-  }
-})
-
-/** A directive of nginx whose argument is read as that unit. */
-const unitDirectives = {
-  parseSize: 'client_header_buffer_size',
-  parseOffset: 'client_max_body_size',
-  parseTimeMs: 'send_timeout',
-  parseTimeSeconds: 'open_file_cache_valid',
-  parseNumber: 'keepalive_requests',
-  parseFlag: 'sendfile',
-} as const
-
-const unitValues: Readonly<Record<keyof typeof unitDirectives, readonly string[]>> = {
-  parseSize: ['1', '8k', '8K', '1m', '1M', '1g', '1kk', 'k', '', '-1', '1.5k', ' 1', '+1', '0x10'],
-  parseOffset: ['1', '8k', '1m', '1g', '1G', '1t', 'g', '1 k', '9223372036854775808'],
-  parseTimeMs: [
-    ...['1', '1s', '1ms', '500ms', '1m', '1h', '1d', '1w', '1M', '1y', '1h30m', '1h30', '1m1h'],
-    ...[
-      '1h1h',
-      '1s500ms',
-      '1ms5',
-      '1ms1s',
-      'ms',
-      's',
-      'h',
-      '',
-      'hm1',
-      '1hm',
-      '1S',
-      '1H',
-      '-1',
-      '1.5s',
-    ],
-    ...['99999999999999999999', '1x', 's1', '1w2d3h4m5s6ms7'],
-  ],
-  parseTimeSeconds: [
-    ...[
-      '1',
-      '1s',
-      '1ms',
-      '1m',
-      '1y',
-      '1M',
-      '1y2M3w4d5h6m7s',
-      '1M1y',
-      '1y1y',
-      '1M1w',
-      '1M1m',
-      '1s1',
-    ],
-    ...[
-      'y',
-      '',
-      '1Y',
-      ' ',
-      '1 ',
-      ' 1',
-      '1  ',
-      '1h 1m',
-      '1h  1m',
-      '1 h',
-      '1h ',
-      '1h 5 ',
-      '1 1',
-      '1 1 ',
-    ],
-    ...['1s 5', '1s 5 ', '1 1s', '5 1h', '1\t'],
-  ],
-  parseNumber: ['0', '1', '007', '-1', '1k', '', '1.0', '1e3', '99999999999999999999'],
-  parseFlag: ['on', 'off', 'On', 'OFF', 'yes', '1', '', 'true', 'on '],
-}
-
-test('units are taken and refused as nginx does', async (t) => {
-  const prefix = makeTempPrefix(t)
-  for (const [name, directive] of Object.entries(unitDirectives)) {
-    const parse = units[name as keyof typeof unitDirectives]
-    for (const value of unitValues[name as keyof typeof unitDirectives]) {
-      prefix.write(confName, `events {} http { ${directive} "${value}"; }`)
-      const { ok } = await askNginxAt(prefix)
-      assert.equal(parse(value) !== undefined, ok, `${name}(${JSON.stringify(value)})`)
-    }
-  }
-})
-
-test('refused values have the words of nginx', async (t) => {
-  const prefix = makeTempPrefix(t)
-  const refusals: readonly (readonly [
-    context: string,
-    directive: string,
-    refuse: () => unknown,
-  ])[] = [
-    [
-      'http',
-      'client_header_buffer_size',
-      () => units.sizeArgument('client_header_buffer_size', 'x'),
-    ],
-    ['http', 'client_max_body_size', () => units.offsetArgument('client_max_body_size', 'x')],
-    ['http', 'send_timeout', () => units.timeMsArgument('send_timeout', 'x')],
-    [
-      'http',
-      'open_file_cache_valid',
-      () => units.timeSecondsArgument('open_file_cache_valid', 'x'),
-    ],
-    ['http', 'keepalive_requests', () => units.numberArgument('keepalive_requests', 'x')],
-    ['http', 'sendfile', () => units.flagArgument('sendfile', 'x')],
-    ['http', 'server_tokens', () => units.choiceArgument('x', ['on', 'off', 'build'])],
-  ]
-  for (const [context, directive, refuse] of refusals) {
-    prefix.write(confName, `events {} ${context} { ${directive} x; }`)
-    const { messages } = await askNginxAt(prefix)
-    assert.throws(refuse, { message: messages[0]!.replace(/^\[emerg\] (.*) in .*$/, '$1') })
   }
 })
