@@ -10,6 +10,7 @@ import type { Server } from 'node:net'
 import type { AuthenticateError, AedesOptions } from 'aedes'
 import { ConfError } from '../conf/diagnostics.ts'
 import { LogFiles, type Log } from '../core/log.ts'
+import { type Copilot, defineCopilot } from '../process/copilot.ts'
 import { parseBrokerConf, type BrokerConf, type ListenerAddress } from './broker/conf.ts'
 import { DurableBroker } from './broker/durable-broker.ts'
 import { brokerLimits } from './broker/limits.ts'
@@ -31,6 +32,13 @@ export interface BrokerOptions {
   /** Called once clients can connect. */
   readonly onReady?: (listeners: readonly ListenerAddress[]) => void
 }
+
+export const copilot: Copilot = defineCopilot({
+  version: 1,
+  ignoreReload: true,
+  run: ({ confFile, prefix, log, signal }) =>
+    runBroker({ prefix, log, signal, ...(confFile !== undefined && { confFile }) }),
+})
 
 /** Runs until the signal aborts; rejects when it cannot start or its storage fails. */
 export async function runBroker(options: BrokerOptions): Promise<void> {

@@ -75,9 +75,8 @@ export class CopilotPool {
   }
 
   async stop(): Promise<void> {
-    const children = [...this.#places.values()].map(({ child }) => child)
-    this.#places.clear()
-    await Promise.all([...children, ...this.#leaving].map((child) => child.stop('SIGTERM')))
+    await Promise.all([...this.#places.keys()].map((key) => this.#end(key)))
+    await Promise.all([...this.#leaving].map((child) => child.ended))
   }
 
   signal(name: NodeJS.Signals): void {

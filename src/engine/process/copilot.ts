@@ -2,13 +2,11 @@
  * What a copilot is: a long-lived process beside the data plane, started by a `helper` line.
  *
  * ```ts
- * import { defineCopilot } from 'trijet/copilot'
- *
  * export const copilot = defineCopilot({
  *   version: 1,
  *   async run({ confFile, log, signal }) {
  *     log.write('notice', `reading ${confFile}`)
- *     await until(signal)                     // STOP aborts the signal
+ *     await once(signal, 'abort')             // STOP aborts the signal
  *   },
  * })
  * ```
@@ -16,13 +14,16 @@
  * `run` resolves when everything is closed and flushed. A copilot whose `run` throws, or ends before it
  * was told to, is started again.
  */
+import type { BusClient } from '../bus/client.ts'
+import type { KeyValues } from '../control/plane.ts'
 import type { Log } from '../core/log.ts'
+import type { DescriptorSource } from '../net/descriptor-source.ts'
 import type { MasterLink } from './master-link.ts'
 
 /** The one version of this contract. */
 export const copilotVersion = 1
 
-/** RESTART means: begin anew, as after a reload. STOP comes by the signal. */
+/** RESTART means: begin anew, with the configuration file as it is now. STOP comes by the signal. */
 export type CopilotCommand = 'restart'
 
 export interface CopilotContext {
@@ -32,13 +33,21 @@ export interface CopilotContext {
   readonly confFile: string | undefined
   /** Folder of `-p`. */
   readonly prefix: string
+  readonly clusterName: string
+  readonly nodeName: string
   readonly log: Log
   /** Aborts on STOP. */
   readonly signal: AbortSignal
-  /** Ends when the signal aborts. */
+  /** Sent by HUP to the copilot's process. Ends when the signal aborts. */
   readonly commands: AsyncIterable<CopilotCommand>
+  /** The event bus of the installation; connects when it is first asked for. */
+  readonly bus: BusClient
+  /** Key values that every process sees. */
+  readonly kv: KeyValues
   /** The dynamic configuration: changes, history, following. */
   readonly master: MasterLink
+  /** Listening sockets that the master keeps: a restart of the copilot loses no connection. */
+  readonly sockets: DescriptorSource
 }
 
 export interface Copilot {

@@ -155,6 +155,15 @@ export class Journal {
     }))
   }
 
+  /** Reads what another process has written since; returns what that changed. */
+  reread(): Edit[] {
+    const before = this.#revision
+    this.close()
+    this.#instructions.clear()
+    if (existsSync(this.#path)) this.#read()
+    return this.editsSince(before)
+  }
+
   close(): void {
     this.#statements.clear()
     this.#database?.close()

@@ -31,6 +31,9 @@ export const processLimits = {
   /** A new master takes over the listening sockets within this time. */
   upgradeTimeoutMs: 180_000,
 
+  /** Sockets that a former master gave and nobody asked for are closed after that. */
+  inheritedKeepMs: 60_000,
+
   /** `worker_processes` and the live number of workers. */
   workersMax: 512,
   /** As nginx: five tries, half a second apart, when a port is taken at start. */

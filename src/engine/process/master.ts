@@ -10,19 +10,21 @@ import type { Diagnostic } from '../conf/diagnostics.ts'
 import { createInstance, removeInstance, removeStale } from '../core/shared-memory.ts'
 import type { Announcer } from './announcer.ts'
 import { answerAsk, type AskServices } from './answers.ts'
+import { type Candidate, consider } from './candidate.ts'
 import { CopilotPool, type Helper } from './copilot-pool.ts'
 import { DescriptorRegistry, type Inherited } from './descriptor-registry.ts'
-import { checkHelpers } from './helper-check.ts'
 import { identityOf } from './helper-line.ts'
 import { Journal } from './journal.ts'
 import { processLimits } from './limits.ts'
 import type { Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
-import { PidFile } from './pid-file.ts'
+import { oldBinaryPath, PidFile } from './pid-file.ts'
 import type { Place } from './place.ts'
-import { type ReadConfiguration, readConfiguration } from './read-configuration.ts'
-import { type Settings, readSettings } from './settings.ts'
+import { giveLogFiles } from './log-files.ts'
+import { SocketOpener } from './socket-opener.ts'
+import type { Settings } from './settings.ts'
 import { type Outcome, Transactions } from './transactions.ts'
+import { startNewBinary } from './upgrade.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 export interface MasterOptions {
@@ -34,17 +36,12 @@ export interface MasterOptions {
   readonly inherited: readonly Inherited[]
 }
 
-/** A configuration that the master has looked at: what the workers think of it is another matter. */
-interface Candidate extends ReadConfiguration {
-  readonly settings: Settings
-  readonly helpers: readonly Helper[]
-}
-
 export class Master {
   readonly #options: MasterOptions
   readonly #announcer: Announcer
   readonly #journal: Journal
   readonly #registry: DescriptorRegistry
+  readonly #opener: SocketOpener
   readonly #transactions: Transactions
   readonly #workers: WorkerPool
   readonly #copilots: CopilotPool
@@ -52,8 +49,11 @@ export class Master {
   #settings: Settings
   #helpers: readonly Helper[]
   #pidFile: PidFile | undefined
+  #state: 'starting' | 'serving' | 'stopping' = 'starting'
+  /** True while a new binary serves beside this one. */
+  #replaced = false
 
-  private constructor(options: MasterOptions, { settings, helpers, files }: Candidate) {
+  constructor(options: MasterOptions, { settings, helpers, files }: Candidate) {
     const { place, announcer, inherited } = options
     this.#options = options
     this.#announcer = announcer
@@ -63,6 +63,7 @@ export class Master {
     this.#sharedMemory = createInstance(place.prefix)
     this.#journal = new Journal(`${place.prefix}/data/journal.db`)
     this.#registry = new DescriptorRegistry(announcer.log, inherited)
+    this.#opener = new SocketOpener(this.#registry, announcer)
     this.#transactions = new Transactions({
       journal: this.#journal,
       files,
@@ -73,42 +74,38 @@ export class Master {
     this.#copilots = new CopilotPool({ ...shared, prefix: place.prefix })
     this.#workers = new WorkerPool({
       ...shared,
-      onFailed: ({ refused }) => this.#announce(refused),
+      onFailed: ({ refused }) => {
+        if (this.#state === 'serving') this.#announce(refused)
+      },
       onSettled: () => this.#sweep(),
     })
   }
 
-  /** Reads the configuration and makes the master for it; `undefined` when it cannot be used. */
-  static async create(options: MasterOptions): Promise<Master | undefined> {
-    const { diagnostics, candidate } = await consider(options)
-    options.announcer.diagnostics(diagnostics)
-    if (candidate === undefined) return undefined
-    options.announcer.use(candidate.settings.logRules)
-    return new Master(options, candidate)
-  }
-
-  /** Where it is told to write its pid. */
-  get settings(): Settings {
-    return this.#settings
+  /** What is listened on, and by whom, for whoever started the engine. */
+  get listening(): readonly string[] {
+    return this.#registry.inheritance().map(({ key }) => key)
   }
 
   /** Brings everything up; false when it cannot be, with the reasons announced. */
   async start(): Promise<boolean> {
-    const { worker_processes: count } = this.#settings
-    const outcomes = await this.#workers.resize(count)
-    if (outcomes.some(({ kind }) => kind === 'refused')) {
-      await this.#end('SIGKILL')
+    const outcomes = await this.#workers.resize(this.#settings.worker_processes)
+    const refused = outcomes.find((outcome) => outcome.kind === 'refused')
+    if (refused !== undefined || this.#state !== 'starting') {
+      if (refused !== undefined) this.#announce(refused.refused)
+      await this.#end('SIGTERM')
       return false
     }
     this.#noteLeftOut(outcomes[0])
-    this.#registry.closeInherited()
+    this.#opener.onServing()
     this.#pidFile = PidFile.write(this.#settings.pid)
+    this.#state = 'serving'
     await this.#copilots.apply(this.#helpers)
     return true
   }
 
-  /** Stops at once (TERM) or when all connections have ended (QUIT). */
+  /** Stops at once (TERM) or when all connections have ended (QUIT). May be called again, to hurry. */
   async stop(signal: 'SIGTERM' | 'SIGQUIT'): Promise<void> {
+    this.#state = 'stopping'
     await this.#end(signal)
     this.#announcer.log.write('notice', 'exit')
   }
@@ -116,7 +113,7 @@ export class Master {
   /** Takes the files as they are now into use; what is refused leaves everything as it was. */
   async reload(): Promise<Outcome> {
     this.#announcer.log.write('notice', 'reconfiguring')
-    const outcome = await this.#reload()
+    const outcome = this.#workers.count === 0 ? await this.#startAgain() : await this.#reload()
     if (outcome.kind === 'refused') this.#announce(outcome.refused)
     else {
       this.#noteLeftOut(outcome)
@@ -125,8 +122,54 @@ export class Master {
     return outcome
   }
 
+  /** All processes open their logs anew; files are made for those that gave up root. */
+  reopenLogs(): void {
+    this.#announcer.log.write('notice', 'reopening logs')
+    this.#announcer.files.reopen()
+    giveLogFiles(this.#workers.logs, this.#settings, this.#announcer.log)
+    this.#workers.signal('SIGUSR1')
+    this.#copilots.signal('SIGUSR1')
+  }
+
+  /** Lets the workers end as their connections do; a reload starts others. */
+  async stopWorkers(): Promise<void> {
+    await Promise.all([this.#workers.stop('SIGQUIT'), this.#copilots.stop()])
+  }
+
+  /** Starts a new master on the same sockets, beside this one. */
+  async upgrade(): Promise<void> {
+    const { log } = this.#announcer
+    if (this.#replaced) {
+      log.write('crit', 'the changing binary signal is ignored: a new binary runs already')
+      return
+    }
+    log.write('notice', 'changing binary')
+    this.#replaced = true
+    // Two brokers cannot share one socket, nor two masters one journal.
+    await this.#copilots.stop()
+    this.#pidFile?.rename(oldBinaryPath(this.#settings.pid))
+    startNewBinary(this.#registry.inheritance(), log, () => void this.#takeBack())
+  }
+
+  /** The new binary has ended before this one: goes on as before. */
+  async #takeBack(): Promise<void> {
+    if (this.#state === 'stopping') return
+    this.#replaced = false
+    this.#pidFile?.rename(this.#settings.pid)
+    await this.#transactions.catchUp()
+    await this.#startAgain()
+  }
+
+  async #startAgain(): Promise<Outcome> {
+    const outcomes = await this.#workers.resize(this.#settings.worker_processes)
+    await this.#copilots.apply(this.#helpers)
+    const refused = outcomes.find(({ kind }) => kind === 'refused')
+    return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
+  }
+
   async #reload(): Promise<Outcome> {
-    const { diagnostics, candidate } = await consider(this.#options)
+    const { place, globals } = this.#options
+    const { diagnostics, candidate } = await consider(place, globals)
     if (candidate === undefined) return refuse(diagnostics)
     const dropped = this.#dropped(candidate.helpers)
     if (dropped !== undefined) return refuse([dropped])
@@ -158,21 +201,33 @@ export class Master {
     const lost = this.#copilots.kept.find((line) => !named.has(identityOf(line)))
     if (lost === undefined) return undefined
     const words = ['helper', lost.tag, lost.module, lost.conf ?? ''].join(' ').trim()
-    const message = `Need to keep original non-reloadable helper directive! "${words}" is missing`
-    return toDiagnostic(message)
+    return toDiagnostic(
+      `Need to keep original non-reloadable helper directive! "${words}" is missing`,
+    )
+  }
+
+  async #setWorkers(count: number): Promise<Outcome> {
+    const { workersMax } = processLimits
+    if (!Number.isInteger(count) || count < 1 || count > workersMax) {
+      return refuse([toDiagnostic(`the number of workers is 1 to ${workersMax}, not ${count}`)])
+    }
+    const outcomes = await this.#workers.resize(count)
+    const refused = outcomes.find(({ kind }) => kind === 'refused')
+    return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     await this.#workers.stop(signal)
     await this.#copilots.stop()
-    this.#registry.closeAll(true)
+    // Socket files are the new binary's now, where there is one.
+    this.#registry.closeAll(!this.#replaced)
     this.#journal.close()
     this.#pidFile?.remove()
     removeInstance(this.#sharedMemory)
   }
 
   #sweep(): void {
-    if (this.#workers.settled && this.#transactions.idle) this.#registry.sweep()
+    if (this.#workers.settled && this.#transactions.idle && !this.#replaced) this.#registry.sweep()
   }
 
   #services(): PeerServices {
@@ -180,6 +235,7 @@ export class Master {
       transactions: this.#transactions,
       registry: this.#registry,
       log: this.#announcer.log,
+      open: (borrower, spec) => this.#opener.open(borrower, spec),
       answer: (ask) => answerAsk(ask, this.#askServices()),
       onJoined: (peer, outcome) => this.#onJoined(peer, outcome),
     }
@@ -193,16 +249,6 @@ export class Master {
       setWorkers: (count) => this.#setWorkers(count),
       processes: () => [...this.#workers.notes(), ...this.#copilots.notes()],
     }
-  }
-
-  async #setWorkers(count: number): Promise<Outcome> {
-    const { workersMax } = processLimits
-    if (!Number.isInteger(count) || count < 1 || count > workersMax) {
-      return refuse([toDiagnostic(`the number of workers is 1 to ${workersMax}, not ${count}`)])
-    }
-    const outcomes = await this.#workers.resize(count)
-    const refused = outcomes.find(({ kind }) => kind === 'refused')
-    return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
   }
 
   #onJoined(peer: Peer, outcome: Outcome): void {
@@ -222,19 +268,6 @@ export class Master {
       this.#announcer.log.write('error', `instruction "${key}" is not in force: ${reason}`)
     }
   }
-}
-
-async function consider({ place, globals }: MasterOptions): Promise<{
-  readonly diagnostics: readonly Diagnostic[]
-  readonly candidate: Candidate | undefined
-}> {
-  const read = readConfiguration({ entry: place.entry, prefix: place.prefix, globals })
-  if (read.diagnostics.length > 0) return { diagnostics: read.diagnostics, candidate: undefined }
-  const { settings, diagnostics: own } = readSettings(read.tree, place)
-  const { helpers, diagnostics: ofHelpers } = await checkHelpers(read.tree, place.prefix)
-  const diagnostics = [...own, ...ofHelpers]
-  const failed = diagnostics.some(({ severity }) => severity === 'emerg')
-  return { diagnostics, candidate: failed ? undefined : { ...read, settings, helpers } }
 }
 
 function toDiagnostic(message: string): Diagnostic {

@@ -17,6 +17,8 @@ export interface PeerServices {
   readonly transactions: Transactions
   readonly registry: DescriptorRegistry
   readonly log: Log
+  /** Rejects with `ListenError`. */
+  open(borrower: Borrower, spec: ListenSpec): Promise<number>
   answer(ask: Ask): Promise<Answer>
   /** A copilot began to follow, or could not. */
   onJoined(peer: Peer, outcome: Outcome): void
@@ -83,7 +85,7 @@ export class Peer implements Member, Borrower {
     if (transactions.onMessage(this, message)) return
     switch (message.kind) {
       case 'listen':
-        this.#lend(message.request, message.spec)
+        void this.#lend(message.request, message.spec)
         return
       case 'release':
         registry.release(this, message.key)
@@ -93,6 +95,15 @@ export class Peer implements Member, Borrower {
         return
       case 'request':
         void this.#answer(message.request, message.ask)
+        return
+      case 'ready':
+      case 'failed':
+      case 'serving':
+      case 'prepared':
+      case 'refused':
+      case 'committed':
+        // Taken by the transactions.
+        return
     }
   }
 
@@ -105,18 +116,18 @@ export class Peer implements Member, Borrower {
   }
 
   /** The descriptor is there before the message that announces it. */
-  #lend(request: number, spec: ListenSpec): void {
-    const answer = (failure: ListenFailure | undefined): void =>
-      this.send({ kind: 'listening', request, failure })
+  async #lend(request: number, spec: ListenSpec): Promise<void> {
+    let failure: ListenFailure | undefined
     try {
-      const descriptor = this.#services.registry.open(this, spec)
+      const descriptor = await this.#services.open(this, spec)
+      if (this.#gone) return
       this.#channel.send([{ label: String(request), descriptor }])
-      answer(undefined)
     } catch (error) {
       const { message, code = '', syscall = '' } = error as NodeJS.ErrnoException
       if (!(error instanceof ListenError)) this.#services.log.write('alert', message)
-      answer({ message, code, syscall })
+      failure = { message, code, syscall }
     }
+    this.send({ kind: 'listening', request, failure })
   }
 
   async #answer(request: number, ask: Ask): Promise<void> {

@@ -2,7 +2,12 @@
 import { blockOf, directives } from '../conf/block.ts'
 import type { Diagnostic } from '../conf/diagnostics.ts'
 import { createDiskReader, createMemoryReader, type FileReader } from '../conf/file-reader.ts'
-import { configurationFromText, fileTexts, loadConfiguration } from '../conf/includes.ts'
+import {
+  type ConfigurationFile,
+  configurationFromText,
+  fileTexts,
+  loadConfiguration,
+} from '../conf/includes.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 import type { ConfigurationFiles } from './messages.ts'
 
@@ -12,6 +17,8 @@ export const commandLine = 'command line'
 export interface ReadConfiguration {
   readonly tree: Directive
   readonly files: ConfigurationFiles
+  /** Each file as it was read, the command line first. */
+  readonly parsed: ReadonlyMap<string, ConfigurationFile>
   /** In the order in which nginx would come upon them; the tree is of no use when there is an `emerg`. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -49,6 +56,7 @@ function read(
   return {
     tree,
     files: { entry, prefix, globals, texts: fileTexts(main) },
+    parsed: new Map([...first.files, ...main.files]),
     diagnostics: [...first.diagnostics.map(toParameter), ...main.diagnostics],
   }
 }

@@ -1,40 +1,98 @@
 /**
  * Starts the engine: in the foreground or detached, with a master or as a single process.
  */
-import { Announcer } from './announcer.ts'
+import { Announcer, writeStderr } from './announcer.ts'
+import { type Candidate, consider } from './candidate.ts'
+import { detach, type Detached, takeDetached } from './detach.ts'
 import { Master } from './master.ts'
 import type { Place } from './place.ts'
+import { runSingleProcess } from './single-process.ts'
 import { defaultRule } from './settings.ts'
-import { onSignals, masterSignals, type Request } from './signals.ts'
+import { masterSignals, onSignals, type Request } from './signals.ts'
+import { takeInheritance } from './upgrade.ts'
 
 export interface StartOptions {
   readonly place: Place
   /** Text of `-g`. */
   readonly globals: string
+  /** Told once the engine serves in the foreground. */
+  readonly onForeground: (listening: readonly string[], place: Place) => void
 }
 
 /** Runs until the engine is told to stop; gives the exit code. */
-export async function start({ place, globals }: StartOptions): Promise<number> {
-  const announcer = new Announcer([defaultRule(place)])
-  const master = await Master.create({ place, globals, announcer, inherited: [] })
-  if (master === undefined) return 1
-  process.title = `trijet: master process ${process.argv.slice(1).join(' ')}`
-  if (!(await master.start())) return 1
-  announcer.onServing()
+export async function start(options: StartOptions): Promise<number> {
+  const { place, globals } = options
+  const detached = takeDetached()
+  const inherited = takeInheritance()
+  const announcer = new Announcer([defaultRule(place)], detached?.line ?? writeStderr)
+  const { diagnostics, candidate } = await consider(place, globals)
+  announcer.diagnostics(diagnostics)
+  if (candidate === undefined) return 1
+  const { settings } = candidate
+  announcer.use(settings.logRules)
+  const background = settings.daemon && detached === undefined && inherited === undefined
+  if (background) return detach(settings.logRules, writeStderr)
+  if (!settings.master_process) return runSingleProcess({ place, candidate, announcer, detached })
+  const master = new Master({ place, globals, announcer, inherited: inherited ?? [] }, candidate)
+  return runMaster(master, candidate, { ...options, announcer, detached })
+}
+
+interface MasterRun extends StartOptions {
+  readonly announcer: Announcer
+  readonly detached: Detached | undefined
+}
+
+async function runMaster(
+  master: Master,
+  { settings }: Candidate,
+  { place, announcer, detached, onForeground }: MasterRun,
+): Promise<number> {
+  process.title = `trijet: master process ${['trijet', ...process.argv.slice(2)].join(' ')}`
+  keepAlive(announcer)
   const { promise, resolve } = Promise.withResolvers<number>()
   onSignals(masterSignals, (request, text) => {
     announcer.log.write('notice', text)
-    void handle(request)
+    // A terminal says by WINCH that its size changed; only a daemon takes it for an order.
+    if (request === 'noaccept' && !settings.daemon) return
+    void obey(master, request).then((ended) => ended && resolve(0))
   })
-  const handle = async (request: Request): Promise<void> => {
-    if (request === 'terminate') resolve(await stopped(master, 'SIGTERM'))
-    if (request === 'quit') resolve(await stopped(master, 'SIGQUIT'))
-    if (request === 'reload') await master.reload()
-  }
+  if (!(await master.start())) return 1
+  announcer.onServing()
+  detached?.ready()
+  if (detached === undefined && !settings.daemon) onForeground(master.listening, place)
   return promise
 }
 
-async function stopped(master: Master, signal: 'SIGTERM' | 'SIGQUIT'): Promise<number> {
-  await master.stop(signal)
-  return 0
+/** True when the engine has ended. */
+async function obey(master: Master, request: Request): Promise<boolean> {
+  switch (request) {
+    case 'terminate':
+      await master.stop('SIGTERM')
+      return true
+    case 'quit':
+      await master.stop('SIGQUIT')
+      return true
+    case 'reload':
+      await master.reload()
+      return false
+    case 'reopen':
+      master.reopenLogs()
+      return false
+    case 'upgrade':
+      await master.upgrade()
+      return false
+    case 'noaccept':
+      await master.stopWorkers()
+      return false
+  }
+}
+
+/** Whatever goes wrong in the master is said; the engine serves on. */
+function keepAlive({ log }: Announcer): void {
+  const note = (error: unknown): void => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    log.write('alert', `master process: ${text}`)
+  }
+  process.on('uncaughtException', note)
+  process.on('unhandledRejection', note)
 }

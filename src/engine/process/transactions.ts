@@ -125,6 +125,14 @@ export class Transactions {
     return this.#inTurn(() => this.#run({ files, edits: [] }, () => (this.#files = files)))
   }
 
+  /** Brings the members up to what somebody else has written to the journal. */
+  catchUp(): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const edits = this.#journal.reread()
+      return edits.length === 0 ? this.#done([]) : this.#run({ edits }, () => undefined)
+    })
+  }
+
   /** What a child said; false when it was no answer to anything asked here. */
   onMessage(member: Member, message: FromChild): boolean {
     switch (message.kind) {

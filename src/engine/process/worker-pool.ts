@@ -59,9 +59,8 @@ export class WorkerPool {
 
   /** Ends all; nobody follows them. */
   async stop(signal: NodeJS.Signals): Promise<void> {
-    const children = [...this.#places, ...this.#leaving]
-    this.#places.length = 0
-    await Promise.all(children.map((child) => child.stop(signal)))
+    for (const child of this.#places.splice(0)) this.#leaving.add(child)
+    await Promise.all([...this.#leaving].map((child) => child.stop(signal)))
   }
 
   signal(name: NodeJS.Signals): void {
