@@ -2,7 +2,7 @@
  * Scenarios that load a proxy: all peers run side by side, and each has its windows in turn.
  */
 import { freePorts } from '../test/support/ports.ts'
-import { Scope } from '../test/support/scope.ts'
+import { type Owner, Scope } from '../test/support/scope.ts'
 import { pin, serverCore } from './cores.ts'
 import { startLoad } from './load-process.ts'
 import type { LoadJob, LoadKind, LoadResult } from './load/job.ts'
@@ -23,7 +23,8 @@ export interface ProxyScenario {
   readonly toSample: (result: LoadResult) => Sample
 }
 
-interface Station {
+/** A peer at work, and what it was asked to do. */
+export interface Station {
   readonly plan: ProxyPlan
   readonly peer: RunningPeer
 }
@@ -35,7 +36,8 @@ export function defineProxyScenario(scenario: ProxyScenario): Scenario {
 async function runProxyScenario(bench: Bench, scenario: ProxyScenario): Promise<Outcome> {
   const stations = new Map<PeerName, Station>()
   return inRounds(bench, scenario, async (name) => {
-    const station = stations.get(name) ?? (await startStation(bench, scenario, name))
+    const station =
+      stations.get(name) ?? (await startStation(bench, bench.owner, scenario.transport, name))
     stations.set(name, station)
     const result = await measure(bench, scenario, station)
     if (result.errors > 0) throw new Error(`${result.errors} failed connections or lost messages`)
@@ -43,14 +45,16 @@ async function runProxyScenario(bench: Bench, scenario: ProxyScenario): Promise<
   })
 }
 
+/** Starts a peer on ports of its own, pinned to the server's core. */
 export async function startStation(
-  bench: Bench,
-  { transport }: Pick<ProxyScenario, 'transport'>,
+  { starters }: Bench,
+  owner: Owner,
+  transport: ProxyPlan['transport'],
   name: PeerName,
 ): Promise<Station> {
   const [port, backendPort] = (await freePorts(2)) as [number, number]
   const plan = { transport, port, backendPort }
-  const peer = await bench.starters[name](bench.owner, plan)
+  const peer = await starters[name](owner, plan)
   await pin(peer.pids(), serverCore)
   return { plan, peer }
 }

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { PeerName } from './peers/peer.ts'
-import type { BenchOptions, Metric, Outcome, Sample, Scenario } from './scenario.ts'
+import type { BenchOptions, Metric, Outcome, Sample, Scenario, Target } from './scenario.ts'
 
 const folder = fileURLToPath(new URL('./results/', import.meta.url))
 const baseline: PeerName = 'nginx'
@@ -38,17 +38,19 @@ export function toTable(scenario: Scenario, outcome: Outcome): string {
   return [line(rows[0]!), rule, ...rows.slice(1).map(line), ...failed].join('\n')
 }
 
-/** Names of the metrics whose target the engine missed in this run. */
-export function missedTargets(scenario: Scenario, outcome: Outcome): string[] {
-  const figures = toFigures(scenario.metrics, outcome)
+/** Labels of the metrics whose promise the engine missed in this run. */
+export function missedTargets({ metrics }: Scenario, outcome: Outcome): string[] {
+  const figures = toFigures(metrics, outcome)
   const [own, base] = [figures.get('trijet'), figures.get(baseline)]
-  if (own === undefined || base === undefined) return []
-  return scenario.metrics.filter((m) => isMissed(m, own[m.key]! / base[m.key]!)).map((m) => m.label)
+  if (own === undefined) return []
+  const misses = ({ key, target, bound }: Metric): boolean =>
+    isMissed(bound, own[key]!) || (base !== undefined && isMissed(target, own[key]! / base[key]!))
+  return metrics.filter(misses).map(({ label }) => label)
 }
 
-function isMissed({ target }: Metric, ratio: number): boolean {
+function isMissed(target: Target | undefined, value: number): boolean {
   if (target === undefined) return false
-  return 'atMost' in target ? ratio > target.atMost : ratio < target.atLeast
+  return 'atMost' in target ? value > target.atMost : value < target.atLeast
 }
 
 function ratioRows(metrics: readonly Metric[], figures: Figures): string[][] {
@@ -66,7 +68,7 @@ function ratioRows(metrics: readonly Metric[], figures: Figures): string[][] {
     ])
 }
 
-function aim(target: NonNullable<Metric['target']>): string {
+function aim(target: Target): string {
   return 'atMost' in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`
 }
 

@@ -13,13 +13,25 @@ import type { PeerName, StartPeer } from './peers/peer.ts'
 import { startTrijetPeer } from './peers/trijet.ts'
 import { missedTargets, save, toTable } from './report.ts'
 import type { BenchOptions, Scenario } from './scenario.ts'
+import { costOfChange } from './scenarios/cost-of-change.ts'
+import { idleMemory } from './scenarios/idle-memory.ts'
+import { startUp } from './scenarios/start-up.ts'
 import { tcpBulk } from './scenarios/tcp-bulk.ts'
 import { tcpConnect } from './scenarios/tcp-connect.ts'
 import { tcpSmall } from './scenarios/tcp-small.ts'
 import { tls } from './scenarios/tls.ts'
 import { udp } from './scenarios/udp.ts'
 
-const scenarios: readonly Scenario[] = [tcpSmall, tcpBulk, tcpConnect, udp, tls]
+const scenarios: readonly Scenario[] = [
+  tcpSmall,
+  tcpBulk,
+  tcpConnect,
+  udp,
+  tls,
+  idleMemory,
+  startUp,
+  costOfChange,
+]
 
 const starters: Readonly<Record<PeerName, StartPeer>> = {
   nginx: startNginxPeer,
@@ -33,6 +45,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     'warm-up': { type: 'string', default: '1000' },
     window: { type: 'string', default: '3000' },
+    servers: { type: 'string', default: '10000' },
     peers: { type: 'string', default: Object.keys(starters).join() },
   },
 })
@@ -41,6 +54,7 @@ const options: BenchOptions = {
   rounds: Number(values.rounds),
   warmUpMs: Number(values['warm-up']),
   windowMs: Number(values.window),
+  servers: Number(values.servers),
 }
 
 const chosen = scenarios.filter(

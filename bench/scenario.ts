@@ -4,13 +4,17 @@
 import type { Owner } from '../test/support/scope.ts'
 import type { PeerName, StartPeer } from './peers/peer.ts'
 
+export type Target = { readonly atMost: number } | { readonly atLeast: number }
+
 export interface Metric {
   readonly key: string
   /** Column title with the unit: `CPU µs/request`. */
   readonly label: string
   readonly digits: number
   /** What the engine promises, as a ratio to nginx in the same run. */
-  readonly target?: { readonly atMost: number } | { readonly atLeast: number }
+  readonly target?: Target
+  /** What the engine promises of the figure itself. */
+  readonly bound?: Target
 }
 
 /** Figures of one peer in one round, by key of the metric. */
@@ -21,6 +25,8 @@ export interface BenchOptions {
   readonly rounds: number
   readonly warmUpMs: number
   readonly windowMs: number
+  /** Virtual servers that the cost of a change is measured with. */
+  readonly servers: number
 }
 
 export interface Bench extends BenchOptions {

@@ -24,6 +24,8 @@ import {
 /** As much as the proxies themselves read at once, or more. */
 const bulkChunkBytes = 131_072
 const readBytes = 262_144
+/** Idle connections opened at once: fewer than any listener's backlog. */
+const openingMax = 64
 
 const buffer = Buffer.alloc(readBytes, 'x')
 
@@ -150,5 +152,6 @@ export function holdIdle(poller: Poller, meter: Meter, job: LoadJob, held: () =>
     })
     transmit(fd, buffer, job.messageBytes)
   }
-  for (let i = 0; i < 64; i++) startNext()
+  if (job.connections === 0) held()
+  for (let i = 0; i < openingMax; i++) startNext()
 }
