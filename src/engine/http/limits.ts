@@ -41,5 +41,8 @@ export const filePieceBytes: number = 64 * 1024
 /** Bytes of an unread request body that are read and thrown away so that the connection can live on. */
 export const discardedBodyBytesMax: number = 1024 * 1024
 
+/** Variables that read one another; a circle of maps ends here. */
+export const variableDepthMax = 32
+
 /** Responses that a `handler` may have made but not yet handed over, in bytes, before it has to wait. */
 export const handlerQueueBytesMax: number = 256 * 1024

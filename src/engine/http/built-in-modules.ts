@@ -1,0 +1,26 @@
+/**
+ * The HTTP modules that are built in. Their order is the order of their handlers within a phase, and of
+ * content that is looked for.
+ */
+import type { AnyHttpModule } from './module.ts'
+import { httpAccess } from './modules/access.ts'
+import { httpCharset } from './modules/charset.ts'
+import { httpCore } from './modules/core.ts'
+import { httpFiles } from './modules/files.ts'
+import { httpGeo } from './modules/geo.ts'
+import { httpLog } from './modules/log.ts'
+import { httpMap } from './modules/map.ts'
+import { httpRewrite } from './modules/rewrite.ts'
+import { httpSplitClients } from './modules/split-clients.ts'
+
+export const httpModules: readonly AnyHttpModule[] = [
+  httpCore,
+  httpMap,
+  httpGeo,
+  httpSplitClients,
+  httpRewrite,
+  httpAccess,
+  httpFiles,
+  httpCharset,
+  httpLog,
+]

@@ -1,0 +1,177 @@
+/**
+ * Compiles the http block: tree → part, at the price of what changed.
+ *
+ * ```text
+ *   surroundings the same?  ── yes ──▶  diff of the block: servers gone, servers new
+ *          │ no
+ *          └────────────────────────▶  everything anew; what is live (connections, sockets) is kept
+ * ```
+ *
+ * All tables of a part are persistent, so that the part before stays in force until the commit.
+ */
+import { type Block, type BlockDiff, diffBlocks, emptyBlock } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
+import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
+import type { SubsystemInput } from '../core/snapshot.ts'
+import { VariableScope } from '../core/variable-scope.ts'
+import type { VariableHost, VariableTable } from '../core/variables.ts'
+import type { HttpEngine } from './engine.ts'
+import { defaultTypes, type MimeTypes, typesOf } from './mime-types.ts'
+import type { AnyHttpModule, VariableBlock } from './module.ts'
+import type { HttpPart } from './part.ts'
+import type { Request } from './request.ts'
+import { compiledServer, ServerSet } from './server-set.ts'
+
+export interface HttpCompileInput extends SubsystemInput<HttpPart> {
+  readonly engine: HttpEngine
+  readonly modules: readonly AnyHttpModule[]
+  /** Definitions of the modules. */
+  readonly variables: VariableTable<VariableHost>
+}
+
+/** What is to be compiled, and into what. */
+interface Plan {
+  readonly scope: Scope
+  readonly variables: VariableScope
+  readonly types: MimeTypes
+  readonly servers: ServerSet
+  /** Blocks to compile, in order. */
+  readonly added: readonly Directive[]
+}
+
+export function compileHttp(input: HttpCompileInput): HttpPart {
+  const { before, node, session, engine } = input
+  const block = node.block ?? emptyBlock
+  const diff = diffBlocks(before?.node.block ?? emptyBlock, block)
+  const plan =
+    before !== undefined && canContinue(input, before, diff)
+      ? continued(input, before, diff)
+      : anew(input, block)
+  compileBlocks(input, plan)
+  if (before !== undefined) reorderAdded(plan, block, diff.added)
+  plan.servers.finish(block, plan.scope)
+  const part: HttpPart = Object.freeze({
+    node,
+    scope: plan.scope,
+    modules: session.table,
+    variables: plan.variables.finish() as VariableTable<Request>,
+    ports: plan.servers.ports,
+    types: plan.types,
+    declared: plan.servers.declared,
+    compiled: plan.servers.compiled,
+    listeners: plan.servers.ports.listeners as HttpPart['listeners'],
+  })
+  session.onCommit(() => {
+    engine.part = part
+  })
+  return part
+}
+
+/** True when the part before can be built upon: nothing around its servers has changed or gone missing. */
+function canContinue(
+  { main, node, session }: HttpCompileInput,
+  before: HttpPart,
+  diff: BlockDiff,
+): boolean {
+  const settings = settingsOf(node.block ?? emptyBlock)
+  return (
+    before.modules === session.table &&
+    before.scope.parent === main &&
+    before.scope.settings.length === settings.length &&
+    settings.every((setting, i) => setting === before.scope.settings[i]) &&
+    !touchesTypes(diff) &&
+    !losesVariable(diff) &&
+    !losesDeclared(before, diff)
+  )
+}
+
+/** True when a block that defines a variable goes without another for the same one coming. */
+function losesVariable({ removed, added }: BlockDiff): boolean {
+  const come = added.filter(definesVariable).map(({ args }) => args.at(-1))
+  return removed.filter(definesVariable).some(({ args }) => !come.includes(args.at(-1)))
+}
+
+function touchesTypes({ removed, added }: BlockDiff): boolean {
+  return removed.some(isTypes) || added.some(isTypes)
+}
+
+function isTypes({ name, block }: Directive): boolean {
+  return name === 'types' && block !== undefined
+}
+
+function definesVariable({ name, block }: Directive): boolean {
+  return block !== undefined && name !== 'server' && name !== 'upstream'
+}
+
+/** True when the last server goes that declares a variable which others may read. */
+function losesDeclared(before: HttpPart, { removed }: BlockDiff): boolean {
+  return removed.some((node) => {
+    const declared = compiledServer(before.scope, node)?.declared ?? []
+    return declared.some((name) => (before.declared.get(name) ?? 0) <= 1)
+  })
+}
+
+function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): Plan {
+  const { session, engine } = input
+  const variables = new VariableScope(session, before.variables as VariableTable<VariableHost>)
+  const servers = new ServerSet(engine, session, before, true)
+  for (const node of diff.removed) {
+    const server = compiledServer(before.scope, node)
+    if (server !== undefined) servers.remove(server)
+  }
+  const { scope, types } = before
+  return { scope, types, variables, servers, added: diff.added }
+}
+
+function anew(input: HttpCompileInput, block: Block): Plan {
+  const { session, engine, main, before } = input
+  const variables = new VariableScope(session, input.variables)
+  const scope = createScope({ context: 'http', parent: main, block, session, variables })
+  for (const { http } of input.modules) http.check?.(scope, session)
+  const servers = new ServerSet(engine, session, before, false)
+  const types = typesOf(block, defaultTypes, session)
+  return { scope, types, variables, servers, added: [...blocksOf(block)] }
+}
+
+/** Variables first: servers may stand above what they use. */
+function compileBlocks(
+  input: HttpCompileInput,
+  { scope, types, variables, servers, added }: Plan,
+): void {
+  const { session, modules, engine } = input
+  const definers = variableBlocksOf(modules)
+  for (const node of added) definers.get(node.name)?.(node, { session, variables })
+  for (const node of added) {
+    if (node.name !== 'server' || node.block === undefined) continue
+    const { services } = engine
+    servers.add({ node, parent: scope, types, session, variables, modules, services })
+  }
+}
+
+function variableBlocksOf(modules: readonly AnyHttpModule[]): ReadonlyMap<string, VariableBlock> {
+  return new Map(modules.flatMap(({ http }) => Object.entries(http.variableBlocks ?? {})))
+}
+
+/** Servers that were put behind all others need no second look. */
+function reorderAdded({ servers, scope }: Plan, block: Block, added: readonly Directive[]): void {
+  if (isTail(block, added)) return
+  for (const node of added) {
+    const server = compiledServer(scope, node)
+    if (server !== undefined) servers.reorder(server)
+  }
+}
+
+/** True when those directives are the last of the block. */
+function isTail(block: Block, nodes: readonly Directive[]): boolean {
+  let left = nodes.length
+  const walk = (part: Block): boolean => {
+    if (part.kind === 'branch')
+      return part.parts.toReversed().every((below) => left === 0 || walk(below))
+    for (let i = part.items.length - 1; i >= 0 && left > 0; i--) {
+      if (part.items[i] !== nodes[left - 1]) return false
+      left -= 1
+    }
+    return true
+  }
+  return walk(block)
+}

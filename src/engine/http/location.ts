@@ -1,0 +1,201 @@
+/**
+ * Locations: which one a path means, by nginx's rules.
+ *
+ * ```text
+ *   location = /a   exact        wins at once
+ *   location ^~ /a  no-regex     the longest prefix is remembered; this one keeps expressions out
+ *   location /a     prefix
+ *   location ~ x    regex        in order, when the longest prefix did not keep them out
+ *   location @a     named        only by internal redirects
+ * ```
+ *
+ * Prefixes stand in a radix tree: a look-up touches each character of the path once, however many
+ * locations there are. Nested locations are a table of their own, looked into after the outer one.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { Log } from '../core/log.ts'
+import { compileRegex, type Regex } from '../core/regex.ts'
+import type { Scope } from '../core/scope.ts'
+import { type CaptureHost, type CapturingRegex, matchInto } from '../modules/captures.ts'
+import type { DocumentRoot } from './file-path.ts'
+import type { MimeTypes } from './mime-types.ts'
+import type { Handler, HeaderFilter, LogHandler } from './module.ts'
+import type { CoreConf } from './modules/core.ts'
+
+export type LocationKind = 'exact' | 'noRegex' | 'prefix' | 'regex' | 'named'
+
+/** What stands between `location` and `{`. */
+export interface LocationPattern {
+  readonly kind: LocationKind
+  /** Path, prefix, name with its "@", or text of the expression. */
+  readonly text: string
+  readonly regex: Regex | undefined
+}
+
+export interface Location {
+  readonly node: Directive
+  readonly scope: Scope
+  /** `undefined` for what a server does where no location matches. */
+  readonly pattern: LocationPattern | undefined
+  readonly expression: CapturingRegex | undefined
+  readonly children: LocationTable | undefined
+  readonly core: CoreConf
+  readonly root: DocumentRoot
+  readonly types: MimeTypes
+  readonly errorLog: Log
+  /** How the product names itself, as `server_tokens` has it. */
+  readonly signature: string
+  readonly handlers: readonly Handler[]
+  readonly contents: readonly Handler[]
+  readonly headerFilters: readonly HeaderFilter[]
+  readonly logs: readonly LogHandler[]
+}
+
+const modifiers: Readonly<Record<string, LocationKind>> = {
+  '=': 'exact',
+  '^~': 'noRegex',
+  '~': 'regex',
+  '~*': 'regex',
+}
+
+/** Parses the arguments of `location`. */
+export function parseLocation(args: readonly string[]): LocationPattern {
+  const [first = '', second] = args
+  if (second !== undefined) {
+    const kind = Object.hasOwn(modifiers, first) ? modifiers[first] : undefined
+    if (kind === undefined) throw new ConfError(`invalid location modifier "${first}"`)
+    return toPattern(kind, second, first === '~*')
+  }
+  // Without a space: "=/x", "^~/x", "~*x".
+  for (const modifier of ['=', '^~', '~*', '~']) {
+    if (!first.startsWith(modifier)) continue
+    return toPattern(modifiers[modifier]!, first.slice(modifier.length), modifier === '~*')
+  }
+  return toPattern(first.startsWith('@') ? 'named' : 'prefix', first, false)
+}
+
+function toPattern(kind: LocationKind, text: string, ignoreCase: boolean): LocationPattern {
+  const regex = kind === 'regex' ? compileRegex(text, { ignoreCase }) : undefined
+  return Object.freeze({ kind, text, regex })
+}
+
+interface TreeNode {
+  /** Characters on the way from the parent. */
+  text: string
+  location: Location | undefined
+  readonly children: Map<number, TreeNode>
+}
+
+/** Locations of one level. */
+export class LocationTable {
+  readonly #exact = new Map<string, Location>()
+  readonly #root: TreeNode = { text: '', location: undefined, children: new Map() }
+  readonly #regexes: Location[] = []
+  readonly #named = new Map<string, Location>()
+
+  /** Adds one; throws `ConfError` where the same one stands already. */
+  add(location: Location): void {
+    const { kind, text } = location.pattern!
+    if (kind === 'regex') {
+      this.#regexes.push(location)
+      return
+    }
+    if (kind === 'prefix' || kind === 'noRegex') {
+      const node = insert(this.#root, text)
+      if (node.location !== undefined) duplicate(text)
+      node.location = location
+      return
+    }
+    const table = kind === 'exact' ? this.#exact : this.#named
+    if (table.has(text)) duplicate(text)
+    table.set(text, location)
+  }
+
+  named(name: string): Location | undefined {
+    return this.#named.get(name)
+  }
+
+  /** The location for a path, or `undefined`. Captures of an expression are left in the host. */
+  find(path: string, host: CaptureHost): Location | undefined {
+    settled = true
+    const exact = this.#exact.size > 0 ? this.#exact.get(path) : undefined
+    if (exact !== undefined) return exact
+    const longest = findLongest(this.#root, path)
+    if (longest === undefined) return this.#findRegex(path, host)
+    const inner = longest.children?.find(path, host)
+    if (inner !== undefined && settled) return inner
+    const regex = longest.pattern!.kind === 'noRegex' ? undefined : this.#findRegex(path, host)
+    settled = regex !== undefined
+    return regex ?? inner ?? longest
+  }
+
+  #findRegex(path: string, host: CaptureHost): Location | undefined {
+    for (const location of this.#regexes) {
+      if (!matchInto(host, location.expression!, path)) continue
+      const inner = location.children?.find(path, host)
+      settled = true
+      return inner ?? location
+    }
+    return undefined
+  }
+}
+
+/**
+ * Of the last `find`: true when an exact location or an expression decided, so that expressions of outer
+ * levels are not asked; a prefix leaves it open to them.
+ */
+let settled = false
+
+function duplicate(text: string): never {
+  throw new ConfError(`duplicate location "${text}"`)
+}
+
+/** Finds or makes the node of a prefix. */
+function insert(root: TreeNode, text: string): TreeNode {
+  let node = root
+  let rest = text
+  while (rest !== '') {
+    const child = node.children.get(rest.charCodeAt(0))
+    if (child === undefined) {
+      const leaf: TreeNode = { text: rest, location: undefined, children: new Map() }
+      node.children.set(rest.charCodeAt(0), leaf)
+      return leaf
+    }
+    const shared = sharedLength(child.text, rest)
+    node = shared === child.text.length ? child : split(node, child, shared)
+    rest = rest.slice(shared)
+  }
+  return node
+}
+
+function split(parent: TreeNode, child: TreeNode, at: number): TreeNode {
+  const middle: TreeNode = {
+    text: child.text.slice(0, at),
+    location: undefined,
+    children: new Map([[child.text.charCodeAt(at), child]]),
+  }
+  child.text = child.text.slice(at)
+  parent.children.set(middle.text.charCodeAt(0), middle)
+  return middle
+}
+
+function sharedLength(a: string, b: string): number {
+  let length = 0
+  while (length < a.length && a.charCodeAt(length) === b.charCodeAt(length)) length++
+  return length
+}
+
+function findLongest(root: TreeNode, path: string): Location | undefined {
+  let node = root
+  let best = root.location
+  let at = 0
+  while (at < path.length) {
+    const child = node.children.get(path.charCodeAt(at))
+    if (child === undefined || !path.startsWith(child.text, at)) return best
+    at += child.text.length
+    best = child.location ?? best
+    node = child
+  }
+  return best
+}

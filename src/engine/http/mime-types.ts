@@ -1,0 +1,50 @@
+/** Types of responses by the ending of the path: `types { text/html html htm; }`. */
+import { type Block, directives } from '../conf/block.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import type { Request } from './request.ts'
+
+export type MimeTypes = ReadonlyMap<string, string>
+
+/** What nginx knows where no block says anything. */
+export const defaultTypes: MimeTypes = new Map([
+  ['html', 'text/html'],
+  ['gif', 'image/gif'],
+  ['jpg', 'image/jpeg'],
+])
+
+/** The types in force in a block: its own, all `types` of it together, or the outer ones. */
+export function typesOf(
+  block: Block | undefined,
+  outer: MimeTypes,
+  session: CompileSession,
+): MimeTypes {
+  if (block === undefined) return outer
+  let own: Map<string, string> | undefined
+  for (const node of directives(block)) {
+    if (node.name !== 'types' || node.block === undefined) continue
+    own ??= new Map<string, string>()
+    for (const entry of directives(node.block)) {
+      for (const ending of entry.args) {
+        const key = ending.toLowerCase()
+        const known = own.get(key)
+        if (known !== undefined && known !== entry.name) {
+          session.warn(
+            `duplicate extension "${ending}", content type: "${entry.name}", previous content type: "${known}"`,
+            entry,
+          )
+        }
+        own.set(key, entry.name)
+      }
+    }
+  }
+  return own ?? outer
+}
+
+/** The type for the path of a request. */
+export function contentTypeOf({ uri, location }: Request): string {
+  const dot = uri.lastIndexOf('.')
+  const fallback = location.core.default_type
+  if (dot < 0 || dot === uri.length - 1) return fallback
+  const ending = uri.slice(dot + 1)
+  return location.types.get(ending) ?? location.types.get(ending.toLowerCase()) ?? fallback
+}

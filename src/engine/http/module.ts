@@ -1,0 +1,113 @@
+/**
+ * What an HTTP module is: a module whose settings come with hooks into the life of a request.
+ *
+ * A hook is called once for each location (or server) while it is compiled, with the settings in force
+ * there, and returns what is run for its requests, or nothing, which then costs nothing. All that is
+ * returned is laid into one list per location; a request walks the list.
+ *
+ * ```text
+ *   head ─▶ server rewrite ─▶ find location ─▶ rewrite ─▶ preaccess ─▶ access ─▶ precontent ─▶ content
+ *           set, return          ▲   │         set,       limits       allow,                  handler, files
+ *                                └───┘         return                  deny
+ *                              uri changed
+ *   content ─▶ header filters ─▶ head written ─▶ body ─▶ log
+ * ```
+ */
+import type { Directive } from '../conf/tree.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import { defineModule, type Module, type ModuleDefinition } from '../core/module.ts'
+import type { Scope } from '../core/scope.ts'
+import type { VariableScope } from '../core/variable-scope.ts'
+import type { VariableDefinition, VariablePrefix } from '../core/variables.ts'
+import type { VariableBlockEnv } from '../modules/captures.ts'
+import type { LocationPattern } from './location.ts'
+import type { Request } from './request.ts'
+import type { ServerTls } from './server-tls.ts'
+import type { HttpServices } from './services.ts'
+
+/**
+ * What a handler made of a request; anything else is a status, and the request ends with it.
+ *
+ * - `next`: nothing, or its part; the next handler has its turn;
+ * - `done`: it has taken the request over: it has answered, or will go on by `request.resume`;
+ * - `relocate`: it has changed the URI; the location is looked for again.
+ */
+export const outcomes = { next: 0, done: 1, relocate: 2 } as const
+
+export type Handler = (request: Request) => number
+export type HeaderFilter = (request: Request) => void
+export type LogHandler = (request: Request) => void
+
+/** Phases whose handlers form a chain, in order. `serverRewrite` runs before there is a location. */
+export const locationPhases = ['rewrite', 'preaccess', 'access', 'precontent'] as const
+
+export type LocationPhase = (typeof locationPhases)[number]
+
+/** What a hook may ask of its surroundings while a server or location is compiled. */
+export interface HttpEnv {
+  readonly node: Directive
+  readonly scope: Scope
+  readonly session: CompileSession
+  readonly services: HttpServices
+  readonly variables: VariableScope
+}
+
+export interface LocationEnv extends HttpEnv {
+  /** How the location is written; `undefined` for what a server does where no location matches. */
+  readonly pattern: LocationPattern | undefined
+}
+
+export type HttpHooks<Conf> = {
+  readonly [P in LocationPhase]?: (conf: Conf, env: LocationEnv) => Handler | undefined
+} & {
+  readonly serverRewrite?: (conf: Conf, env: HttpEnv) => Handler | undefined
+  /** Takes the location whole; at most one module may. */
+  readonly content?: (conf: Conf, env: LocationEnv) => Handler | undefined
+  /** Content where no module takes the location whole: tried in order until one does not say `next`. */
+  readonly fallbackContent?: (conf: Conf, env: LocationEnv) => Handler | undefined
+  readonly headerFilter?: (conf: Conf, env: LocationEnv) => HeaderFilter | undefined
+  readonly log?: (conf: Conf, env: LocationEnv) => LogHandler | undefined
+  /** Certificates and rules of TLS towards clients. */
+  readonly tls?: (conf: Conf, env: HttpEnv) => ServerTls | undefined
+}
+
+/** The settings of a module without simple directives. */
+export type NoConf = Readonly<Record<never, never>>
+
+/** What a block such as `map` does when it is compiled: it defines variables. */
+export type VariableBlock = (node: Directive, env: VariableBlockEnv) => void
+
+/** Checks the settings of a block as a whole, where no single directive can. */
+export type ScopeCheck = (scope: Scope, session: CompileSession) => void
+
+export interface HttpExtras<Conf> {
+  readonly hooks?: HttpHooks<Conf>
+  /** Blocks of the http context that define variables, by directive name. */
+  readonly variableBlocks?: Readonly<Record<string, VariableBlock>>
+  readonly prefixes?: readonly VariablePrefix<Request>[]
+  readonly check?: ScopeCheck
+}
+
+export interface HttpModule<Conf extends object> extends Module<Conf> {
+  readonly http: HttpExtras<Conf>
+}
+
+export type AnyHttpModule = HttpModule<any>
+
+/** Variables of HTTP modules read requests. */
+export type RequestVariables = Readonly<Record<string, VariableDefinition<Request>>>
+
+interface HttpDefinition<Conf extends object> extends ModuleDefinition<Conf>, HttpExtras<Conf> {}
+
+export function defineHttpModule<Conf extends object>(
+  definition: HttpDefinition<Conf>,
+): HttpModule<Conf> {
+  const { hooks, variableBlocks, prefixes, check, ...module } = definition
+  const http = {
+    ...(hooks && { hooks }),
+    ...(variableBlocks && { variableBlocks }),
+    ...(prefixes && { prefixes }),
+    ...(check && { check }),
+  }
+  return Object.freeze({ ...defineModule(module), http: Object.freeze(http) })
+}

@@ -1,0 +1,44 @@
+/** `allow` and `deny`: which addresses may make requests. */
+import { accessRules, accessSource, isAllowed } from '../../modules/access-rules.ts'
+import { concat } from '../../modules/value-types.ts'
+import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
+
+export interface HttpAccessConf {
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+}
+
+const row = {
+  contexts: ['http', 'http.server', 'http.location'],
+  args: [1, 1],
+  value: accessSource,
+  default: [],
+  merge: concat,
+} as const
+
+export const httpAccess: HttpModule<HttpAccessConf> = defineHttpModule<HttpAccessConf>({
+  id: 'http.access',
+  directives: {
+    allow: {
+      ...row,
+      syntax: 'allow address | CIDR | unix: | all',
+      doc: 'Allows access from an address or network.',
+    },
+    deny: {
+      ...row,
+      syntax: 'deny address | CIDR | unix: | all',
+      doc: 'Denies access from an address or network.',
+    },
+  },
+  hooks: {
+    access: (_conf, { scope, session }) => {
+      const rules = accessRules(scope, session)
+      if (rules.length === 0) return undefined
+      return (request) => {
+        if (isAllowed(rules, request.remote)) return outcomes.next
+        request.logError('access forbidden by rule')
+        return 403
+      }
+    },
+  },
+})

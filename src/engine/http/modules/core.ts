@@ -1,0 +1,361 @@
+/**
+ * The HTTP module itself: its blocks, addresses and names of servers, and what concerns every request.
+ */
+import type { Row } from '../../core/module.ts'
+import { parseServerName, type ServerName } from '../../core/server-names.ts'
+import { captureVariables } from '../../modules/captures.ts'
+import {
+  concat,
+  count,
+  flag,
+  offset,
+  oneOf,
+  size,
+  text,
+  timeMs,
+} from '../../modules/value-types.ts'
+import {
+  type ResolverConfig,
+  resolverTimeoutDefaultMs,
+  resolverTimeoutValue,
+  resolverValue,
+} from '../../upstream/resolver-directive.ts'
+import { coreBlocks } from '../core-blocks.ts'
+import { corePrefixes, coreVariables } from '../core-variables.ts'
+import {
+  type ErrorPage,
+  errorPage,
+  type KeepAliveTimeout,
+  keepAliveTimeout,
+  largeBuffers,
+  type LargeBuffers,
+  listenType,
+  noArguments,
+  serverNames,
+} from '../core-values.ts'
+import { defineHttpModule, type HttpModule, type RequestVariables } from '../module.ts'
+import type { HttpListen } from '../server.ts'
+
+export interface CoreConf {
+  readonly listen: readonly HttpListen[]
+  readonly server_name: readonly ServerName[]
+  readonly internal: boolean
+  readonly client_header_buffer_size: number
+  readonly large_client_header_buffers: LargeBuffers
+  readonly client_header_timeout: number
+  readonly client_body_timeout: number
+  readonly client_body_buffer_size: number
+  readonly client_max_body_size: number
+  readonly send_timeout: number
+  readonly keepalive_timeout: KeepAliveTimeout
+  readonly keepalive_requests: number
+  readonly lingering_close: 'off' | 'on' | 'always'
+  readonly lingering_time: number
+  readonly lingering_timeout: number
+  readonly reset_timedout_connection: boolean
+  readonly error_page: readonly ErrorPage[]
+  readonly default_type: string
+  readonly recursive_error_pages: boolean
+  readonly server_tokens: 'on' | 'off' | 'build'
+  readonly merge_slashes: boolean
+  readonly underscores_in_headers: boolean
+  readonly ignore_invalid_headers: boolean
+  readonly absolute_redirect: boolean
+  readonly server_name_in_redirect: boolean
+  readonly port_in_redirect: boolean
+  readonly sendfile: boolean
+  readonly tcp_nopush: boolean
+  readonly tcp_nodelay: boolean
+  readonly resolver: ResolverConfig | undefined
+  readonly resolver_timeout: number
+  readonly variables_hash_bucket_size: number
+  readonly variables_hash_max_size: number
+  readonly server_names_hash_bucket_size: number
+  readonly server_names_hash_max_size: number
+}
+
+const everywhere = ['http', 'http.server', 'http.location'] as const
+const perServer = ['http', 'http.server'] as const
+
+/** The name of a server that has none. */
+export const noName: readonly ServerName[] = parseServerName('')
+
+/** A directive that sizes a table which needs no size here. */
+function accepted(name: string, fallback: number): Row<number> {
+  return {
+    contexts: ['http'],
+    args: [1, 1],
+    syntax: `${name} number`,
+    value: count,
+    default: fallback,
+    doc: 'Accepted: tables size themselves.',
+  }
+}
+
+export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
+  id: 'http.core',
+  blocks: coreBlocks,
+  directives: {
+    listen: {
+      contexts: ['http.server'],
+      args: [1, Infinity],
+      syntax:
+        'listen address[:port] [default_server] [ssl] [proxy_protocol] [backlog=number] [rcvbuf=size] [sndbuf=size] [fastopen=number] [deferred] [ipv6only=on|off] [bind] [reuseport] [so_keepalive=on|off|[idle]:[interval]:[count]]',
+      value: listenType,
+      default: [],
+      merge: concat,
+      inherited: false,
+      doc: 'Sets an address and port on which the server takes connections.',
+    },
+    server_name: {
+      contexts: ['http.server'],
+      args: [1, Infinity],
+      syntax: 'server_name name ...',
+      value: serverNames,
+      default: noName,
+      merge: concat,
+      inherited: false,
+      doc: 'Sets names of the virtual server: exact, wildcard, or regular expression.',
+    },
+    internal: {
+      contexts: ['http.location'],
+      args: [0, 0],
+      syntax: 'internal',
+      value: noArguments,
+      default: false,
+      inherited: false,
+      doc: 'Keeps a location for internal redirects; clients get 404.',
+    },
+    client_header_buffer_size: {
+      contexts: perServer,
+      args: [1, 1],
+      syntax: 'client_header_buffer_size size',
+      value: size,
+      default: 1024,
+      doc: 'Sets the first buffer for the head of a request.',
+    },
+    large_client_header_buffers: {
+      contexts: perServer,
+      args: [2, 2],
+      syntax: 'large_client_header_buffers number size',
+      value: largeBuffers,
+      default: { count: 4, bytes: 8192 },
+      doc: 'Sets how many further buffers a head may fill, and how long a line of it may be.',
+    },
+    client_header_timeout: {
+      contexts: perServer,
+      args: [1, 1],
+      syntax: 'client_header_timeout time',
+      value: timeMs,
+      default: 60_000,
+      doc: 'Sets how long the head of a request may take.',
+    },
+    client_body_timeout: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'client_body_timeout time',
+      value: timeMs,
+      default: 60_000,
+      doc: 'Sets how long the client may pause within a body.',
+    },
+    client_body_buffer_size: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'client_body_buffer_size size',
+      value: size,
+      default: 16_384,
+      doc: 'Sets how much of a body is kept in memory.',
+    },
+    client_max_body_size: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'client_max_body_size size',
+      value: offset,
+      default: 1024 * 1024,
+      doc: 'Sets the largest body; 0 for no limit.',
+    },
+    send_timeout: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'send_timeout time',
+      value: timeMs,
+      default: 60_000,
+      doc: 'Sets how long the client may take nothing of a response.',
+    },
+    keepalive_timeout: {
+      contexts: everywhere,
+      args: [1, 2],
+      syntax: 'keepalive_timeout timeout [header_timeout]',
+      value: keepAliveTimeout,
+      default: { ms: 75_000, headerSeconds: 0 },
+      doc: 'Sets how long an idle connection stays open; 0 closes after each response.',
+    },
+    keepalive_requests: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'keepalive_requests number',
+      value: count,
+      default: 1000,
+      doc: 'Sets how many requests one connection may make.',
+    },
+    lingering_close: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'lingering_close off | on | always',
+      value: oneOf('off', 'on', 'always'),
+      default: 'on',
+      doc: 'Reads on for a while when a connection with unread data is closed.',
+    },
+    lingering_time: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'lingering_time time',
+      value: timeMs,
+      default: 30_000,
+      doc: 'Sets how long that may last.',
+    },
+    lingering_timeout: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'lingering_timeout time',
+      value: timeMs,
+      default: 5000,
+      doc: 'Sets how long it waits for more data.',
+    },
+    reset_timedout_connection: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'reset_timedout_connection on | off',
+      value: flag,
+      default: false,
+      doc: 'Resets timed-out connections, which frees their memory in the kernel at once.',
+    },
+    error_page: {
+      contexts: everywhere,
+      args: [2, Infinity],
+      syntax: 'error_page code ... [=[response]] uri',
+      value: errorPage,
+      default: [],
+      merge: concat,
+      doc: 'Sets what is shown for statuses.',
+    },
+    default_type: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'default_type mime-type',
+      value: text,
+      default: 'text/plain',
+      doc: 'Sets the type of responses whose path has no known ending.',
+    },
+    recursive_error_pages: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'recursive_error_pages on | off',
+      value: flag,
+      default: false,
+      doc: 'Lets error pages have error pages.',
+    },
+    server_tokens: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'server_tokens on | off | build',
+      value: oneOf('on', 'off', 'build'),
+      default: 'on',
+      doc: 'Shows the version in the "Server" field and on error pages.',
+    },
+    merge_slashes: {
+      contexts: perServer,
+      args: [1, 1],
+      syntax: 'merge_slashes on | off',
+      value: flag,
+      default: true,
+      doc: 'Makes several slashes in a path one.',
+    },
+    underscores_in_headers: {
+      contexts: perServer,
+      args: [1, 1],
+      syntax: 'underscores_in_headers on | off',
+      value: flag,
+      default: false,
+      doc: 'Takes header fields with underscores in their names.',
+    },
+    ignore_invalid_headers: {
+      contexts: perServer,
+      args: [1, 1],
+      syntax: 'ignore_invalid_headers on | off',
+      value: flag,
+      default: true,
+      doc: 'Passes over header fields whose names are not letters, digits and hyphens.',
+    },
+    absolute_redirect: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'absolute_redirect on | off',
+      value: flag,
+      default: true,
+      doc: 'Makes redirects absolute.',
+    },
+    server_name_in_redirect: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'server_name_in_redirect on | off',
+      value: flag,
+      default: false,
+      doc: 'Uses the first server name in absolute redirects, not the "Host" of the request.',
+    },
+    port_in_redirect: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'port_in_redirect on | off',
+      value: flag,
+      default: true,
+      doc: 'Writes the port in absolute redirects.',
+    },
+    sendfile: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'sendfile on | off',
+      value: flag,
+      default: false,
+      doc: 'Accepted: files are read and written by pieces either way.',
+    },
+    tcp_nopush: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'tcp_nopush on | off',
+      value: flag,
+      default: false,
+      doc: 'Accepted: head and first piece of a file always leave in one packet.',
+    },
+    tcp_nodelay: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'tcp_nodelay on | off',
+      value: flag,
+      default: true,
+      doc: 'Enables TCP_NODELAY.',
+    },
+    resolver: {
+      contexts: everywhere,
+      args: [1, Infinity],
+      syntax: 'resolver address ... [valid=time] [ipv4=on|off] [ipv6=on|off]',
+      value: resolverValue,
+      default: undefined,
+      doc: 'Name servers that look up the names of upstreams while the engine runs.',
+    },
+    resolver_timeout: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'resolver_timeout time',
+      value: resolverTimeoutValue,
+      default: resolverTimeoutDefaultMs,
+      doc: 'How long the look-up of a name may take.',
+    },
+    variables_hash_bucket_size: accepted('variables_hash_bucket_size', 64),
+    variables_hash_max_size: accepted('variables_hash_max_size', 1024),
+    server_names_hash_bucket_size: accepted('server_names_hash_bucket_size', 64),
+    server_names_hash_max_size: accepted('server_names_hash_max_size', 512),
+  },
+  variables: { ...coreVariables, ...(captureVariables as RequestVariables) },
+  prefixes: corePrefixes,
+})

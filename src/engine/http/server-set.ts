@@ -1,0 +1,124 @@
+/** The servers of the next part, as they come and go while it is compiled. */
+import type { Block } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
+import type { CompileSession } from '../core/compile-session.ts'
+import { PersistentMap } from '../core/persistent-map.ts'
+import { blocksOf, type Scope } from '../core/scope.ts'
+import { PortTable } from '../modules/port-table.ts'
+import { compileServer, type ServerInput } from './compile-server.ts'
+import type { HttpEngine } from './engine.ts'
+import { HttpGate } from './gate.ts'
+import type { HttpPart } from './part.ts'
+import type { HttpPortTable, HttpServer } from './server.ts'
+
+/** Compiled servers by the scope they were compiled in; what was aborted is simply never asked for. */
+const compiledIn = new WeakMap<Scope, WeakMap<Directive, HttpServer>>()
+
+/** The server that a block was compiled to in that scope. */
+export function compiledServer(scope: Scope, node: Directive): HttpServer | undefined {
+  return compiledIn.get(scope)?.get(node)
+}
+
+export class ServerSet {
+  ports: HttpPortTable
+  declared: PersistentMap<number>
+  /** Servers that were compiled: the cost of the change. */
+  compiled = 0
+  readonly #engine: HttpEngine
+  readonly #session: CompileSession
+  readonly #before: HttpPart | undefined
+  /** Addresses whose default server is to be chosen anew. */
+  readonly #headless = new Set<string>()
+  readonly #touched = new Set<string>()
+
+  /** Goes on from the part before when `keep` is set, and begins with nothing otherwise. */
+  constructor(
+    engine: HttpEngine,
+    session: CompileSession,
+    before: HttpPart | undefined,
+    keep: boolean,
+  ) {
+    this.#engine = engine
+    this.#session = session
+    this.#before = before
+    this.ports = keep ? before!.ports : PortTable.empty()
+    this.declared = keep ? before!.declared : PersistentMap.empty()
+  }
+
+  /** Takes a server out of the tables. */
+  remove(server: HttpServer): void {
+    for (const listen of server.listens) {
+      if (this.ports.get(listen.key)?.fallback === server) this.#headless.add(listen.key)
+      this.ports = this.ports.remove(server, listen)
+      this.#touched.add(listen.key)
+    }
+    for (const name of server.declared) {
+      const left = (this.declared.get(name) ?? 1) - 1
+      this.declared = left > 0 ? this.declared.set(name, left) : this.declared.delete(name)
+    }
+  }
+
+  /** Compiles a server and puts it into the tables. */
+  add(input: ServerInput): void {
+    const server = compileServer(input)
+    this.compiled += 1
+    const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, HttpServer>()
+    compiledIn.set(input.parent, byNode.set(input.node, server))
+    for (const [i, listen] of server.listens.entries()) {
+      const at = server.scope.own('listen')[i] ?? server.node
+      this.ports = this.ports.add(server, listen, () => this.#gate(listen.key), {
+        fail: (message) => this.#session.fail(message, at),
+        warn: (message) => this.#session.warn(message, at),
+      })
+      this.#touched.add(listen.key)
+    }
+    for (const name of server.declared) {
+      this.declared = this.declared.set(name, (this.declared.get(name) ?? 0) + 1)
+    }
+  }
+
+  /** A server was put between others: it may be the first of its addresses now. */
+  reorder(server: HttpServer): void {
+    for (const { key } of server.listens) this.#headless.add(key)
+  }
+
+  /** Settles what takes all servers: the default server of an address that lost its own. */
+  finish(block: Block, scope: Scope): void {
+    for (const key of this.#headless) this.#appoint(key, block, scope)
+    for (const key of this.#touched) this.#checkTls(key)
+  }
+
+  /** A TLS port whose default server has no certificate could answer nobody. */
+  #checkTls(key: string): void {
+    const port = this.ports.get(key)
+    if (port === undefined || (port.traits.get('ssl') ?? 0) === 0) return
+    const { fallback } = port
+    if (fallback === undefined || fallback.tls !== undefined) return
+    const listens = fallback.scope.own('listen')
+    this.#session.fail(
+      'no "ssl_certificate" is defined for the "listen ... ssl" directive',
+      listens[0] ?? fallback.node,
+    )
+  }
+
+  /** Makes the first server of an address its default, or the one that says it is. */
+  #appoint(key: string, block: Block, scope: Scope): void {
+    const port = this.ports.get(key)
+    if (port === undefined || port.fallbackIsExplicit) return
+    let first: HttpServer | undefined
+    for (const node of blocksOf(block)) {
+      const server = node.name === 'server' ? compiledServer(scope, node) : undefined
+      const listen = server?.listens.find((one) => one.key === key)
+      if (listen?.defaultServer === true) {
+        this.ports = this.ports.withFallback(key, server!, true)
+        return
+      }
+      if (listen !== undefined) first ??= server
+    }
+    if (first !== undefined) this.ports = this.ports.withFallback(key, first, false)
+  }
+
+  #gate(key: string): HttpGate {
+    return this.#before?.ports.get(key)?.gate ?? new HttpGate(this.#engine, key)
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Status codes: the reason on the status line, and the page nginx sends when there is no better one.
+ */
+
+/** Statuses that nginx uses inside and that clients see as something else. */
+export const statuses = {
+  /** Close the connection without a word: `return 444`. */
+  close: 444,
+  headerTooLarge: 494,
+  /** Plain HTTP came to a port that wants TLS. */
+  toHttps: 497,
+  clientClosed: 499,
+} as const
+
+const reasons: Readonly<Record<number, string>> = {
+  100: 'Continue',
+  101: 'Switching Protocols',
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  206: 'Partial Content',
+  301: 'Moved Permanently',
+  302: 'Moved Temporarily',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Not Allowed',
+  406: 'Not Acceptable',
+  408: 'Request Time-out',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Request Entity Too Large',
+  414: 'Request-URI Too Large',
+  415: 'Unsupported Media Type',
+  416: 'Requested Range Not Satisfiable',
+  421: 'Misdirected Request',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Temporarily Unavailable',
+  504: 'Gateway Time-out',
+  505: 'HTTP Version Not Supported',
+  507: 'Insufficient Storage',
+}
+
+/** Where the page's title is not the reason, and where it tells more. */
+const titles: Readonly<Record<number, string>> = {
+  302: '302 Found',
+  401: '401 Authorization Required',
+  408: '408 Request Time-out',
+  494: '400 Request Header Or Cookie Too Large',
+  495: '400 The SSL certificate error',
+  496: '400 No required SSL certificate was sent',
+  497: '400 The plain HTTP request was sent to HTTPS port',
+}
+
+const closing: ReadonlySet<number> = new Set([400, 413, 414, 495, 496, 497, 500, 501])
+
+/** What the client sees for a status, inner ones included. */
+export function visibleStatus(status: number): number {
+  return status >= statuses.headerTooLarge && status <= statuses.toHttps ? 400 : status
+}
+
+/** `404 Not Found`; a status without a known reason stands alone with its space (RFC 9112 §4). */
+export function statusText(status: number): string {
+  return `${status} ${reasons[status] ?? ''}`
+}
+
+/** True for refusals after which the connection is not used again. */
+export function closesConnection(status: number): boolean {
+  return closing.has(status)
+}
+
+/** True when a page is sent for it where nobody gave another body. */
+export function hasPage(status: number): boolean {
+  return (status >= 300 && status !== 304 && reasons[status] !== undefined) || status in titles
+}
+
+const pages = new Map<string, Buffer>()
+
+/** nginx's page; `signature` is the product's name as `server_tokens` has it. */
+export function statusPage(status: number, signature: string): Buffer {
+  const key = `${status} ${signature}`
+  const known = pages.get(key)
+  if (known !== undefined) return known
+  const page = Buffer.from(renderPage(status, signature), 'latin1')
+  pages.set(key, page)
+  return page
+}
+
+function renderPage(status: number, signature: string): string {
+  const plain = statusText(visibleStatus(status))
+  const title = titles[status] ?? plain
+  const lines = [
+    '<html>',
+    `<head><title>${title}</title></head>`,
+    '<body>',
+    `<center><h1>${visibleStatus(status) === status ? title : plain}</h1></center>`,
+    ...(visibleStatus(status) === status ? [] : [`<center>${title.slice(4)}</center>`]),
+    `<hr><center>${signature}</center>`,
+    '</body>',
+    '</html>',
+    '',
+  ]
+  return lines.join('\r\n')
+}

@@ -1,0 +1,55 @@
+/** The HTTP subsystem: what the process layer puts beside `stream` in a snapshot. */
+import type { ModuleTable } from '../core/module-table.ts'
+import type { Subsystem } from '../core/snapshot.ts'
+import {
+  type VariableDefinition,
+  type VariableHost,
+  VariableNames,
+  type VariablePrefix,
+  VariableTable,
+} from '../core/variables.ts'
+import { compileHttp } from './compile.ts'
+import { HttpEngine } from './engine.ts'
+import type { AnyHttpModule } from './module.ts'
+import type { HttpPart } from './part.ts'
+import type { HttpServices } from './services.ts'
+
+export interface HttpSubsystem extends Subsystem<HttpPart> {
+  readonly context: 'http'
+  readonly engine: HttpEngine
+}
+
+/** One per process: names of variables keep their slots for its life. */
+export function createHttpSubsystem(services: HttpServices): HttpSubsystem {
+  const engine = new HttpEngine(services)
+  const names = new VariableNames()
+  const known = new WeakMap<ModuleTable, Loaded>()
+  return {
+    context: 'http',
+    engine,
+    compile(input) {
+      const { table } = input.session
+      const loaded = known.get(table) ?? load(table, names)
+      known.set(table, loaded)
+      return compileHttp({ ...input, engine, ...loaded })
+    },
+  }
+}
+
+interface Loaded {
+  readonly modules: readonly AnyHttpModule[]
+  readonly variables: VariableTable<VariableHost>
+}
+
+function load(table: ModuleTable, names: VariableNames): Loaded {
+  const modules = table.modules.filter((module): module is AnyHttpModule => 'http' in module)
+  const definitions = new Map<string, VariableDefinition<VariableHost>>()
+  const prefixes: VariablePrefix<VariableHost>[] = []
+  for (const { variables = {}, http } of modules) {
+    for (const [name, definition] of Object.entries(variables)) {
+      definitions.set(name, definition as VariableDefinition<VariableHost>)
+    }
+    prefixes.push(...((http.prefixes ?? []) as VariablePrefix<VariableHost>[]))
+  }
+  return { modules, variables: new VariableTable(names, definitions, prefixes) }
+}

@@ -1,0 +1,77 @@
+/** `try_files file ... uri | =code`: the first that exists. */
+import { statSync } from 'node:fs'
+import { ConfError } from '../conf/diagnostics.ts'
+import { parseNumber } from '../conf/units.ts'
+import type { ComplexValue } from '../core/complex-value.ts'
+import type { ValueType } from '../core/module.ts'
+import { documentRoot } from './file-path.ts'
+import { outcomes } from './module.ts'
+import type { Request } from './request.ts'
+
+interface Candidate {
+  readonly path: ComplexValue
+  /** Written with a slash at its end: a folder is looked for. */
+  readonly folder: boolean
+}
+
+export interface TryFiles {
+  readonly candidates: readonly Candidate[]
+  /** What is done when none exists: a status, or an internal redirect. */
+  readonly last: number | ComplexValue
+}
+
+const codeMax = 999
+
+export const tryFilesType: ValueType<TryFiles> = {
+  describe: 'file ... uri | =code',
+  parse: (args, env) => ({
+    candidates: args.slice(0, -1).map((text) => toCandidate(text, (path) => env.complex(path))),
+    last: parseLast(args.at(-1)!, (path) => env.complex(path)),
+  }),
+}
+
+function toCandidate(text: string, complex: (text: string) => ComplexValue): Candidate {
+  const folder = text.endsWith('/')
+  return { path: complex(folder ? text.slice(0, -1) : text), folder }
+}
+
+function parseLast(text: string, complex: (text: string) => ComplexValue): number | ComplexValue {
+  if (!text.startsWith('=')) return complex(text)
+  const code = parseNumber(text.slice(1))
+  if (code === undefined || code > codeMax) throw new ConfError(`invalid code "${text.slice(1)}"`)
+  return code
+}
+
+export function tryFiles(request: Request, { candidates, last }: TryFiles): number {
+  const { cut, whole } = request.location.root
+  for (const { path, folder } of candidates) {
+    const text = path.evaluate(request)
+    const uri = `${text}${folder ? '/' : ''}`
+    const file = whole || cut === 0 ? documentRoot(request) + text : aliased(request, text)
+    if (!exists(file, folder)) continue
+    request.uri = cut === 0 ? uri : prefixOf(request) + uri
+    return outcomes.next
+  }
+  if (typeof last === 'number') return last
+  const target = last.evaluate(request)
+  if (target.startsWith('@')) return request.redirectToNamed(target)
+  const query = target.indexOf('?')
+  return query < 0
+    ? request.redirect(target, '')
+    : request.redirect(target.slice(0, query), target.slice(query + 1))
+}
+
+/** With an alias the candidate is a whole path when it begins with the location's, and a rest otherwise. */
+function aliased(request: Request, text: string): string {
+  const prefix = prefixOf(request)
+  return documentRoot(request) + (text.startsWith(prefix) ? text.slice(prefix.length) : text)
+}
+
+function prefixOf({ location }: Request): string {
+  return location.pattern?.text ?? ''
+}
+
+function exists(path: string, folder: boolean): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && (folder ? stats.isDirectory() : stats.isFile())
+}
