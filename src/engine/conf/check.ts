@@ -17,33 +17,27 @@ import type { BlockShape, DirectiveTable, SimpleShape } from './directive-table.
 import type { Configuration } from './includes.ts'
 import { type Directive, opensBlock, type Position, reportedAt } from './tree.ts'
 
-/** What was found right under one table; made new for another table. */
+/** What was found right under one table, by context; made new for another table. */
 export class CheckMemo {
-  readonly #nodes = new WeakMap<Directive, Set<string>>()
-  readonly #parts = new WeakMap<Block, Map<string, readonly Directive[]>>()
-  /** Directives looked at, not counting those that were remembered: what the last test cost. */
+  readonly #contexts = new Map<string, ContextMemo>()
+  /** Directives looked at that were not remembered: what testing cost so far. */
   visits = 0
 
-  hasNode(node: Directive, context: string): boolean {
-    return this.#nodes.get(node)?.has(context) ?? false
+  of(context: string): ContextMemo {
+    let memo = this.#contexts.get(context)
+    if (memo === undefined) {
+      memo = { blocks: new WeakSet(), parts: new WeakMap() }
+      this.#contexts.set(context, memo)
+    }
+    return memo
   }
+}
 
-  addNode(node: Directive, context: string): void {
-    const contexts = this.#nodes.get(node)
-    if (contexts === undefined) this.#nodes.set(node, new Set([context]))
-    else contexts.add(context)
-  }
-
-  /** The directives of a part that may stand only once in their block; `undefined` if it is not known. */
-  singles(part: Block, context: string): readonly Directive[] | undefined {
-    return this.#parts.get(part)?.get(context)
-  }
-
-  addPart(part: Block, context: string, singles: readonly Directive[]): void {
-    const contexts = this.#parts.get(part)
-    if (contexts === undefined) this.#parts.set(part, new Map([[context, singles]]))
-    else contexts.set(context, singles)
-  }
+interface ContextMemo {
+  /** Directives with a block; a simple one costs as much to test as to look up. */
+  readonly blocks: WeakSet<Directive>
+  /** Of each part of a block, the directives that may stand only once in the whole block. */
+  readonly parts: WeakMap<Block, readonly Directive[]>
 }
 
 /** All that is wrong with a configuration that was read: what its reader found and what the table forbids. */
@@ -95,7 +89,8 @@ class Check {
 
   /** `seen` names what stood in the whole block so far and may stand only once. */
   #part(part: Block, context: string, seen: Set<string>): readonly Directive[] {
-    const known = this.#memo.singles(part, context)
+    const { parts } = this.#memo.of(context)
+    const known = parts.get(part)
     if (known !== undefined) {
       for (const node of known) this.#once(node, seen)
       return known
@@ -105,7 +100,7 @@ class Check {
       part.kind === 'leaf'
         ? part.items.filter((node) => this.#node(node, context, seen))
         : part.parts.flatMap((inner) => this.#part(inner, context, seen))
-    if (this.diagnostics.length === before) this.#memo.addPart(part, context, singles)
+    if (this.diagnostics.length === before) parts.set(part, singles)
     return singles
   }
 
@@ -116,14 +111,15 @@ class Check {
     const before = this.diagnostics.length
     const single = 'opens' in shape ? !shape.repeated : shape.merge === undefined
     if (single) this.#once(node, seen)
-    if (this.#memo.hasNode(node, context)) return single
+    const { blocks } = this.#memo.of(context)
+    if (blocks.has(node)) return single
     this.#memo.visits++
     const [min, max] = shape.args
     if (node.args.length < min || node.args.length > max) {
       this.#fail(`invalid number of arguments in "${node.name}" directive`, node)
     }
     if ('opens' in shape) this.#children(node, shape)
-    if (this.diagnostics.length === before) this.#memo.addNode(node, context)
+    if (opensBlock(node) && this.diagnostics.length === before) blocks.add(node)
     return single
   }
 
