@@ -8,6 +8,7 @@ import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
+import { httpHandler } from './modules/handler.ts'
 import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpRewrite } from './modules/rewrite.ts'
@@ -20,6 +21,7 @@ export const httpModules: readonly AnyHttpModule[] = [
   httpSplitClients,
   httpRewrite,
   httpAccess,
+  httpHandler,
   httpFiles,
   httpCharset,
   httpLog,

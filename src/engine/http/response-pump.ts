@@ -1,0 +1,182 @@
+/**
+ * Sends a web `Response`.
+ *
+ * A body whose length nobody says is held back for one turn of the event loop: one that is whole by then,
+ * as texts and JSON are, goes out with its length in one write; any other is streamed in chunks.
+ */
+import type { Request } from './request.ts'
+
+type WebResponse = globalThis.Response
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+type Piece = Awaited<ReturnType<Reader['read']>>
+
+/** Fields that are the connection's own, or ours. */
+const ownFields: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'keep-alive',
+  'server',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const noPiece = Buffer.alloc(0)
+const notYet = Symbol('not yet')
+
+export class ResponsePump {
+  readonly #request: Request
+  readonly #web: WebResponse
+  #reader: Reader | undefined
+  #wake: (() => void) | undefined
+  #over = false
+
+  constructor(request: Request, web: WebResponse) {
+    this.#request = request
+    this.#web = web
+  }
+
+  async run(): Promise<void> {
+    this.#setHead()
+    const { body } = this.#web
+    if (body === null || this.#request.isHead) {
+      await body?.cancel()
+      if (body === null && this.#request.response.contentLength < 0 && !this.#request.isHead) {
+        this.#request.response.contentLength = 0
+      }
+      if (!this.#over) this.#finish(noPiece)
+      return
+    }
+    this.#reader = body.getReader()
+    const first = await this.#reader.read()
+    if (this.#over) return
+    const second = first.done ? first : this.#reader.read()
+    const early = second instanceof Promise ? await withinTurn(second) : second
+    if (this.#over) return
+    if (early !== notYet && early.done) this.#sendWhole(first)
+    else await this.#stream(first, second)
+  }
+
+  onWritable(): void {
+    this.#wake?.()
+  }
+
+  abort(reason: unknown): void {
+    this.#over = true
+    this.#wake?.()
+    this.#reader?.cancel(reason).catch(() => {
+      // A source that fails while it is cancelled has nobody left to tell.
+    })
+  }
+
+  #setHead(): void {
+    const { response } = this.#request
+    const { headers, status } = this.#web
+    response.status = status
+    response.contentType = headers.get('content-type') ?? undefined
+    const length = headers.get('content-length')
+    if (length !== null && /^\d{1,15}$/.test(length)) response.contentLength = Number(length)
+    for (const [name, value] of headers) {
+      if (!ownFields.has(name)) response.add(titled(name), value)
+    }
+  }
+
+  #sendWhole(piece: Piece): void {
+    const bytes = piece.value === undefined ? noPiece : toBuffer(piece.value)
+    const { response } = this.#request
+    if (response.contentLength < 0) response.contentLength = bytes.length
+    this.#finish(bytes)
+  }
+
+  #finish(bytes: Buffer): void {
+    const request = this.#request
+    const { connection } = request
+    connection.cork()
+    request.sendHead()
+    if (this.#fits(bytes)) {
+      request.write(bytes)
+      request.end()
+    }
+    connection.uncork()
+  }
+
+  /** More or less than `Content-Length` says would be read as another message. */
+  #fits(bytes: Buffer): boolean {
+    const { response } = this.#request
+    if (
+      response.headOnly ||
+      response.contentLength < 0 ||
+      response.contentLength === bytes.length
+    ) {
+      return true
+    }
+    this.#lengthFault()
+    return false
+  }
+
+  #lengthFault(): void {
+    this.#over = true
+    this.#request.logError('the body of a handler is not as long as its "Content-Length" says')
+    this.#request.finalize(500)
+  }
+
+  async #stream(first: Piece, second: Piece | Promise<Piece>): Promise<void> {
+    const request = this.#request
+    const { contentLength } = request.response
+    request.sendHead()
+    let sent = 0
+    let piece = first
+    let next: Piece | Promise<Piece> | undefined = second
+    while (!piece.done) {
+      const bytes = toBuffer(piece.value)
+      sent += bytes.length
+      if (contentLength >= 0 && sent > contentLength) break
+      this.#write(bytes)
+      await this.#room()
+      if (this.#over) return
+      piece = await (next ?? this.#reader!.read())
+      next = undefined
+      if (this.#over) return
+    }
+    if (contentLength >= 0 && sent !== contentLength && !request.response.headOnly) {
+      this.#lengthFault()
+      await this.#reader!.cancel()
+    } else request.end()
+  }
+
+  #write(bytes: Buffer): void {
+    const { connection } = this.#request
+    connection.cork()
+    this.#request.write(bytes)
+    connection.uncork()
+  }
+
+  async #room(): Promise<void> {
+    if (this.#over || this.#request.connection.writable) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wake = resolve
+    await promise
+    this.#wake = undefined
+  }
+}
+
+/** What the promise gives within this turn of the event loop. */
+async function withinTurn(promise: Promise<Piece>): Promise<Piece | typeof notYet> {
+  const turn = new Promise<typeof notYet>((resolve) => {
+    setImmediate(() => resolve(notYet))
+  })
+  return Promise.race([promise, turn])
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** `x-frame-options` as others write it: `X-Frame-Options`. */
+function titled(name: string): string {
+  return name.replaceAll(
+    /(^|-)([a-z])/g,
+    (_, dash: string, letter: string) => dash + letter.toUpperCase(),
+  )
+}
