@@ -10,6 +10,7 @@ import { createDiskReader } from '../../src/engine/conf/file-reader.ts'
 import { loadConfiguration } from '../../src/engine/conf/includes.ts'
 
 import { parseParameter } from '../../src/engine/conf/parser.ts'
+import { dumpFiles } from '../../src/engine/conf/printer.ts'
 import { askNginxAt } from '../support/nginx.ts'
 
 import { run } from '../support/process.ts'
@@ -168,7 +169,7 @@ const cases: readonly string[] = [
   'http { foo; include broken.inc; }',
 ]
 
-const files = {
+const includedFiles = {
   'conf/events.inc': 'events {\n}\n',
   'conf/broken.inc': '\n\nfoo "a"b;\n',
   'conf/unclosed.inc': '\nhttp {\n',
@@ -205,7 +206,7 @@ async function compare(prefix: TempPrefix, text: string): Promise<void> {
 }
 
 test('every case has the message and the line of nginx', async (t) => {
-  const prefix = makeTempPrefix(t, files)
+  const prefix = makeTempPrefix(t, includedFiles)
   for (const text of cases) await t.test(nameOf(text), () => compare(prefix, text))
 })
 
@@ -265,4 +266,24 @@ test('the argument of -g has the messages of nginx', async (t) => {
     const [first] = parseParameter(text).diagnostics
     assert.equal(formatDiagnostic(first!), emerg.replace(/^.*\[emerg\] (?:\d+#\d+: )?/, ''), text)
   }
+})
+
+test('files are dumped as by nginx -T', async (t) => {
+  const main = 'events {} # no end of line\nhttp { include b.conf; include [ab].conf; }'
+  const texts = { 'conf/a.conf': '', 'conf/b.conf': '\n# b\n', [confName]: main }
+  const prefix = makeTempPrefix(t, texts)
+  const globals = `pid ${prefix.file('logs/nginx.pid')};`
+  const log = prefix.file('logs/error.log')
+  const { stdout } = await run([
+    'nginx',
+    '-Tq',
+    '-c',
+    prefix.file(confName),
+    '-e',
+    log,
+    '-g',
+    globals,
+  ])
+  const { files } = loadConfiguration(prefix.file(confName), createDiskReader())
+  assert.equal(dumpFiles([...files].map(([path, { text }]) => [path, text])), stdout)
 })

@@ -12,8 +12,8 @@ export const blockDepthMax = 128
 /** Files that include one another. */
 export const includeDepthMax = 32
 
-/** Size of one file: 100,000 virtual servers written out are about 40 MB. */
-export const fileBytesMax: number = 256 * 1024 * 1024
+/** Length of one file: 100,000 virtual servers written out are about 40 million characters. */
+export const fileCharsMax: number = 256 * 1024 * 1024
 
 /** Directives that `include` may bring in, all occurrences counted: ends chains of files that double. */
 export const includedDirectivesMax = 5_000_000

@@ -7,7 +7,7 @@
 import { blockOf } from './block.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import { Lexer, type Statement } from './lexer.ts'
-import { blockDepthMax, diagnosticsMax, fileBytesMax } from './limits.ts'
+import { blockDepthMax, diagnosticsMax, fileCharsMax } from './limits.ts'
 import { scriptRule } from './script-block.ts'
 import { commandLine, type Directive, type Position } from './tree.ts'
 
@@ -48,7 +48,7 @@ class Parser {
       report: (message, at) => this.#report(message, at),
       ...(file === commandLine && { unfinished: 'unexpected end of parameter, expecting ";"' }),
     })
-    if (text.length > fileBytesMax) this.#stop(`file is larger than ${fileBytesMax} bytes`)
+    if (text.length > fileCharsMax) this.#stop(`file is longer than ${fileCharsMax} characters`)
     if (text.includes('\uFFFD')) this.#warnEncoding()
   }
 

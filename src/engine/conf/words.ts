@@ -7,8 +7,8 @@
 import { ConfError } from './diagnostics.ts'
 import { Lexer } from './lexer.ts'
 
-/** Holds what would end a bare word, or would be hard to read in one. A backslash may hide a "$" before a "{". */
-const needsQuotes = /^[#}]|[\s;"']|(?<!\$)\{|\\[^]*\{/
+/** What would end a bare word, or would be hard to read in one. */
+const special = /^[#}]|[\s;"']|(?<!\$)\{/
 /** A backslash that reading would take for an escape, once control characters are escapes themselves. */
 const ambiguousBackslash = /\\(?=["'\\trn\n\r\t]|$)/g
 
@@ -16,7 +16,9 @@ const ambiguousBackslash = /\\(?=["'\\trn\n\r\t]|$)/g
 export function writeWord(word: string): string {
   if (word === '') return '""'
   const escaped = word.replaceAll(ambiguousBackslash, '\\\\')
-  if (!needsQuotes.test(word)) return escaped
+  // A backslash may take along the "$" that keeps a "{" from opening a block.
+  const needsQuotes = special.test(word) || (word.includes('\\') && word.includes('{'))
+  if (!needsQuotes) return escaped
   const visible = escaped.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')
   return word.includes('"') && !word.includes("'")
     ? `'${visible}'`
