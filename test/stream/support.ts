@@ -58,6 +58,7 @@ export class StreamRunner {
     this.#accessLogs = new AccessLogWriter(files)
     this.#subsystem = createStreamSubsystem({
       transport,
+      log,
       timers: new TimingWheel(transport.clock),
       accessLogs: this.#accessLogs,
       zoneMemory: privateZoneMemory(),

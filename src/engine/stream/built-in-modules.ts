@@ -11,22 +11,26 @@ import { streamGeo } from './modules/geo.ts'
 import { streamLimitConn } from './modules/limit-conn.ts'
 import { streamLog } from './modules/log.ts'
 import { streamMap } from './modules/map.ts'
+import { streamMesh } from './modules/mesh.ts'
 import { streamProxy } from './modules/proxy.ts'
 import { streamRealip } from './modules/realip.ts'
 import { streamReturn } from './modules/return.ts'
 import { streamSet } from './modules/set.ts'
 import { streamSplitClients } from './modules/split-clients.ts'
+import { streamSslPreread } from './modules/ssl-preread.ts'
 
 export const streamModules: readonly AnyModule[] = [
   streamCore,
   streamUpstream,
   streamRealip,
+  streamMesh,
   streamLimitConn,
   streamDynServer,
   streamAccess,
   streamMap,
   streamGeo,
   streamSplitClients,
+  streamSslPreread,
   streamSet,
   streamProxy,
   streamReturn,

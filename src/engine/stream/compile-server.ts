@@ -53,6 +53,7 @@ export function compileServer(input: ServerInput): VirtualServer {
     variables,
     upstreams: recordUses(input.upstreams, used),
     listensWithSsl: listens.some(({ ssl }) => ssl),
+    listensWithMesh: listens.some(({ mesh }) => mesh),
   }
   for (const { stream } of modules) stream.check?.(scope, session)
   return {

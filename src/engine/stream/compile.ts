@@ -154,7 +154,8 @@ function upstreamCompiler(
 ): UpstreamCompiler {
   const { resolver, resolver_timeout: timeoutMs } = at.scope.conf(streamCore)
   const { variables, keep } = at
-  const options = { session, variables, services: engine.services, outer: { resolver, timeoutMs } }
+  const { services, resolvers } = engine
+  const options = { session, variables, services, resolvers, outer: { resolver, timeoutMs } }
   return new UpstreamCompiler(options, before?.upstreams, keep)
 }
 

@@ -1,11 +1,13 @@
 /**
  * The stream engine of one process: the part of the snapshot that is in force, and the sessions under way.
  */
+import { Resolvers } from '../modules/resolvers.ts'
 import type { Datagram, DatagramListener } from '../net/datagram.ts'
 import type { Socket } from '../net/socket.ts'
 import { DatagramSessions } from './datagram-sessions.ts'
 import type { StreamPart } from './part.ts'
 import type { Port } from './ports.ts'
+import { ProxyHeaderReader } from './proxy-header-reader.ts'
 import type { StreamServices } from './services.ts'
 import { Session } from './session.ts'
 
@@ -13,6 +15,7 @@ export class StreamEngine {
   readonly services: StreamServices
   /** What new sessions are served by; replaced as a whole when another snapshot is taken into use. */
   part: StreamPart | undefined = undefined
+  readonly resolvers: Resolvers = new Resolvers()
   readonly #datagrams: DatagramSessions
   #active = 0
   #idle: (() => void)[] = []
@@ -34,7 +37,9 @@ export class StreamEngine {
   }
 
   accept(client: Socket, port: Port): void {
-    this.begin(client, port)?.start()
+    const session = this.begin(client, port)
+    if (port.proxyProtocol > 0) new ProxyHeaderReader(session).start()
+    else session.start()
   }
 
   receive(listener: DatagramListener, datagram: Datagram, port: Port): void {

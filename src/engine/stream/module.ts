@@ -58,6 +58,8 @@ export interface ServerEnv {
   readonly upstreams: UpstreamCells
   /** True when one of its addresses asks for TLS. */
   readonly listensWithSsl: boolean
+  /** True when one of its addresses takes intercepted traffic. */
+  readonly listensWithMesh: boolean
 }
 
 export type StreamHooks<Conf> = {
@@ -92,10 +94,11 @@ export interface StreamModule<Conf extends object> extends Module<Conf> {
   readonly stream: StreamExtras<Conf>
 }
 
+// oxlint-disable-next-line typescript/no-explicit-any -- hooks are called with their own module's settings
 export type AnyStreamModule = StreamModule<any>
 
 /** Settings of a module without simple directives. */
-export type NoConf = Readonly<Record<string, never>>
+export type NoConf = { readonly [Name in never]: never }
 
 /** Variables of stream modules read sessions. */
 export type SessionVariables = Readonly<Record<string, VariableDefinition<Session>>>

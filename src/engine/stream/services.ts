@@ -11,6 +11,8 @@ import type { PeerZone } from '../upstream/peer-state.ts'
 
 export interface StreamServices {
   readonly transport: Transport
+  /** For what concerns no session. */
+  readonly log: Log
   readonly timers: TimingWheel
   readonly accessLogs: AccessLogWriter
   /** Memory of zones that all workers share. */

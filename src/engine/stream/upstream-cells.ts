@@ -14,12 +14,15 @@ import type { BlockDiff } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import type { Group } from '../upstream/group.ts'
+import type { MemberWatch } from '../upstream/member-watch.ts'
 import type { UpstreamConfig } from '../upstream/parse-upstream.ts'
 
 export interface UpstreamCell {
   readonly name: string
   /** Set before the first session comes. */
   current: Group
+  /** Keeps addresses up to date, where names of servers are looked up again and again. */
+  watch: MemberWatch | undefined
 }
 
 export interface UpstreamEntry {

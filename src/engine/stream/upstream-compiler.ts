@@ -9,8 +9,10 @@ import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
+import type { Resolvers } from '../modules/resolvers.ts'
 import { parseEndpoint } from '../upstream/addresses.ts'
 import { Group, type GroupOptions } from '../upstream/group.ts'
+import { MemberWatch } from '../upstream/member-watch.ts'
 import { lookUpServers, type Members, serversToLookUp, toGroupConfig } from '../upstream/members.ts'
 import { parseUpstream, type UpstreamConfig } from '../upstream/parse-upstream.ts'
 import type { ResolverConfig } from '../upstream/resolver-directive.ts'
@@ -23,10 +25,14 @@ import {
   UpstreamTable,
 } from './upstream-cells.ts'
 
+/** How long a change waits for the first addresses of names that are looked up again and again. */
+const firstLookUpTimeoutMs = 2000
+
 export interface UpstreamCompilerOptions {
   readonly session: CompileSession
   readonly variables: VariableScope
   readonly services: StreamServices
+  readonly resolvers: Resolvers
   /** `resolver` and `resolver_timeout` of the stream block. */
   readonly outer: { readonly resolver: ResolverConfig | undefined; readonly timeoutMs: number }
 }
@@ -95,7 +101,10 @@ export class UpstreamCompiler implements UpstreamCells {
       .filter(({ before, after }) => before !== undefined && after?.cell !== before.cell)
     if (gone.length > 0) {
       this.#options.session.onCommit(() => {
-        for (const { before } of gone) before?.cell.current.close()
+        for (const { before } of gone) {
+          before?.cell.watch?.close()
+          before?.cell.current.close()
+        }
       })
     }
     return new UpstreamTable(this.#entries)
@@ -117,23 +126,47 @@ export class UpstreamCompiler implements UpstreamCells {
   ): UpstreamEntry {
     const { node, config, before, uses } = draft
     const { session } = this.#options
-    const cell = before?.cell ?? ({ name: key } as UpstreamCell)
+    const cell = before?.cell ?? ({ name: key, watch: undefined } as UpstreamCell)
     const unknown = serversToLookUp(config)
-    if (unknown.length === 0) this.#point(cell, config, new Map())
+    const watched = config.servers.some(({ resolve }) => resolve)
+    if (unknown.length === 0 && !watched) this.#point(cell, config, new Map())
     else {
       session.onPrepare(async () => {
-        const members = await lookUp(unknown).catch((error: unknown) => {
+        const members = await lookUpServers(unknown).catch((error: unknown) => {
           if (error instanceof ConfError) session.fail(error.message, node)
           throw error
         })
-        this.#point(cell, config, members)
+        if (!watched) this.#point(cell, config, members)
+        else {
+          const watch = await this.#watch(cell, config, members)
+          this.#point(cell, config, watch.members, watch)
+        }
       })
     }
     return { cell, node, config, uses }
   }
 
+  /** Looks names up that change while serving; the first answers are waited for, for a while. */
+  async #watch(cell: UpstreamCell, config: UpstreamConfig, fixed: Members): Promise<MemberWatch> {
+    const { session, resolvers, services } = this.#options
+    const watch: MemberWatch = new MemberWatch(config, {
+      resolver: resolvers.get(config.resolver!, config.resolverTimeoutMs),
+      fixed,
+      onChange: (members) => {
+        if (cell.watch === watch) renew(cell, config, members)
+      },
+      onFailure: ({ message }) => services.log.write('error', message),
+    })
+    session.onAbort(() => watch.close())
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, firstLookUpTimeoutMs)
+    await Promise.race([watch.start(), late])
+    clearTimeout(timer)
+    return watch
+  }
+
   /** Makes the group and sees to it that the cell points to it from the commit on. */
-  #point(cell: UpstreamCell, config: UpstreamConfig, members: Members): void {
+  #point(cell: UpstreamCell, config: UpstreamConfig, members: Members, watch?: MemberWatch): void {
     const { session } = this.#options
     const before: Group | undefined = cell.current
     const groupConfig = toGroupConfig(config, members)
@@ -143,9 +176,14 @@ export class UpstreamCompiler implements UpstreamCells {
     // A new cell has no sessions before the commit.
     cell.current ??= group
     session.onCommit(() => {
+      const last = cell.current
+      cell.watch?.close()
+      cell.watch = watch
       cell.current = group
       group.activate()
-      if (before !== undefined) before.close()
+      if (last !== group) last.close()
+      // Answers that came while the change was prepared.
+      if (watch !== undefined) renew(cell, config, watch.members)
     })
     session.onAbort(() => group.close())
   }
@@ -156,8 +194,12 @@ export class UpstreamCompiler implements UpstreamCells {
   }
 }
 
-async function lookUp(servers: readonly ServerConfig[]): Promise<Members> {
-  return lookUpServers(servers)
+/** The next version of a group whose names have other addresses now. */
+function renew(cell: UpstreamCell, config: UpstreamConfig, members: Members): void {
+  const before = cell.current
+  cell.current = before.next(toGroupConfig(config, members))
+  cell.current.activate()
+  before.close()
 }
 
 /** The settings of a group that consists of one target. */

@@ -34,9 +34,9 @@ export const streamAccess: StreamModule<StreamAccessConf> = defineStreamModule<S
     access: (_conf, { scope, session }) => {
       const rules = accessRules(scope, session)
       if (rules.length === 0) return undefined
-      return (session) => {
-        if (isAllowed(rules, session.remote)) return 'declined'
-        session.log('error', 'access forbidden by rule')
+      return (client) => {
+        if (isAllowed(rules, client.remote)) return 'declined'
+        client.log('error', 'access forbidden by rule')
         return 403
       }
     },

@@ -16,6 +16,7 @@ import {
 import { type Listen, listenType } from '../listen.ts'
 import { defineStreamModule, type SessionVariables, type StreamModule } from '../module.ts'
 import { coreVariables } from '../core-variables.ts'
+import { proxyProtocolTlvs, proxyProtocolVariables } from '../proxy-protocol-variables.ts'
 
 export interface StreamCoreConf {
   readonly listen: readonly Listen[]
@@ -176,5 +177,10 @@ export const streamCore: StreamModule<StreamCoreConf> = defineStreamModule<Strea
       doc: 'Accepted: tables of names size themselves.',
     },
   },
-  variables: { ...coreVariables, ...(captureVariables as SessionVariables) },
+  variables: {
+    ...coreVariables,
+    ...proxyProtocolVariables,
+    ...(captureVariables as SessionVariables),
+  },
+  variablePrefixes: [proxyProtocolTlvs],
 })

@@ -2,7 +2,8 @@
 import type { Group } from '../../upstream/group.ts'
 import { defineStreamModule, type StreamModule } from '../module.ts'
 import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
-import { compileSettings, type ProxySettings } from '../proxy/settings.ts'
+import { DatagramProxy } from '../proxy/datagram-proxy.ts'
+import { compileSettings } from '../proxy/settings.ts'
 import { compileTarget } from '../proxy/target.ts'
 import { TcpProxy } from '../proxy/tcp-proxy.ts'
 import type { Session } from '../session.ts'
@@ -21,14 +22,11 @@ export const streamProxy: StreamModule<ProxyConf> = defineStreamModule<ProxyConf
         if (pass === undefined) return undefined
         const target = compileTarget(pass, env)
         const { tcp_nodelay: noDelay } = env.scope.conf(streamCore)
-        const base = compileSettings(conf, noDelay)
-        const settings: ProxySettings = {
-          ...base,
-          connect: (session, peer, handler) =>
-            session.services.transport.connect(peer.address, base.connectOptions(session), handler),
+        const settings = compileSettings(conf, noDelay)
+        const start = (session: Session, group: Group): void => {
+          if (session.protocol === 'TCP') new TcpProxy(session, settings, group).start()
+          else new DatagramProxy(session, settings, group).start()
         }
-        const start = (session: Session, group: Group): void =>
-          new TcpProxy(session, settings, group).start()
         return (session) => {
           const group = target.find(session, (found) => start(session, found))
           if (group !== undefined) start(session, group)

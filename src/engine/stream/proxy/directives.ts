@@ -3,13 +3,19 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import type { Row, ValueEnv, ValueType } from '../../core/module.ts'
-import { complexValue, count, flag, size, timeMs } from '../../modules/value-types.ts'
+import { complexValue, concat, count, flag, size, timeMs } from '../../modules/value-types.ts'
 import type { InetAddress } from '../../net/address.ts'
 import { parseAddress } from '../../upstream/addresses.ts'
 
 export interface ProxyBind {
   readonly address: ComplexValue
   readonly transparent: boolean
+}
+
+/** A value that a version 2 header of the PROXY protocol carries. */
+export interface ProxyTlv {
+  readonly type: number
+  readonly value: ComplexValue
 }
 
 export interface ProxyConf {
@@ -28,6 +34,8 @@ export interface ProxyConf {
   readonly proxy_next_upstream_tries: number
   readonly proxy_next_upstream_timeout: number
   readonly proxy_protocol: boolean
+  readonly proxy_pp2: boolean
+  readonly proxy_pp2_set_tlv: readonly ProxyTlv[]
   readonly proxy_half_close: boolean
   readonly proxy_session_drop: boolean
 }
@@ -68,6 +76,14 @@ const rate: ValueType<ComplexValue> = {
 const passType: ValueType<ComplexValue> = {
   describe: 'address',
   parse: (args: readonly string[], env: ValueEnv) => complexValue.parse(args, env),
+}
+
+const tlv: ValueType<readonly ProxyTlv[]> = {
+  describe: 'type value',
+  parse: ([type = '', value = ''], env) => {
+    if (!/^0x[0-9a-f]{1,2}$/i.test(type)) throw new ConfError(`invalid TLV type "${type}"`)
+    return [{ type: Number(type), value: env.complex(value) }]
+  },
 }
 
 const everywhere = ['stream', 'stream.server'] as const
@@ -168,6 +184,21 @@ export const proxyRows: Rows<ProxyConf> = {
     false,
     'Sends a PROXY protocol header to the upstream.',
   ),
+  proxy_pp2: row(
+    'proxy_pp2 on | off',
+    flag,
+    false,
+    'Sends version 2 of the PROXY protocol instead of version 1.',
+  ),
+  proxy_pp2_set_tlv: {
+    contexts: everywhere,
+    args: [2, 2],
+    syntax: 'proxy_pp2_set_tlv type value',
+    value: tlv,
+    default: [],
+    merge: concat,
+    doc: 'Adds a value to the version 2 header of the PROXY protocol.',
+  },
   proxy_half_close: row(
     'proxy_half_close on | off',
     flag,

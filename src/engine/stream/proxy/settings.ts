@@ -6,6 +6,8 @@ import { ConfError } from '../../conf/diagnostics.ts'
 import { parseSize } from '../../conf/units.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import type { InetAddress } from '../../net/address.ts'
+import type { DatagramHandler, DatagramSocket } from '../../net/datagram.ts'
+import { writeProxyV1, writeProxyV2 } from '../../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../../net/socket.ts'
 import type { ConnectOptions } from '../../net/transport.ts'
 import type { Peer } from '../../upstream/peer.ts'
@@ -28,16 +30,15 @@ export interface ProxySettings {
   /** Bytes a second; 0: no limit. */
   uploadRate(session: Session): number
   downloadRate(session: Session): number
-  /** Options of the connection to an upstream; `undefined` where the session's address to bind is none. */
-  connectOptions(session: Session): ConnectOptions
   /** Begins to connect; what must come before the client's bytes is seen to. */
   connect(session: Session, peer: Peer, handler: SocketHandler): Socket
+  /** Opens a socket towards an upstream; throws when the system has none for us. */
+  connectDatagrams(session: Session, peer: Peer, handler: DatagramHandler): DatagramSocket
 }
 
-export function compileSettings(
-  conf: ProxyConf,
-  tcpNoDelay: boolean,
-): Omit<ProxySettings, 'connect'> {
+export function compileSettings(conf: ProxyConf, tcpNoDelay: boolean): ProxySettings {
+  const connectOptions = compileConnectOptions(conf, tcpNoDelay)
+  const headerOf = conf.proxy_protocol ? compileProxyHeader(conf) : undefined
   return {
     connectTimeoutMs: conf.proxy_connect_timeout,
     idleTimeoutMs: conf.proxy_timeout,
@@ -50,7 +51,32 @@ export function compileSettings(
     responses: conf.proxy_responses,
     uploadRate: compileRate(conf.proxy_upload_rate),
     downloadRate: compileRate(conf.proxy_download_rate),
-    connectOptions: compileConnectOptions(conf, tcpNoDelay),
+    connect(session, { address }, handler) {
+      const { transport } = session.services
+      const socket = transport.connect(address, connectOptions(session), handler)
+      // Queued until the connection stands, and before everything else.
+      if (headerOf !== undefined) socket.write(headerOf(session))
+      return socket
+    },
+    connectDatagrams(session, { address }, handler) {
+      const { transport } = session.services
+      const socket = transport.connectDatagrams(address, connectOptions(session), handler)
+      if (headerOf !== undefined) socket.send(headerOf(session))
+      return socket
+    },
+  }
+}
+
+function compileProxyHeader(conf: ProxyConf): (session: Session) => Buffer {
+  if (!conf.proxy_pp2) return ({ remote, client }) => writeProxyV1(remote, client.local)
+  const tlvs = conf.proxy_pp2_set_tlv
+  return (session) => {
+    const values = tlvs.map(({ type, value }) => ({
+      type,
+      value: Buffer.from(value.evaluate(session)),
+    }))
+    const transport = session.protocol === 'TCP' ? 'tcp' : 'udp'
+    return writeProxyV2(session.remote, session.client.local, values, transport)
   }
 }
 

@@ -11,13 +11,14 @@
  * the session's preread buffer, up to `proxy_buffer_size`.
  */
 import { failureText } from '../../net/errors.ts'
-import { type Address, formatAddress } from '../../net/address.ts'
+import { formatAddress } from '../../net/address.ts'
 import type { Socket, SocketHandler } from '../../net/socket.ts'
 import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
 import type { Group } from '../../upstream/group.ts'
 import { PeerWalk } from '../../upstream/walk.ts'
 import type { UpstreamAttempt } from '../session-facts.ts'
 import type { Session, SessionContent } from '../session.ts'
+import { clientKey, newAttempt } from './attempt.ts'
 import type { ProxySettings } from './settings.ts'
 import { Throttle } from './throttle.ts'
 
@@ -317,19 +318,4 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
   #now(): number {
     return this.#session.services.transport.clock.now()
   }
-}
-
-function newAttempt(peer: string): UpstreamAttempt {
-  return {
-    peer,
-    connectMs: -1,
-    firstByteMs: -1,
-    sessionMs: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-  }
-}
-
-function clientKey(address: Address): string {
-  return address.family === 'unix' ? '' : address.host
 }
