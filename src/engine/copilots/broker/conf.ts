@@ -71,9 +71,9 @@ export function parseBrokerConf(text: string, file: string, prefix: string): Bro
   const listeners = orDefault(conf.listener, '0 data/mosquitto.sock')
   const targets = orDefault(conf.log_dest, 'file logs/mosquitto.log')
   return {
-    logTargets: targets.map((text) => toLogTarget(text, under)),
+    logTargets: targets.map((line) => toLogTarget(line, under)),
     logTypes: new Set(orDefault(conf.log_type, 'error').flatMap(toLogTypes)),
-    listeners: listeners.map((text) => toListener(text, under)),
+    listeners: listeners.map((line) => toListener(line, under)),
     allowAnonymous: conf.allow_anonymous,
     passwordFile: conf.password_file && under(conf.password_file),
     database: conf.persistence ? databasePath(conf.persistence_location, under) : undefined,

@@ -150,9 +150,8 @@ export class DurableBroker extends Aedes {
   /** Replays follow each other: clients rely on the order of their subscriptions. */
   #replayLater(client: Client, subs: readonly Subscription[]): void {
     const before = this.#replays.get(client) ?? Promise.resolve()
-    const refused = 128
     const granted = subs
-      .filter(({ qos }) => Number(qos) !== refused)
+      .filter(({ qos }) => isGranted(qos))
       .filter(({ topic }) => parseShared(topic) === undefined)
       .map(({ topic, qos }) => ({ topic, qos }))
     this.#replays.set(
@@ -187,3 +186,8 @@ export class DurableBroker extends Aedes {
 }
 
 function nothing(): void {}
+
+/** aedes notes a refusal as quality 128, the return code of the SUBACK (§3.9.3). */
+function isGranted(qos: number): boolean {
+  return qos < 128
+}

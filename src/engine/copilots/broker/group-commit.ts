@@ -26,8 +26,8 @@ export class RefusedError extends Error {
 }
 
 interface Waiting {
-  run(): () => void
-  fail(error: unknown): void
+  readonly run: () => () => void
+  readonly fail: (error: unknown) => void
 }
 
 export class GroupCommit {

@@ -149,14 +149,14 @@ export class SqlitePersistence {
       this.#tables.deleteSubscriptions(client.id)
       return () => {
         const filters = this.#sessions.get(client.id)?.subscriptions.keys() ?? []
-        for (const filter of [...filters]) this.#sessions.unsubscribe(client.id, filter)
+        for (const filter of filters) this.#sessions.unsubscribe(client.id, filter)
       }
     })
   }
 
   async subscriptionsByClient(client: ClientRef): Promise<Subscription[]> {
     const filed = this.#sessions.get(client.id)?.subscriptions.values() ?? []
-    return Array.from(filed, ({ clientId: _, ...subscription }) => subscription)
+    return Array.from(filed, withoutClient)
   }
 
   async subscriptionsByTopic(topic: string): Promise<FiledSubscription[]> {
@@ -378,4 +378,8 @@ function toQueued(packet: NumberedMessage): QueuedMessage {
     dup,
     messageId: undefined,
   }
+}
+
+function withoutClient({ clientId: _clientId, ...subscription }: FiledSubscription): Subscription {
+  return subscription
 }
