@@ -40,6 +40,8 @@ function runTests(paths: readonly string[]): void {
     '--disable-warning=ExperimentalWarning',
     '--test',
     '--test-reporter=spec',
+    // A test that timed out may have left something running; its file must end all the same.
+    '--test-force-exit',
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${limits.fileTimeoutMs}`,
   ]
