@@ -3,7 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { program } from '../engine/process/announcer.ts'
 import { confOfOpenNJet, type Place, toPlace } from '../engine/process/place.ts'
+import { useCompileCache } from '../engine/process/entry.ts'
 import { type Options, OptionError, parseOptions } from './options.ts'
+
+useCompileCache()
 
 process.exitCode = await main(process.argv.slice(2))
 // A command that has done its work ends, whatever a library keeps open.

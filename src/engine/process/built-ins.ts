@@ -4,12 +4,18 @@
  */
 import type { AnyModule } from '../core/module.ts'
 import type { Subsystem } from '../core/snapshot.ts'
+import { httpModules } from '../http/built-in-modules.ts'
+import { createHttpSubsystem } from '../http/subsystem.ts'
 import { streamModules } from '../stream/built-in-modules.ts'
 import { createStreamSubsystem } from '../stream/subsystem.ts'
 import type { ServingServices } from './services.ts'
 import { mainModules } from './settings.ts'
 
-export const builtInModules: readonly AnyModule[] = [...mainModules, ...streamModules]
+export const builtInModules: readonly AnyModule[] = [
+  ...mainModules,
+  ...httpModules,
+  ...streamModules,
+]
 
 /**
  * Names under which other engines load what is always there here, or what has no directives; `load_module`
@@ -39,6 +45,10 @@ export interface ServingSubsystem extends Subsystem<any> {
 
 /** Built once for each process. */
 export function createSubsystems(services: ServingServices): readonly ServingSubsystem[] {
+  const http = createHttpSubsystem(services)
   const stream = createStreamSubsystem(services)
-  return [{ ...stream, drain: () => stream.engine.whenIdle() }]
+  return [
+    { ...http, drain: () => http.engine.drain() },
+    { ...stream, drain: () => stream.engine.whenIdle() },
+  ]
 }

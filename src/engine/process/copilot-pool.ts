@@ -7,7 +7,7 @@ import { Child, type ChildCommand } from './child.ts'
 import { copilotFlags, entryPath } from './entry.ts'
 import { identityOf, type Program, titleOf } from './helper-line.ts'
 import { processLimits } from './limits.ts'
-import type { ProcessNote } from './messages.ts'
+import type { ProcessNote, ToChild } from './messages.ts'
 import type { HelperLine } from './modules/main.ts'
 import { Peer, type PeerServices } from './peer.ts'
 import type { Settings } from './settings.ts'
@@ -79,8 +79,8 @@ export class CopilotPool {
     await Promise.all([...this.#leaving].map((child) => child.ended))
   }
 
-  signal(name: NodeJS.Signals): void {
-    for (const { child } of this.#places.values()) child.signal(name)
+  send(message: ToChild): void {
+    for (const { child } of this.#places.values()) child.send(message)
   }
 
   notes(): readonly ProcessNote[] {

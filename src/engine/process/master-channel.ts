@@ -12,6 +12,8 @@ import type { Answer, Ask, FromChild, ListenFailure, ToChild } from './messages.
 
 export interface ChannelHandler {
   onMessage(message: ToChild): void
+  /** Logs are to be opened anew. */
+  onReopen(): void
   /** The master is gone. */
   onGone(): void
 }
@@ -44,7 +46,8 @@ export class MasterChannel implements DescriptorSource {
       if (message.kind === 'answer') this.#settle(this.#asked, message.request, message.answer)
       else if (message.kind === 'listening') {
         this.#settle(this.#listening, message.request, message.failure)
-      } else handler.onMessage(message)
+      } else if (message.kind === 'reopen') handler.onReopen()
+      else handler.onMessage(message)
     })
   }
 

@@ -127,8 +127,8 @@ export class Master {
     this.#announcer.log.write('notice', 'reopening logs')
     this.#announcer.files.reopen()
     giveLogFiles(this.#workers.logs, this.#settings, this.#announcer.log)
-    this.#workers.signal('SIGUSR1')
-    this.#copilots.signal('SIGUSR1')
+    this.#workers.send({ kind: 'reopen' })
+    this.#copilots.send({ kind: 'reopen' })
   }
 
   /** Lets the workers end as their connections do; a reload starts others. */

@@ -62,6 +62,7 @@ export class Membership {
       case 'abort':
         this.#follower.abort()
         return undefined
+      case 'reopen':
       case 'answer':
       case 'listening':
         return undefined

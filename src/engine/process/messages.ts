@@ -13,7 +13,8 @@
  *     │ ◀────────────── serving ── │                     master ── answer ───▶ ctrl
  * ```
  *
- * Stopping, reopening logs and the like travel as signals, as in nginx: an operator may send them too.
+ * Stopping travels as a signal, as in nginx. Opening logs anew does not: until a child has set its handler,
+ * Node would open a debugger's port for SIGUSR1.
  */
 import type { Diagnostic } from '../conf/diagnostics.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
@@ -82,6 +83,7 @@ export interface ChildIdentity {
 export type ToChild =
   | { readonly kind: 'init'; readonly state: State; readonly identity: ChildIdentity }
   | { readonly kind: 'serve' }
+  | { readonly kind: 'reopen' }
   | { readonly kind: 'prepare'; readonly transaction: number; readonly change: Change }
   | { readonly kind: 'commit'; readonly transaction: number; readonly revision: number }
   | { readonly kind: 'abort'; readonly transaction: number }

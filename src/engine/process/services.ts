@@ -25,6 +25,8 @@ export interface ServicesOptions {
 /** Meets what `http` and `stream` ask for. */
 export interface ServingServices {
   readonly transport: Transport
+  /** For what concerns no connection. */
+  readonly log: Log
   readonly timers: TimingWheel
   readonly accessLogs: AccessLogWriter
   readonly zoneMemory: ZoneMemory
@@ -44,6 +46,7 @@ export function createServices({
   let connections = 0
   return {
     transport,
+    log,
     timers: new TimingWheel(transport.clock),
     accessLogs: new AccessLogWriter(files),
     zoneMemory: {

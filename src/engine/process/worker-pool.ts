@@ -5,7 +5,7 @@
 import { Child, type ChildCommand } from './child.ts'
 import { entryPath, workerFlags } from './entry.ts'
 import { processLimits } from './limits.ts'
-import type { ProcessNote } from './messages.ts'
+import type { ProcessNote, ToChild } from './messages.ts'
 import { Peer, type PeerServices } from './peer.ts'
 import type { Outcome } from './transactions.ts'
 import { workerEnvironment } from './worker-environment.ts'
@@ -63,8 +63,8 @@ export class WorkerPool {
     await Promise.all([...this.#leaving].map((child) => child.stop(signal)))
   }
 
-  signal(name: NodeJS.Signals): void {
-    for (const child of [...this.#places, ...this.#leaving]) child.signal(name)
+  send(message: ToChild): void {
+    for (const child of [...this.#places, ...this.#leaving]) child.send(message)
   }
 
   notes(): readonly ProcessNote[] {

@@ -8,6 +8,7 @@ process.title = 'trijet: worker process'
 
 const channel = new MasterChannel(processChannel(), {
   onMessage: (message) => membership.onMessage(message),
+  onReopen: () => worker.reopenLogs(),
   // Without its master a worker would serve a configuration that nobody can change.
   onGone: () => process.exit(0),
 })
