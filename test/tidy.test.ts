@@ -21,8 +21,12 @@ const layers: readonly (readonly string[])[] = [
   ['copilots'],
 ]
 
-/** Started from outside, so that no import names them. */
-const entries = new Set(['src/cli/main.ts'])
+/** Started from outside, so that no import names it. */
+const mainEntry = 'src/cli/main.ts'
+
+/** Programs of child processes are named by these calls and rows instead of by an import. */
+const entryPattern = /\b(?:entryPath|copilotPath)\('([^']+)'\)|\bfile: '([^']+)'/g
+const entryFolders = ['src/engine/process', 'src/engine/copilots']
 
 /** Where time itself comes from. */
 const clocks = new Set(['src/engine/core/clock.ts'])
@@ -134,9 +138,13 @@ test('every source is used', () => {
     new Set(files.flatMap(({ imports, urls }) => [...imports, ...urls]))
   const used = usedBy(product)
   const proven = usedBy(allCode)
+  const names = product.flatMap(({ text }) => [...text.matchAll(entryPattern)])
+  const started = new Set(
+    names.flatMap(([, a, b]) => entryFolders.map((folder) => `${folder}/${a ?? b}.ts`)),
+  )
   const dead = product
     .map(({ path }) => path)
-    .filter((path) => !used.has(path) && !entries.has(path))
+    .filter((path) => path !== mainEntry && !used.has(path) && !started.has(path))
     // The suite that implementations of a contract are proven by is used by their tests.
     .filter((path) => !(path.endsWith('conformance.ts') && proven.has(path)))
   assertNone(dead, 'imported by the product, or listed as an entry here')
