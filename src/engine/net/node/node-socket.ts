@@ -32,8 +32,6 @@ export class NodeSocket implements Socket {
     options: {
       readonly remote: Address
       readonly connecting: boolean
-      /** The event that says that the connection is ready for use. */
-      readonly readyEvent: 'connect' | 'secureConnect'
       readonly afterWrite: () => void
     },
   ) {
@@ -42,12 +40,12 @@ export class NodeSocket implements Socket {
     this.remote = options.remote
     this.#connecting = options.connecting
     this.#afterWrite = options.afterWrite
-    if (options.connecting) stream.once(options.readyEvent, () => this.#connected())
-    stream.on('data', (chunk: Buffer) => this.#arrived(chunk))
-    stream.on('end', () => this.#ended())
-    stream.on('drain', () => this.#drained())
-    stream.on('error', (error: Error) => void (this.#error ??= error))
-    stream.on('close', () => this.#closed())
+    if (options.connecting) stream.once('connect', this.#connected)
+    stream.on('data', this.#arrived)
+    stream.on('end', this.#ended)
+    stream.on('drain', this.#drained)
+    stream.on('error', this.#failed)
+    stream.on('close', this.#closed)
   }
 
   get local(): Address {
@@ -121,24 +119,42 @@ export class NodeSocket implements Socket {
     this.#stream.setNoDelay(on)
   }
 
-  #connected(): void {
+  /** Gives the stream away: nothing comes to the handler any more. */
+  release(): NodeStream {
+    const stream = this.#stream
+    stream.off('connect', this.#connected)
+    stream.off('data', this.#arrived)
+    stream.off('end', this.#ended)
+    stream.off('drain', this.#drained)
+    stream.off('error', this.#failed)
+    stream.off('close', this.#closed)
+    stream.pause()
+    this.#destroyed = true
+    return stream
+  }
+
+  readonly #connected = (): void => {
     this.#connecting = false
     if (!this.#destroyed) this.handler.onConnect(this)
   }
 
-  #arrived(chunk: Buffer): void {
+  readonly #arrived = (chunk: Buffer): void => {
     if (!this.#destroyed) this.handler.onData(this, chunk)
   }
 
-  #ended(): void {
+  readonly #ended = (): void => {
     if (!this.#destroyed) this.handler.onEnd(this)
   }
 
-  #drained(): void {
+  readonly #drained = (): void => {
     if (!this.#destroyed && !this.#ending) this.handler.onDrain(this)
   }
 
-  #closed(): void {
+  readonly #failed = (error: Error): void => {
+    this.#error ??= error
+  }
+
+  readonly #closed = (): void => {
     this.#local ??= localOf(this.#stream)
     this.#destroyed = true
     this.handler.onClose(this, this.#error)

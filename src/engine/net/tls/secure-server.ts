@@ -1,0 +1,125 @@
+/**
+ * TLS on accepted connections.
+ *
+ * The ClientHello is read here, before Node sees the connection: which server answers, and with which
+ * certificates, ALPN protocols and demands on the client, is settled by a plain look-up of the name, and a
+ * name that nobody serves is refused without a handshake. Then the descriptor goes to Node's TLS with the
+ * bytes read so far.
+ */
+import { TLSSocket } from 'node:tls'
+import { clientHelloBytesMax, parseClientHello, type ClientHello } from '../client-hello.ts'
+import { idleHandler } from '../idle-handler.ts'
+import type { Socket, SocketHandler } from '../socket.ts'
+import { SecureSocket, type SecureSocketOptions } from './secure-socket.ts'
+import { takeStream } from './take-stream.ts'
+import type { TlsContext } from './tls-contexts.ts'
+
+/** What one virtual server wants of a handshake. */
+export interface TlsServerSettings {
+  readonly context: TlsContext
+  /** Asks the client for a certificate; whether it must be there and good is judged by `facts`. */
+  readonly requestCertificate: boolean
+  /** In order of preference; a client that offers others only is refused. Empty: none is agreed on. */
+  readonly alpn: readonly string[]
+}
+
+export interface SecureServerOptions extends SecureSocketOptions {
+  /**
+   * Chooses by the client's hello, which is undefined when what came is no ClientHello: OpenSSL then words
+   * the alert. `reject` refuses with the alert unrecognized_name, as `ssl_reject_handshake` does.
+   */
+  readonly select: (hello: ClientHello | undefined) => TlsServerSettings | 'reject'
+  /** Bytes that were read already, such as those after a PROXY protocol header. */
+  readonly head?: Buffer
+}
+
+/** Alert, TLS 1.2 record: fatal (2), unrecognized_name (112). RFC 6066 §3. */
+const unrecognizedName: Buffer = Buffer.from([21, 3, 3, 0, 2, 2, 112])
+
+/** A hello and its record headers, were each record one byte long. */
+const collectedBytesMax: number = clientHelloBytesMax * 6
+
+/**
+ * Starts TLS on `socket`, which is `handler`'s from here on through the returned object alone. Reading
+ * must not be paused.
+ */
+export function secureServer(
+  socket: Socket,
+  handler: SocketHandler,
+  options: SecureServerOptions,
+): SecureSocket {
+  const secure = new SecureSocket(socket, handler, options)
+  const reader = new HelloReader(secure, options)
+  socket.handler = reader
+  if (options.head !== undefined && options.head.length > 0) reader.onData(socket, options.head)
+  return secure
+}
+
+/** Thrown away connections of names that nobody serves. */
+export class HandshakeRejectedError extends Error {
+  readonly code = 'ERR_SSL_HANDSHAKE_REJECTED'
+
+  constructor() {
+    super('handshake rejected')
+    this.name = 'HandshakeRejectedError'
+  }
+}
+
+class HelloReader implements SocketHandler {
+  readonly #secure: SecureSocket
+  readonly #options: SecureServerOptions
+  #bytes: Buffer = Buffer.alloc(0)
+
+  constructor(secure: SecureSocket, options: SecureServerOptions) {
+    this.#secure = secure
+    this.#options = options
+  }
+
+  onConnect(): void {}
+
+  onData(socket: Socket, chunk: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, chunk])
+    const hello = parseClientHello(this.#bytes)
+    if (hello === 'incomplete' && this.#bytes.length < collectedBytesMax) return
+    this.#answer(socket, typeof hello === 'string' ? undefined : hello)
+  }
+
+  onEnd(): void {
+    this.#secure.onEnd()
+  }
+
+  onDrain(): void {}
+
+  onClose(socket: Socket, error: NodeJS.ErrnoException | undefined): void {
+    this.#secure.onClose(socket, error)
+  }
+
+  #answer(socket: Socket, hello: ClientHello | undefined): void {
+    const secure = this.#secure
+    secure.hello = hello
+    const settings = this.#options.select(hello)
+    // Choosing may have ended the connection.
+    if (socket.destroyed) return
+    if (settings === 'reject') {
+      socket.write(unrecognizedName)
+      secure.destroy(new HandshakeRejectedError())
+      return
+    }
+    socket.handler = idleHandler
+    const stream = takeStream(socket, this.#bytes)
+    secure.upgrade(startServer(stream, settings), 'secure', () => undefined)
+  }
+}
+
+function startServer(
+  stream: ConstructorParameters<typeof TLSSocket>[0],
+  settings: TlsServerSettings,
+): TLSSocket {
+  return new TLSSocket(stream, {
+    isServer: true,
+    secureContext: settings.context.secure,
+    requestCert: settings.requestCertificate,
+    rejectUnauthorized: false,
+    ...(settings.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.alpn] }),
+  })
+}
