@@ -2,7 +2,8 @@
  * The HTTP modules that are built in. Their order is the order of their handlers within a phase, and of
  * content that is looked for.
  */
-import type { AnyHttpModule } from './module.ts'
+import type { AnyModule } from '../core/module.ts'
+import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
@@ -13,9 +14,11 @@ import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
+import { httpVts } from './modules/vts.ts'
 
-export const httpModules: readonly AnyHttpModule[] = [
+export const httpModules: readonly AnyModule[] = [
   httpCore,
+  httpUpstream,
   httpMap,
   httpGeo,
   httpSplitClients,
@@ -24,5 +27,6 @@ export const httpModules: readonly AnyHttpModule[] = [
   httpHandler,
   httpFiles,
   httpCharset,
+  httpVts,
   httpLog,
 ]

@@ -21,6 +21,7 @@ import type { AnyHttpModule, VariableBlock } from './module.ts'
 import type { HttpPart } from './part.ts'
 import type { Request } from './request.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
+import { type HttpUpstreams, noUpstreams, withoutUpstream, withUpstream } from './upstreams.ts'
 
 export interface HttpCompileInput extends SubsystemInput<HttpPart> {
   readonly engine: HttpEngine
@@ -35,6 +36,7 @@ interface Plan {
   readonly variables: VariableScope
   readonly types: MimeTypes
   readonly servers: ServerSet
+  upstreams: HttpUpstreams
   /** Blocks to compile, in order. */
   readonly added: readonly Directive[]
 }
@@ -57,6 +59,7 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     variables: plan.variables.finish() as VariableTable<Request>,
     ports: plan.servers.ports,
     types: plan.types,
+    upstreams: plan.upstreams,
     declared: plan.servers.declared,
     compiled: plan.servers.compiled,
     listeners: plan.servers.ports.listeners as HttpPart['listeners'],
@@ -120,7 +123,9 @@ function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): 
     if (server !== undefined) servers.remove(server)
   }
   const { scope, types } = before
-  return { scope, types, variables, servers, added: diff.added }
+  const gone = diff.removed.filter(({ name }) => name === 'upstream')
+  const upstreams = gone.reduce(withoutUpstream, before.upstreams)
+  return { scope, types, variables, servers, upstreams, added: diff.added }
 }
 
 function anew(input: HttpCompileInput, block: Block): Plan {
@@ -130,17 +135,20 @@ function anew(input: HttpCompileInput, block: Block): Plan {
   for (const { http } of input.modules) http.check?.(scope, session)
   const servers = new ServerSet(engine, session, before, false)
   const types = typesOf(block, defaultTypes, session)
-  return { scope, types, variables, servers, added: [...blocksOf(block)] }
+  const upstreams = noUpstreams
+  return { scope, types, variables, servers, upstreams, added: [...blocksOf(block)] }
 }
 
 /** Variables first: servers may stand above what they use. */
-function compileBlocks(
-  input: HttpCompileInput,
-  { scope, types, variables, servers, added }: Plan,
-): void {
+function compileBlocks(input: HttpCompileInput, plan: Plan): void {
+  const { scope, types, variables, servers, added } = plan
   const { session, modules, engine } = input
   const definers = variableBlocksOf(modules)
-  for (const node of added) definers.get(node.name)?.(node, { session, variables })
+  for (const node of added) {
+    if (node.name === 'upstream') {
+      plan.upstreams = withUpstream(plan.upstreams, node, { session, variables, scope })
+    } else definers.get(node.name)?.(node, { session, variables })
+  }
   for (const node of added) {
     if (node.name !== 'server' || node.block === undefined) continue
     const { services } = engine

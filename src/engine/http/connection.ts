@@ -14,6 +14,7 @@
  */
 import type { VariableTable } from '../core/variables.ts'
 import { type Address, formatAddress, formatHost } from '../net/address.ts'
+import type { ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { HttpEngine } from './engine.ts'
@@ -28,14 +29,25 @@ const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, lingering: 5, c
 
 const continueText = 'HTTP/1.1 100 Continue\r\n\r\n'
 
+export interface ConnectionStart {
+  readonly engine: HttpEngine
+  readonly port: HttpPort
+  readonly socket: Socket
+  /** True over TLS. */
+  readonly secure: boolean
+  readonly proxy: ProxyHeader | undefined
+}
+
 export class HttpConnection implements SocketHandler, TimerOwner {
   readonly engine: HttpEngine
   readonly port: HttpPort
   readonly socket: Socket
   readonly number: number
   readonly secure: boolean
-  /** The client, as the PROXY protocol names it where it is used. */
+  /** The client, as the PROXY protocol names it where there is one. */
   remote: Address
+  /** Header of the PROXY protocol, where the port takes one. */
+  readonly proxy: ProxyHeader | undefined
   /** Requests that were begun here. */
   requests: number
   /** True when the present request is the last one. */
@@ -53,13 +65,14 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   #startedAt: number
   #lingerUntil: number
 
-  constructor(engine: HttpEngine, port: HttpPort, socket: Socket, secure: boolean) {
+  constructor({ engine, port, socket, secure, proxy }: ConnectionStart) {
     this.engine = engine
     this.port = port
     this.socket = socket
     this.number = engine.services.nextConnection()
     this.secure = secure
-    this.remote = socket.remote
+    this.remote = proxy?.source ?? socket.remote
+    this.proxy = proxy
     this.requests = 0
     this.closing = false
     this.request = undefined

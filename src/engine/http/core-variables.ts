@@ -96,6 +96,22 @@ export const coreVariables: RequestVariables = {
     'Address before realip.',
   ),
   realip_remote_port: live(({ connection }) => portOf(connection.remote), 'Port before realip.'),
+  proxy_protocol_addr: fixed(
+    ({ connection }) => connection.proxy?.source && formatHost(connection.proxy.source),
+    'Address of the client by the PROXY protocol.',
+  ),
+  proxy_protocol_port: fixed(
+    ({ connection }) => connection.proxy?.source && portOf(connection.proxy.source),
+    'Port of the client by the PROXY protocol.',
+  ),
+  proxy_protocol_server_addr: fixed(
+    ({ connection }) => connection.proxy?.destination && formatHost(connection.proxy.destination),
+    'Address of the server by the PROXY protocol.',
+  ),
+  proxy_protocol_server_port: fixed(
+    ({ connection }) => connection.proxy?.destination && portOf(connection.proxy.destination),
+    'Port of the server by the PROXY protocol.',
+  ),
   server_addr: fixed(({ connection }) => formatHost(connection.socket.local), 'Address of ours.'),
   server_port: fixed(({ connection }) => portOf(connection.socket.local), 'Port of ours.'),
   server_name: fixed(({ server }) => server.name, 'First name of the server.'),

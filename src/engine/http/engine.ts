@@ -4,7 +4,7 @@
 import { listenKey } from '../net/listen-plan.ts'
 import type { Socket } from '../net/socket.ts'
 import { matchInto } from '../modules/captures.ts'
-import { HttpConnection } from './connection.ts'
+import { type ConnectionStart, HttpConnection } from './connection.ts'
 import { idleRequestsMax } from './limits.ts'
 import { Output } from './output.ts'
 import type { HttpPart } from './part.ts'
@@ -30,8 +30,9 @@ export class HttpEngine {
     return this.#connections.size
   }
 
-  accept(socket: Socket, port: HttpPort): HttpConnection {
-    const connection = new HttpConnection(this, port, socket, false)
+  /** A connection on which HTTP may begin. */
+  begin(start: Omit<ConnectionStart, 'engine'>): HttpConnection {
+    const connection = new HttpConnection({ ...start, engine: this })
     this.#connections.add(connection)
     connection.start()
     return connection

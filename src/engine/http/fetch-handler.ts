@@ -9,6 +9,7 @@
  * it, a response body is read as the client takes it. `request.signal` aborts when the client goes away.
  */
 import { randomBytes } from 'node:crypto'
+import { formatHost } from '../net/address.ts'
 import { outcomes, type Handler } from './module.ts'
 import type { BodyProducer, Request } from './request.ts'
 import { RequestStream } from './request-stream.ts'
@@ -18,6 +19,8 @@ import { ResponsePump } from './response-pump.ts'
 export interface FetchContext {
   /** The client's address, without its port; `unix:` for unix sockets. */
   readonly remoteAddress: string
+  /** The address of ours that it came in at, in the same form. */
+  readonly localAddress: string
   /** True over TLS. */
   readonly secure: boolean
 }
@@ -61,8 +64,11 @@ class FetchExchange implements BodyProducer {
 
   async #run(web: WebRequest): Promise<void> {
     const { connection, remote } = this.#request
-    const remoteAddress = remote.family === 'unix' ? 'unix:' : remote.host
-    const response = await this.#serve(web, { remoteAddress, secure: connection.secure })
+    const response = await this.#serve(web, {
+      remoteAddress: formatHost(remote),
+      localAddress: formatHost(connection.socket.local),
+      secure: connection.secure,
+    })
     if (this.#over) {
       await response.body?.cancel()
       return

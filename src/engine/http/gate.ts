@@ -4,6 +4,8 @@
  */
 import type { Acceptor, Socket } from '../net/socket.ts'
 import type { HttpEngine } from './engine.ts'
+import { ProxyPreface } from './proxy-preface.ts'
+import type { HttpPort } from './server.ts'
 
 export class HttpGate implements Acceptor {
   readonly #engine: HttpEngine
@@ -17,6 +19,15 @@ export class HttpGate implements Acceptor {
   onAccept(socket: Socket): void {
     const port = this.#engine.portOf(this.#key, socket)
     if (port === undefined) socket.destroy()
-    else this.#engine.accept(socket, port)
+    else enter(this.#engine, port, socket)
   }
+}
+
+/** Reads what comes before HTTP on this port, then begins with it. */
+function enter(engine: HttpEngine, port: HttpPort, socket: Socket): void {
+  if ((port.traits.get('proxy_protocol') ?? 0) > 0) {
+    new ProxyPreface(engine, port, socket).start()
+    return
+  }
+  engine.begin({ port, socket, secure: false, proxy: undefined })
 }

@@ -40,12 +40,10 @@ export class ResponsePump {
   async run(): Promise<void> {
     this.#setHead()
     const { body } = this.#web
-    if (body === null || this.#request.isHead) {
-      await body?.cancel()
-      if (body === null && this.#request.response.contentLength < 0 && !this.#request.isHead) {
-        this.#request.response.contentLength = 0
-      }
-      if (!this.#over) this.#finish(noPiece)
+    if (body === null) {
+      const { response } = this.#request
+      if (response.contentLength < 0) response.contentLength = 0
+      this.#finish(noPiece)
       return
     }
     this.#reader = body.getReader()
