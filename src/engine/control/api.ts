@@ -8,7 +8,7 @@
  * ```
  */
 import type { Operation } from './operation.ts'
-import { bodyBytesMax, inFlightMax } from './limits.ts'
+import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
 import type { Actor, ChangeResult, ControlPlane } from './plane.ts'
 import { formatReply, type Reply, success } from './refusal.ts'
 
@@ -23,6 +23,7 @@ export interface ApiRequest {
   readonly action: string
   readonly actor: Actor
   readonly dryRun: boolean
+  readonly timeoutMs: number
 }
 
 export interface Endpoint {
@@ -33,21 +34,43 @@ export interface Endpoint {
   handle(request: ApiRequest, plane: ControlPlane): Promise<Response>
 }
 
-export type ApiHandler = (request: Request) => Promise<Response>
+export type ApiHandler = (
+  request: Request,
+  caller: { readonly remoteAddress: string },
+) => Promise<Response>
+
+export interface ApiOptions {
+  /** How long a change may take before the requester is told so. */
+  readonly timeoutMs: number
+  /** Requests that may wait at the same time. */
+  readonly inFlightMax: number
+}
+
+const optionsDefault: ApiOptions = { timeoutMs: changeTimeoutMs, inFlightMax }
 
 /** Composes the API over a set of endpoints; done once, when the control configuration is compiled. */
-export function createApi(endpoints: readonly Endpoint[], plane: ControlPlane): ApiHandler {
+export function createApi(
+  endpoints: readonly Endpoint[],
+  plane: ControlPlane,
+  options: ApiOptions = optionsDefault,
+): ApiHandler {
   const byKey = new Map(endpoints.map((endpoint) => [endpoint.key, endpoint]))
   let inFlight = 0
-  return async (request) => {
+  return async (request, { remoteAddress }) => {
     const url = new URL(request.url)
     const [, version = '', name = '', ...path] = segmentsOf(url.pathname)
     const endpoint = byKey.get(`/${version}/${name}`)
     if (endpoint === undefined) return json(404, { code: 404, msg: ' not register api module' })
-    if (inFlight >= inFlightMax) return json(503, { code: 503, msg: 'too many requests in flight' })
+    if (inFlight >= options.inFlightMax)
+      return json(503, { code: 503, msg: 'too many requests in flight' })
     inFlight += 1
     try {
-      return await endpoint.handle(await toApiRequest(request, url, path), plane)
+      const { timeoutMs } = options
+      const peer = remoteAddress
+      return await endpoint.handle(
+        await toApiRequest(request, { url, path, peer, timeoutMs }),
+        plane,
+      )
     } finally {
       inFlight -= 1
     }
@@ -89,8 +112,17 @@ function segmentsOf(pathname: string): readonly string[] {
 
 async function toApiRequest(
   request: Request,
-  url: URL,
-  path: readonly string[],
+  {
+    url,
+    path,
+    peer,
+    timeoutMs,
+  }: {
+    readonly url: URL
+    readonly path: readonly string[]
+    readonly peer: string
+    readonly timeoutMs: number
+  },
 ): Promise<ApiRequest> {
   return {
     method: request.method,
@@ -98,11 +130,9 @@ async function toApiRequest(
     query: url.searchParams,
     body: await readBody(request),
     action: `${request.method} ${url.pathname}`,
-    actor: {
-      peer: request.headers.get('x-trijet-peer') ?? '',
-      name: undefined,
-    },
+    actor: { peer, name: undefined },
     dryRun: ['1', 'true', 'on'].includes(url.searchParams.get('dry_run') ?? ''),
+    timeoutMs,
   }
 }
 

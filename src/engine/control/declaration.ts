@@ -70,8 +70,8 @@ async function merge(
   if (faults.length > 0 && faults.length === items.length) {
     return json(200, { data: faults, code: replyCodes.failure, msg: 'update dyn conf error.' })
   }
-  const { action, actor, dryRun } = request
-  const result = await plane.change({ edits, action, actor, dryRun })
+  const { action, actor, dryRun, timeoutMs } = request
+  const result = await plane.change({ edits, action, actor, dryRun, timeoutMs })
   if (result.kind !== 'done' || faults.length === 0) return changeResponse(result)
   return json(200, { data: faults, code: replyCodes.partial, msg: 'partial success.' })
 }

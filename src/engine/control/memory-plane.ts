@@ -48,7 +48,7 @@ export class MemoryPlane implements ControlPlane {
     }
   }
 
-  async rollback({ to, actor, dryRun }: RollbackRequest): Promise<ChangeResult> {
+  async rollback({ to, actor, dryRun, timeoutMs }: RollbackRequest): Promise<ChangeResult> {
     const newest = this.#entries.length
     if (to > newest) {
       const msg = `there is no revision ${to}, the last one is ${newest}`
@@ -59,7 +59,7 @@ export class MemoryPlane implements ControlPlane {
       for (const { key, before } of edits) bodies.set(key, before)
     }
     const edits = [...bodies].map(([key, body]) => ({ key, body }))
-    return this.change({ edits, action: `rollback to ${to}`, actor, dryRun })
+    return this.change({ edits, action: `rollback to ${to}`, actor, dryRun, timeoutMs })
   }
 
   async history({ limit, before = Infinity }: { limit: number; before?: number }): Promise<{

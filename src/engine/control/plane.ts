@@ -20,6 +20,7 @@ export interface ChangeRequest {
   readonly actor: Actor
   /** True: every process says whether it could, and nothing is done. */
   readonly dryRun: boolean
+  readonly timeoutMs: number
 }
 
 export interface RollbackRequest {
@@ -27,6 +28,7 @@ export interface RollbackRequest {
   readonly to: number
   readonly actor: Actor
   readonly dryRun: boolean
+  readonly timeoutMs: number
 }
 
 /** `timeout` leaves open whether the change will be made: it is then wholly there or wholly not. */

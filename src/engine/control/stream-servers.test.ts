@@ -38,7 +38,7 @@ async function send(
 ): Promise<{ status: number; type: string | null; text: string }> {
   const content = typeof body === 'string' ? body : body === undefined ? null : JSON.stringify(body)
   const request = new Request(`http://127.0.0.1:8081/api${path}`, { method, body: content })
-  const response = await api(request)
+  const response = await api(request, { remoteAddress: '127.0.0.1' })
   const type = response.headers.get('content-type')
   return { status: response.status, type, text: await response.text() }
 }

@@ -20,6 +20,9 @@ export const flag: ValueType<boolean> = {
   parse: ([text = ''], { node }) => flagArgument(node.name, text),
 }
 
+/** A directive without arguments: it stands there or it does not. */
+export const present: ValueType<boolean> = { describe: '', parse: () => true }
+
 /** Bytes: `16k`. */
 export const size: ValueType<number> = {
   describe: 'size',

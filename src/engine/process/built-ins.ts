@@ -4,6 +4,7 @@
  */
 import type { AnyModule } from '../core/module.ts'
 import type { Subsystem } from '../core/snapshot.ts'
+import { createControlModules } from '../control/http-modules.ts'
 import { httpModules } from '../http/built-in-modules.ts'
 import { createHttpSubsystem } from '../http/subsystem.ts'
 import { streamModules } from '../stream/built-in-modules.ts'
@@ -11,11 +12,15 @@ import { createStreamSubsystem } from '../stream/subsystem.ts'
 import type { ServingServices } from './services.ts'
 import { mainModules } from './settings.ts'
 
-export const builtInModules: readonly AnyModule[] = [
+/** What every engine has, whichever process compiles it. */
+export const engineModules: readonly AnyModule[] = [
   ...mainModules,
   ...httpModules,
   ...streamModules,
 ]
+
+/** Control's directives are known everywhere; their content exists in the control copilot alone. */
+export const builtInModules: readonly AnyModule[] = [...engineModules, ...createControlModules()]
 
 /**
  * Names under which other engines load what is always there here, or what has no directives; `load_module`

@@ -4,6 +4,7 @@
  * Workers have one that gets its sockets from the master; the single process has one of its own.
  */
 import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
+import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
@@ -19,6 +20,8 @@ export interface DataPlaneOptions {
   readonly sharedMemory: string
   readonly logRules: readonly LogRule[]
   readonly owner: { readonly uid: number; readonly gid: number } | undefined
+  /** Modules that are built in here; those of every process unless given. */
+  readonly modules?: readonly AnyModule[]
   /** True: compile, but open nothing. */
   readonly dryRun?: boolean
 }
@@ -32,7 +35,8 @@ export class DataPlane {
   readonly #listeners: SnapshotListeners
   #errorLog: ErrorLog
 
-  constructor({ source, sharedMemory, logRules, owner, dryRun = false }: DataPlaneOptions) {
+  constructor(options: DataPlaneOptions) {
+    const { source, sharedMemory, logRules, owner, modules, dryRun = false } = options
     this.#errorLog = new ErrorLog(this.#files, logRules)
     this.log = {
       write: (level, message, connection) => this.#errorLog.write(level, message, connection),
@@ -48,7 +52,7 @@ export class DataPlane {
       log,
     })
     this.runtime = new Runtime({
-      configure: (read, last) => configure(read, last, this.#subsystems),
+      configure: (read, last) => configure(read, last, this.#subsystems, modules),
       listening: this.#listeners,
       dryRun,
     })
@@ -92,8 +96,9 @@ export async function configure(
   read: ReadConfiguration,
   last: Configuration | undefined,
   subsystems: readonly ServingSubsystem[],
+  builtIn?: readonly AnyModule[],
 ): Promise<Configuration> {
-  const { modules, diagnostics } = await loadModules(read.tree, read.files.prefix)
+  const { modules, diagnostics } = await loadModules(read.tree, read.files.prefix, builtIn)
   if (diagnostics.length > 0) throw new ConfigurationError(diagnostics)
   if (last !== undefined && sameList(last.table.modules, modules)) return last.withFiles(read)
   return new Configuration(read, new ModuleTable(modules), subsystems)

@@ -26,8 +26,12 @@ export interface LoadedModules {
 const closing: ReadonlySet<string> = new Set(['events', 'http', 'stream', 'mail'])
 
 /** Follows the `load_module` directives of a tree. */
-export async function loadModules(tree: Directive, prefix: string): Promise<LoadedModules> {
-  const modules = new Set(builtInModules.filter(({ mustBeLoaded }) => mustBeLoaded !== true))
+export async function loadModules(
+  tree: Directive,
+  prefix: string,
+  builtIn: readonly AnyModule[] = builtInModules,
+): Promise<LoadedModules> {
+  const modules = new Set(builtIn.filter(({ mustBeLoaded }) => mustBeLoaded !== true))
   const diagnostics: Diagnostic[] = []
   let closed = false
   for (const node of directives(tree.block!)) {

@@ -79,8 +79,8 @@ export const rollback: Endpoint = {
     if (to === undefined) {
       return json(400, { code: 10, msg: 'a JSON object with the whole number "to" is expected' })
     }
-    const { actor, dryRun } = request
-    return changeResponse(await plane.rollback({ to, actor, dryRun }))
+    const { actor, dryRun, timeoutMs } = request
+    return changeResponse(await plane.rollback({ to, actor, dryRun, timeoutMs }))
   },
 }
 

@@ -67,8 +67,8 @@ export const streamCertificates: Endpoint = {
     if (request.method !== 'PUT') return notFound()
     try {
       const edits = toEdits(parseRequest(request), plane.state())
-      const { action, actor, dryRun } = request
-      return changeResponse(await plane.change({ edits, action, actor, dryRun }))
+      const { action, actor, dryRun, timeoutMs } = request
+      return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       return json(200, error.reply)

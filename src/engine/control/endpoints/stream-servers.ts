@@ -136,8 +136,8 @@ async function change(
   }
   try {
     const edits = body.type === 'add' ? addition(state, body, request) : removal(state, body)
-    const { action, actor, dryRun } = request
-    return changeResponse(await plane.change({ edits, action, actor, dryRun }))
+    const { action, actor, dryRun, timeoutMs } = request
+    return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return json(200, error.reply)

@@ -25,6 +25,7 @@ export class Image implements Follower {
   readonly #loaded = Promise.withResolvers<void>()
   #plane: DataPlane | undefined
   #settings: Settings | undefined
+  #sharedMemory = ''
   #pending: Change | undefined
 
   /** `onCommit` hears of every change after it is in force. */
@@ -46,8 +47,14 @@ export class Image implements Follower {
     return this.#settings!
   }
 
+  /** Name of the engine's shared memory. */
+  get sharedMemory(): string {
+    return this.#sharedMemory
+  }
+
   async load(state: State, { sharedMemory }: ChildIdentity): Promise<readonly LeftOutNote[]> {
     this.#settings = settingsOf(state.files)
+    this.#sharedMemory = sharedMemory
     this.#plane = new DataPlane({
       source: noSockets,
       sharedMemory,

@@ -17,8 +17,6 @@ export interface LivePlaneOptions {
   readonly master: MasterLink
   readonly image: Image
   readonly keyValues: KeyValues
-  /** `dyn_sendmsg_rpc_timeout`; asked for each change, because it may be changed by a reload. */
-  readonly timeoutMs: () => number
 }
 
 export class LivePlane implements ControlPlane {
@@ -36,14 +34,14 @@ export class LivePlane implements ControlPlane {
     return this.#options.image.state
   }
 
-  async change({ edits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
-    const request = { edits, action, actor: actor.name ?? actor.peer, dryRun }
-    return this.#inTime(this.#options.master.change(request))
+  async change({ timeoutMs, actor, ...change }: ChangeRequest): Promise<ChangeResult> {
+    const request = { ...change, actor: actor.name ?? actor.peer }
+    return inTime(this.#options.master.change(request), timeoutMs)
   }
 
-  async rollback({ to, actor, dryRun }: RollbackRequest): Promise<ChangeResult> {
+  async rollback({ to, actor, dryRun, timeoutMs }: RollbackRequest): Promise<ChangeResult> {
     const request = { to, actor: actor.name ?? actor.peer, dryRun }
-    return this.#inTime(this.#options.master.rollback(request))
+    return inTime(this.#options.master.rollback(request), timeoutMs)
   }
 
   async history({
@@ -55,18 +53,16 @@ export class LivePlane implements ControlPlane {
   }): Promise<{ readonly revision: number; readonly entries: readonly HistoryEntry[] }> {
     return this.#options.master.history(before, limit)
   }
+}
 
-  /** The answer, or that there was none in time; the change then goes on by itself. */
-  async #inTime(result: Promise<ChangeResult>): Promise<ChangeResult> {
-    const ended = new AbortController()
-    const { signal } = ended
-    const late = delay(this.#options.timeoutMs(), { kind: 'timeout' } as const, { signal })
-    try {
-      return await Promise.race([result, late])
-    } finally {
-      ended.abort()
-      late.catch(() => {})
-      result.catch(() => {})
-    }
+/** The answer, or that there was none in time; the change then goes on by itself. */
+async function inTime(result: Promise<ChangeResult>, timeoutMs: number): Promise<ChangeResult> {
+  const ended = new AbortController()
+  const late = delay(timeoutMs, { kind: 'timeout' } as const, { signal: ended.signal })
+  late.catch(() => {})
+  try {
+    return await Promise.race([result, late])
+  } finally {
+    ended.abort()
   }
 }

@@ -1,0 +1,189 @@
+/**
+ * Directives of the control plane, as HTTP modules: what the configuration of the ctrl copilot is made of.
+ *
+ * They are listed with the other built-in modules, so that every configuration knows them; only the control
+ * copilot gives them a plane, and only there do they have content.
+ */
+import { ConfError } from '../conf/diagnostics.ts'
+import type { ValueType } from '../core/module.ts'
+import type { Scope } from '../core/scope.ts'
+import { fetchHandler, type FetchFunction } from '../http/fetch-handler.ts'
+import { type AnyHttpModule, defineHttpModule, type HttpModule } from '../http/module.ts'
+import { count, present, timeMs } from '../modules/value-types.ts'
+import { createApi, type Endpoint, json } from './api.ts'
+import { createDoc } from './doc/doc.ts'
+import { toOpenApi } from './doc/openapi.ts'
+import { configuration } from './endpoints/configuration.ts'
+import { history, rollback } from './endpoints/history.ts'
+import { keyValues } from './endpoints/key-values.ts'
+import { streamCertificates } from './endpoints/stream-certificates.ts'
+import { streamServers } from './endpoints/stream-servers.ts'
+import { objectionTo } from './guard.ts'
+import { changeTimeoutMs, inFlightMax } from './limits.ts'
+import { loadName } from './loaded-modules.ts'
+import type { ControlPlane } from './plane.ts'
+
+export interface Control {
+  readonly plane: ControlPlane
+  readonly version: string
+}
+
+interface ControlBusConf {
+  readonly dyn_sendmsg_conf: string | undefined
+  readonly dyn_sendmsg_rpc_timeout: number
+  readonly config_req_pool_size: number
+  readonly dyn_kv_conf: string | undefined
+}
+
+interface ControlApiConf {
+  readonly dyn_module_api: boolean
+}
+
+interface ControlDocConf {
+  readonly doc_api: boolean
+}
+
+/** Endpoints that exist only when their module is loaded, as in OpenNJet. */
+const byModule: Readonly<Record<string, Endpoint>> = {
+  stream_dyn_server_api_module: streamServers,
+  http_sendmsg_module: keyValues,
+  ctrl_config_api_module: configuration,
+}
+
+const always: readonly Endpoint[] = [streamCertificates, history, rollback]
+
+const optionalFile: ValueType<string | undefined> = {
+  describe: 'file | off',
+  parse: ([path], { prefixPath }) =>
+    path === undefined || path === 'off' ? undefined : prefixPath(path),
+}
+
+export const controlBus: HttpModule<ControlBusConf> = defineHttpModule<ControlBusConf>({
+  id: 'control.bus',
+  directives: {
+    dyn_sendmsg_conf: {
+      contexts: ['http'],
+      args: [0, 1],
+      syntax: 'dyn_sendmsg_conf [file | off]',
+      value: optionalFile,
+      default: undefined,
+      doc: 'How control joins the event bus.',
+    },
+    dyn_sendmsg_rpc_timeout: {
+      contexts: ['http'],
+      args: [1, 1],
+      syntax: 'dyn_sendmsg_rpc_timeout time',
+      value: timeMs,
+      default: changeTimeoutMs,
+      doc: 'How long a change may take before the requester is told that it does.',
+    },
+    config_req_pool_size: {
+      contexts: ['http'],
+      args: [1, 1],
+      syntax: 'config_req_pool_size number',
+      value: count,
+      default: inFlightMax,
+      doc: 'Requests to the dynamic API that may wait for the engine at the same time.',
+    },
+    dyn_kv_conf: {
+      contexts: ['http'],
+      args: [0, 1],
+      syntax: 'dyn_kv_conf [file | off]',
+      value: optionalFile,
+      default: undefined,
+      doc: 'How workers join the event bus.',
+    },
+  },
+})
+
+/** The modules of one process; without `control` their content is refused when it is compiled. */
+export function createControlModules(control?: Control): readonly AnyHttpModule[] {
+  return [controlBus, defineApi(control), defineDoc(control)]
+}
+
+function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {
+  return defineHttpModule<ControlApiConf>({
+    id: 'control.api',
+    directives: {
+      dyn_module_api: {
+        contexts: ['http.location'],
+        args: [0, 0],
+        syntax: 'dyn_module_api',
+        value: present,
+        default: false,
+        inherited: false,
+        doc: 'Serves the dynamic API below this location.',
+      },
+    },
+    hooks: {
+      content: ({ dyn_module_api: on }, { scope }) => {
+        if (!on) return undefined
+        const { plane } = required(control, 'dyn_module_api')
+        const conf = scope.conf(controlBus)
+        return guarded(
+          createApi(endpointsOf(scope), plane, {
+            timeoutMs: conf.dyn_sendmsg_rpc_timeout,
+            inFlightMax: conf.config_req_pool_size,
+          }),
+          scope,
+        )
+      },
+    },
+  })
+}
+
+function defineDoc(control: Control | undefined): HttpModule<ControlDocConf> {
+  return defineHttpModule<ControlDocConf>({
+    id: 'control.doc',
+    directives: {
+      doc_api: {
+        contexts: ['http.location'],
+        args: [0, 0],
+        syntax: 'doc_api',
+        value: present,
+        default: false,
+        inherited: false,
+        doc: 'Serves the document of the dynamic API and a page to try it.',
+      },
+    },
+    hooks: {
+      content: ({ doc_api: on }, { scope, pattern }) => {
+        if (!on) return undefined
+        const { version } = required(control, 'doc_api')
+        const document = toOpenApi(endpointsOf(scope), { version, base: '/api' })
+        return guarded(createDoc(document, pattern?.text ?? ''), scope)
+      },
+    },
+  })
+}
+
+function required(control: Control | undefined, name: string): Control {
+  if (control !== undefined) return control
+  throw new ConfError(`"${name}" works in the configuration of the control copilot only`)
+}
+
+/** Endpoints that the `load_module` lines of this configuration ask for. */
+function endpointsOf(scope: Scope): readonly Endpoint[] {
+  let main = scope
+  while (main.parent !== undefined) main = main.parent
+  const loaded = main.own('load_module').map(({ args }) => byModule[loadName(args[0] ?? '')])
+  return [...new Set(loaded.filter((endpoint) => endpoint !== undefined)), ...always]
+}
+
+/** Keeps out who must show something first. */
+function guarded(serve: FetchFunction, scope: Scope): ReturnType<typeof fetchHandler> {
+  const names = serverNames(scope)
+  return fetchHandler((request, context) => {
+    const { remoteAddress: peer, localAddress: local } = context
+    const objection = objectionTo(request, { peer, local }, names)
+    return objection === undefined
+      ? serve(request, context)
+      : json(403, { code: 403, msg: objection })
+  })
+}
+
+function serverNames(scope: Scope): readonly string[] {
+  let server: Scope | undefined = scope
+  while (server !== undefined && server.context !== 'http.server') server = server.parent
+  return server?.own('server_name').flatMap(({ args }) => args) ?? []
+}

@@ -1,0 +1,147 @@
+/**
+ * The ctrl copilot: the control plane. It is this same engine on a configuration of its own, with the
+ * dynamic API, its documents and whatever else that configuration serves.
+ *
+ * ```text
+ *   ctrl.conf ─▶ own data plane ── dynamic API ─▶ control plane ─▶ master ─▶ every worker
+ *                                                      │ image of the workers' tree
+ *                                                      └▶ bus: retained topics, key values
+ * ```
+ */
+import { findDirective } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
+import { Kv } from '../bus/kv.ts'
+import { createControlModules } from '../control/http-modules.ts'
+import type { LogRule } from '../core/log.ts'
+import { engineModules } from '../process/built-ins.ts'
+import { ConfigurationError } from '../process/configuration.ts'
+import { type Copilot, type CopilotContext, defineCopilot } from '../process/copilot.ts'
+import { DataPlane } from '../process/data-plane.ts'
+import { keyValuesPath } from '../process/key-values.ts'
+import type { ConfigurationFiles } from '../process/messages.ts'
+import { placeOf } from '../process/place.ts'
+import { product } from '../process/product.ts'
+import { readConfiguration } from '../process/read-configuration.ts'
+import { readSettings } from '../process/settings.ts'
+import { SqliteStore } from '../store/sqlite-store.ts'
+import { formatDiagnostic } from '../conf/diagnostics.ts'
+import { BusLink } from './ctrl/bus-link.ts'
+import { readBusConf } from './ctrl/bus-conf.ts'
+import { Image } from './ctrl/image.ts'
+import { LivePlane } from './ctrl/live-plane.ts'
+
+export const copilot: Copilot = defineCopilot({
+  version: 1,
+  run: async (context) => {
+    const own = readOwn(context)
+    let link: BusLink | undefined
+    const image = new Image((edits) => link?.onCommit(edits))
+    context.master.follow(image)
+    await Promise.race([image.loaded, aborted(context.signal)])
+    if (context.signal.aborted) return
+    link = joinBus(context, image, own.tree)
+    const values = new SqliteStore(keyValuesPath(context.prefix))
+    const kv = new Kv({ store: values, bus: link.client, log: context.log })
+    const plane = createOwnPlane(context, image, own.logRules)
+    try {
+      await serve(plane, own.files, context)
+    } finally {
+      await kv.close()
+      await link.close()
+      await values.close()
+      image.close()
+    }
+  },
+})
+
+interface Own {
+  readonly tree: Directive
+  readonly files: ConfigurationFiles
+  readonly logRules: readonly LogRule[]
+}
+
+/** The copilot's own configuration; throws with every fault of it. */
+function readOwn({ confFile, prefix, log }: CopilotContext): Own {
+  if (confFile === undefined) throw new Error('the helper line of ctrl names no configuration file')
+  const { tree, files, diagnostics } = readConfiguration({ entry: confFile, prefix, globals: '' })
+  for (const diagnostic of diagnostics) log.write(diagnostic.severity, formatDiagnostic(diagnostic))
+  if (diagnostics.length > 0) throw new ConfigurationError(diagnostics)
+  const { settings } = readSettings(tree, placeOf({ entry: confFile, prefix }))
+  return { tree, files, logRules: settings.logRules }
+}
+
+/** The bus as `dyn_sendmsg_conf` says it; the installation's own broker otherwise. */
+function joinBus(context: CopilotContext, image: Image, tree: Directive): BusLink {
+  const setting = findDirective(findDirective(tree.block, 'http')?.block, 'dyn_sendmsg_conf')
+  return new BusLink({
+    conf: readBusConf(setting?.args[0], context),
+    clientId: `${context.nodeName}_msg_${process.pid}`,
+    log: context.log,
+    instructions: () => image.state.instructions,
+  })
+}
+
+function createOwnPlane(
+  { prefix, master, kv, sockets, log }: CopilotContext,
+  image: Image,
+  logRules: readonly LogRule[],
+): DataPlane {
+  const plane = new LivePlane({ prefix, master, image, keyValues: kv })
+  const control = { plane, version: product.version }
+  log.write('info', 'control has an image of the data plane')
+  return new DataPlane({
+    source: sockets,
+    sharedMemory: image.sharedMemory,
+    logRules,
+    owner: undefined,
+    modules: [...engineModules, ...createControlModules(control)],
+  })
+}
+
+/** Serves until told to stop; RESTART takes the configuration file as it is now, without a break. */
+async function serve(
+  plane: DataPlane,
+  files: ConfigurationFiles,
+  context: CopilotContext,
+): Promise<void> {
+  try {
+    await plane.runtime.load({ files, instructions: [], revision: 0 })
+    await plane.runtime.serve()
+  } catch (error) {
+    report(error, context)
+    throw error
+  }
+  for await (const command of context.commands) {
+    if (command !== 'restart') continue
+    try {
+      const own = readOwn(context)
+      await plane.runtime.prepare({ files: own.files, edits: [] })
+      plane.runtime.commit()
+      plane.useLog(own.logRules)
+    } catch (error) {
+      report(error, context)
+    }
+  }
+  await plane.drain(drainLimitMs)
+  plane.close()
+}
+
+/** Requests under way when control is told to stop may end, for so long. */
+const drainLimitMs = 2_000
+
+function report(error: unknown, { log }: CopilotContext): void {
+  if (!(error instanceof ConfigurationError)) {
+    log.write('emerg', (error as Error).message)
+    return
+  }
+  for (const diagnostic of error.diagnostics) {
+    log.write(diagnostic.severity, formatDiagnostic(diagnostic))
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}
