@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import type { Edit } from '../control/instruction.ts'
+import { Journal, RevisionError } from './journal.ts'
+
+function temporaryPath(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'trijet-journal-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'data/journal.db')
+}
+
+function open(t: TestContext, path: string): Journal {
+  const journal = new Journal(path)
+  t.after(() => journal.close())
+  return journal
+}
+
+function set(key: string, body: string | null): Edit {
+  return { key, body }
+}
+
+function append(journal: Journal, ...edits: readonly Edit[]): number {
+  return journal.append({ time: '2026-11-22T10:00:00.000Z', action: 'test', actor: 'me', edits })
+}
+
+test('nothing is written before the first change', (t) => {
+  const path = temporaryPath(t)
+  const journal = open(t, path)
+  assert.equal(journal.revision, 0)
+  assert.deepEqual(journal.history(Number.MAX_SAFE_INTEGER, 10), [])
+  assert.equal(existsSync(path), false)
+})
+
+test('what was appended is there after a new start, by age', (t) => {
+  const path = temporaryPath(t)
+  const first = open(t, path)
+  append(first, set('a', '1'), set('b', '2'))
+  append(first, set('a', '3'))
+  append(first, set('c', '4'))
+  append(first, set('c', null))
+  first.close()
+  const second = open(t, path)
+  assert.equal(second.revision, 4)
+  assert.deepEqual(second.instructions(), [
+    { key: 'b', body: '2' },
+    { key: 'a', body: '3' },
+  ])
+})
+
+test('history tells before and after, the newest first', (t) => {
+  const journal = open(t, temporaryPath(t))
+  append(journal, set('a', '1'))
+  append(journal, set('a', '2'), set('b', '3'))
+  const [newest, oldest] = journal.history(Number.MAX_SAFE_INTEGER, 10)
+  assert.equal(newest!.revision, 2)
+  assert.deepEqual(
+    newest!.edits.map((edit) => ({ ...edit })),
+    [
+      { key: 'a', before: '1', after: '2' },
+      { key: 'b', before: null, after: '3' },
+    ],
+  )
+  assert.equal(oldest!.action, 'test')
+  assert.equal(journal.history(2, 10).length, 1)
+})
+
+test('edits back to a revision undo everything after it', (t) => {
+  const journal = open(t, temporaryPath(t))
+  append(journal, set('a', '1'))
+  append(journal, set('a', '2'), set('b', '3'))
+  append(journal, set('b', null), set('c', '4'))
+  assert.deepEqual(journal.editsBackTo(1), [set('a', '1'), set('c', null)])
+  assert.deepEqual(journal.editsBackTo(2), [set('b', '3'), set('c', null)])
+  assert.deepEqual(journal.editsBackTo(3), [])
+  assert.deepEqual(journal.editsBackTo(0), [set('a', null), set('c', null)])
+})
+
+test('edits since a revision hold each key once, with its last body', (t) => {
+  const journal = open(t, temporaryPath(t))
+  append(journal, set('a', '1'))
+  append(journal, set('b', '2'))
+  append(journal, set('a', '3'), set('c', '4'))
+  append(journal, set('c', null))
+  assert.deepEqual(journal.editsSince(1), [set('b', '2'), set('a', '3'), set('c', null)])
+  assert.deepEqual(journal.editsSince(4), [])
+})
+
+test('a revision that never was is refused', (t) => {
+  const journal = open(t, temporaryPath(t))
+  append(journal, set('a', '1'))
+  for (const revision of [-1, 2, 0.5]) {
+    assert.throws(() => journal.editsBackTo(revision), RevisionError)
+  }
+})
+
+test('another process reads what was written meanwhile', (t) => {
+  const path = temporaryPath(t)
+  const one = open(t, path)
+  append(one, set('a', '1'))
+  const other = open(t, path)
+  append(other, set('b', '2'))
+  assert.deepEqual(one.reread(), [set('b', '2')])
+  assert.equal(one.revision, 2)
+})

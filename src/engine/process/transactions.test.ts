@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Journal } from './journal.ts'
+import type { ConfigurationFiles, FromChild, ToChild } from './messages.ts'
+import { type Member, type Outcome, Transactions } from './transactions.ts'
+
+const files: ConfigurationFiles = { entry: '/c', prefix: '/', globals: '', texts: { '/c': '' } }
+
+/** A child that answers as it is told to, and remembers what it was sent. */
+class FakeChild implements Member {
+  readonly identity: Member['identity']
+  readonly serves: boolean
+  readonly sent: ToChild[] = []
+  killed = false
+  transactions: Transactions | undefined
+  /** What it says to each message; silence for `undefined`. */
+  answer: (message: ToChild) => FromChild | undefined = agree
+
+  constructor(slot: number, serves = true) {
+    this.identity = { slot, sharedMemory: 'test', workers: 1 }
+    this.serves = serves
+  }
+
+  send(message: ToChild): void {
+    this.sent.push(message)
+    const answer = this.answer(message)
+    if (answer !== undefined) setImmediate(() => this.transactions!.onMessage(this, answer))
+  }
+
+  kill(): void {
+    this.killed = true
+    this.transactions!.onGone(this)
+  }
+
+  kinds(): string {
+    return this.sent.map(({ kind }) => kind).join(' ')
+  }
+}
+
+function agree(message: ToChild): FromChild | undefined {
+  switch (message.kind) {
+    case 'init':
+      return { kind: 'ready', leftOut: [] }
+    case 'serve':
+      return { kind: 'serving', logs: [] }
+    case 'prepare':
+      return { kind: 'prepared', transaction: message.transaction, leftOut: [] }
+    case 'commit':
+      return { kind: 'committed', transaction: message.transaction }
+    case 'abort':
+    case 'reopen':
+    case 'listening':
+    case 'answer':
+      return undefined
+  }
+}
+
+function refusing(message: ToChild): FromChild | undefined {
+  if (message.kind !== 'prepare') return agree(message)
+  const refused = { reply: { code: 5, msg: 'exists' }, diagnostics: [] }
+  return { kind: 'refused', transaction: message.transaction, refused }
+}
+
+interface Bed {
+  readonly transactions: Transactions
+  readonly journal: Journal
+  join(child: FakeChild): Promise<Outcome>
+  change(key: string, dryRun?: boolean): Promise<Outcome>
+}
+
+function bed(t: TestContext): Bed {
+  const folder = mkdtempSync(join(tmpdir(), 'trijet-transactions-'))
+  const journal = new Journal(join(folder, 'journal.db'))
+  t.after(() => {
+    journal.close()
+    rmSync(folder, { recursive: true })
+  })
+  const transactions = new Transactions({ journal, files, now: () => 'now' })
+  return {
+    transactions,
+    journal,
+    join: (child) => {
+      child.transactions = transactions
+      return transactions.join(child)
+    },
+    change: (key, dryRun = false) =>
+      transactions.change({ edits: [{ key, body: '{}' }], action: 'a', actor: 'b', dryRun }),
+  }
+}
+
+test('a change is done when every member has prepared, then committed', async (t) => {
+  const { join: enter, change, journal } = bed(t)
+  const children = [new FakeChild(0), new FakeChild(1)]
+  for (const child of children) await enter(child)
+  const outcome = await change('k')
+  assert.deepEqual(outcome, { kind: 'done', revision: 1, leftOut: [] })
+  assert.equal(journal.revision, 1)
+  for (const child of children) assert.equal(child.kinds(), 'init serve prepare commit')
+})
+
+test('one no undoes the preparation everywhere and is the answer', async (t) => {
+  const { join: enter, change, journal } = bed(t)
+  const [yes, no] = [new FakeChild(0), new FakeChild(1)]
+  no.answer = refusing
+  for (const child of [yes, no]) await enter(child)
+  const outcome = await change('k')
+  assert(outcome.kind === 'refused')
+  assert.deepEqual(outcome.refused.reply, { code: 5, msg: 'exists' })
+  assert.equal(journal.revision, 0)
+  assert.equal(yes.kinds(), 'init serve prepare abort')
+})
+
+test('a dry run asks everybody and changes nothing', async (t) => {
+  const { join: enter, change, journal } = bed(t)
+  const child = new FakeChild(0)
+  await enter(child)
+  assert.equal((await change('k', true)).kind, 'done')
+  assert.equal(journal.revision, 0)
+  assert.equal(child.kinds(), 'init serve prepare abort')
+})
+
+test('a member that dies while it prepares is not waited for', async (t) => {
+  const { transactions, join: enter, change } = bed(t)
+  const [lives, dies] = [new FakeChild(0), new FakeChild(1)]
+  for (const child of [lives, dies]) await enter(child)
+  dies.answer = () => {
+    setImmediate(() => transactions.onGone(dies))
+    return undefined
+  }
+  assert.equal((await change('k')).kind, 'done')
+  assert.equal(lives.kinds(), 'init serve prepare commit')
+})
+
+test('without anyone who serves a change is refused, and one that only follows does not count', async (t) => {
+  const { transactions, join: enter, change, journal } = bed(t)
+  const [worker, follower] = [new FakeChild(0), new FakeChild(0, false)]
+  for (const child of [worker, follower]) await enter(child)
+  worker.answer = () => {
+    setImmediate(() => transactions.onGone(worker))
+    return undefined
+  }
+  assert.equal((await change('k')).kind, 'refused')
+  assert.equal(journal.revision, 0)
+})
+
+test('a change waits for the successor of the only worker', async (t) => {
+  const { transactions, join: enter, change } = bed(t)
+  const first = new FakeChild(0)
+  await enter(first)
+  transactions.onGone(first)
+  const waiting = change('k')
+  await turn()
+  const second = new FakeChild(0)
+  await enter(second)
+  assert.equal((await waiting).kind, 'done')
+  assert.equal(second.kinds(), 'init serve prepare commit')
+})
+
+test('who starts while others change is brought up to date before it serves', async (t) => {
+  const { join: enter, change } = bed(t)
+  const old = new FakeChild(0)
+  await enter(old)
+  const fresh = new FakeChild(1)
+  let letGo: () => void = () => {}
+  fresh.answer = (message) => {
+    if (message.kind !== 'init') return agree(message)
+    letGo = () => void fresh.transactions!.onMessage(fresh, { kind: 'ready', leftOut: [] })
+    return undefined
+  }
+  const joining = enter(fresh)
+  await change('missed')
+  letGo()
+  assert.equal((await joining).kind, 'done')
+  assert.equal(fresh.kinds(), 'init prepare commit serve')
+  const [, prepare] = fresh.sent
+  assert(prepare?.kind === 'prepare')
+  assert.deepEqual(prepare.change.edits, [{ key: 'missed', body: '{}' }])
+})
+
+test('changes are made one after the other', async (t) => {
+  const { join: enter, change, journal } = bed(t)
+  const child = new FakeChild(0)
+  await enter(child)
+  const outcomes = await Promise.all(['a', 'b', 'c'].map((key) => change(key)))
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.kind === 'done' && outcome.revision),
+    [1, 2, 3],
+  )
+  assert.equal(child.kinds(), 'init serve prepare commit prepare commit prepare commit')
+  assert.equal(journal.size, 3)
+})
+
+test('a reload gives new files to all, and later ones begin with them', async (t) => {
+  const { transactions, join: enter } = bed(t)
+  await enter(new FakeChild(0))
+  const next = { ...files, texts: { '/c': 'events {}' } }
+  assert.equal((await transactions.reload(next)).kind, 'done')
+  const later = new FakeChild(1)
+  await enter(later)
+  const [init] = later.sent
+  assert(init?.kind === 'init')
+  assert.equal(init.state.files, next)
+})
+
+test('a journal that cannot be written refuses the change everywhere', async (t) => {
+  const { journal, join: enter, change } = bed(t)
+  const child = new FakeChild(0)
+  await enter(child)
+  journal.append = () => {
+    throw new Error('disk full')
+  }
+  const outcome = await change('k')
+  assert(outcome.kind === 'refused')
+  assert.match(outcome.refused.reply.msg, /disk full/)
+  assert.equal(child.kinds(), 'init serve prepare abort')
+})
