@@ -51,7 +51,8 @@ export class LivePlane implements ControlPlane {
     readonly limit: number
     readonly before?: number
   }): Promise<{ readonly revision: number; readonly entries: readonly HistoryEntry[] }> {
-    return this.#options.master.history(before, limit)
+    const { revision, entries } = await this.#options.master.history(before, limit)
+    return { revision, entries }
   }
 }
 
