@@ -3,12 +3,12 @@
  */
 import assert from 'node:assert/strict'
 import { readdirSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { freePort } from '../support/ports.ts'
 import { run } from '../support/process.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom, type Random } from '../support/random.ts'
 import { makeTempPrefix } from '../support/temp-prefix.ts'
 import {
   openSession,
@@ -122,6 +122,22 @@ describe('broker', patient, () => {
     }
   })
 
+  it('survives whatever bytes a client sends', async (t) => {
+    const random = seededRandom(t)
+    const prefix = makeTempPrefix(t)
+    const broker = await startBroker(t, prefix)
+    for (let round = 0; round < 400; round++) {
+      const socket = connect(socketOf(prefix))
+      socket.on('error', () => undefined)
+      socket.end(spoiled(random))
+      socket.resume()
+      await once(socket, 'close')
+    }
+    assert.ok(broker.running)
+    await publish(prefix, '/dyn/a', '-r', '-m', 'fine')
+    assert.deepEqual(await receive(prefix, 1, '-t', '/dyn/a'), ['/dyn/a fine'])
+  })
+
   it('cuts off a client that sends more than a packet may have', async (t) => {
     const prefix = makeTempPrefix(t)
     await startBroker(t, prefix)
@@ -215,3 +231,24 @@ describe('broker: refuses to start', patient, () => {
     })
   }
 })
+
+/** A conversation of valid packets in which some bytes were changed, put in or left out. */
+function spoiled(random: Random): Buffer {
+  const connectPacket = [0x10, 13, 0, 4, 77, 81, 84, 84, 4, random.pick([0, 2]), 0, 60, 0, 1, 97]
+  const subscribePacket = [0x82, 6, 0, 1, 0, 1, 35, random.integer(0, 2)]
+  const publishPacket = [0x30 | random.pick([0, 1, 2, 3, 4, 5]), 5, 0, 1, 97, 0, 1]
+  const others = [
+    [0x40, 2, 0, 1],
+    [0x62, 2, 0, 1],
+    [0xa2, 5, 0, 1, 0, 1, 35],
+    [0xc0, 0],
+    [0xe0, 0],
+  ]
+  const rest = random.shuffle([subscribePacket, publishPacket, ...others])
+  const bytes = [...connectPacket, ...rest.flat()]
+  for (let change = random.integer(0, 4); change > 0; change--) {
+    const at = random.integer(0, bytes.length - 1)
+    bytes.splice(at, random.integer(0, 2), ...random.bytes(random.integer(0, 3)))
+  }
+  return Buffer.from(bytes)
+}

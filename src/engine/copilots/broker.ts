@@ -44,16 +44,19 @@ export const copilot: Copilot = defineCopilot({
 export async function runBroker(options: BrokerOptions): Promise<void> {
   const conf = readConf(options.confFile, options.prefix)
   const files = new LogFiles()
-  const log = createBrokerLog(conf, files)
+  const ownLog = createBrokerLog(conf, files)
   const persistence = new SqlitePersistence({
     path: conf.database ?? ':memory:',
     streamsRetained: false,
     onDropped: (client, topic) => {
-      log.write('warn', `bus: the queue of "${client}" is full, a message of "${topic}" is dropped`)
+      ownLog.write(
+        'warn',
+        `bus: the queue of "${client}" is full, a message of "${topic}" is dropped`,
+      )
     },
   })
   try {
-    await serve(conf, { ...options, log }, persistence)
+    await serve(conf, options, { persistence, ownLog })
   } finally {
     await persistence.destroy()
     files.close()
@@ -63,23 +66,29 @@ export async function runBroker(options: BrokerOptions): Promise<void> {
 async function serve(
   conf: BrokerConf,
   options: BrokerOptions,
-  persistence: SqlitePersistence,
+  made: { readonly persistence: SqlitePersistence; readonly ownLog: Log },
 ): Promise<void> {
   const { log, signal, socketGroup, onReady } = options
+  const { persistence, ownLog } = made
   const authenticate = authenticator(conf)
-  const broker = new DurableBroker({ persistence, log, ...(authenticate && { authenticate }) })
+  const broker = new DurableBroker({
+    persistence,
+    log: ownLog,
+    ...(authenticate && { authenticate }),
+  })
   const failed = Promise.withResolvers<never>()
   ;(broker as EventEmitter).on('error', failed.reject)
-  logClients(broker, log)
+  logClients(broker, ownLog)
   await broker.listen()
   let servers: readonly Server[] = []
   try {
     servers = await listenAll(conf.listeners, {
       onConnection: (socket) => void broker.handle(socket),
-      onRefused: (reason) => log.write('warn', `bus: a connection is refused: ${reason}`),
+      onRefused: (reason) => ownLog.write('warn', `bus: a connection is refused: ${reason}`),
       ...(socketGroup !== undefined && { socketGroup }),
     })
-    log.write('notice', `bus: listening on ${conf.listeners.map(showAddress).join(', ')}`)
+    log.write('notice', `broker: listening on ${conf.listeners.map(showAddress).join(', ')}`)
+    warnOfStrangers(conf, log)
     onReady?.(conf.listeners)
     await Promise.race([aborted(signal), failed.promise])
   } finally {
@@ -120,6 +129,15 @@ function logClients(broker: DurableBroker, log: Log): void {
   broker.on('connectionError', (_, error) => {
     log.write('warn', `bus: a connection is ended: ${error.message}`)
   })
+}
+
+/** The file may say so, but whoever wrote it should know. */
+function warnOfStrangers(conf: BrokerConf, log: Log): void {
+  const open = conf.listeners.filter(
+    (each) => each.kind === 'tcp' && !/^(127\.|::1$|localhost$)/.test(each.host ?? ''),
+  )
+  if (!conf.allowAnonymous || open.length === 0) return
+  log.write('warn', `broker: anybody may connect to ${open.map(showAddress).join(', ')}`)
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -13,8 +13,6 @@
  * A commit is all or nothing, and is durable when its promise resolves. Every implementation passes the
  * suite in `conformance.ts`.
  */
-import type { storeLimits } from './limits.ts'
-
 export interface Entry {
   readonly key: string
   readonly value: Uint8Array
@@ -112,10 +110,11 @@ export interface Leases {
   revoke(lease: LeaseId): Promise<void>
 }
 
-/** The limits that a deployment (or a test) may draw tighter. */
-export type HistoryLimits = Partial<
-  Record<keyof Pick<typeof storeLimits, 'historyRevisionsMax' | 'compactEveryRevisions'>, number>
->
+/** How much history a local store keeps; `storeLimits` has the defaults. */
+export interface HistoryLimits {
+  readonly historyRevisionsMax?: number
+  readonly compactEveryRevisions?: number
+}
 
 /** Every way in which a store refuses, beside a commit's conflicts. */
 export const storeErrorCodes = {

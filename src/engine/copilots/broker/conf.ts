@@ -93,7 +93,9 @@ function checkedList(check: (text: string) => void): LineKey<readonly string[]> 
 
 function checkLogDest(text: string): void {
   if (!/^(file\s+\S.*|stderr|stdout|none)$/.test(text)) {
-    throw new ConfError(`invalid value "${text}", it must be "file PATH", "stderr" or "none"`)
+    throw new ConfError(
+      `invalid value "${text}", it must be "file PATH", "stderr", "stdout" or "none"`,
+    )
   }
 }
 
@@ -122,6 +124,7 @@ function toListener(text: string, under: (path: string) => string): ListenerAddr
   return { kind: 'tcp', port: Number(port), host: address }
 }
 
+/** Standard output belongs to the master, so `stdout` goes to standard error. */
 function toLogTarget(text: string, under: (path: string) => string): LogTarget {
   if (text === 'none') return { kind: 'off' }
   const path = /^file\s+(.+)$/.exec(text)?.[1]

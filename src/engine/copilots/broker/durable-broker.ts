@@ -58,7 +58,7 @@ export class DurableBroker extends Aedes {
     this.#persistence = persistence
     this.#log = log
     this.authorizePublish = (client, packet, done) => this.#authorizePublish(client, packet, done)
-    this.authorizeSubscribe = (client, sub, done) => done(null, this.#mayshare(client, sub))
+    this.authorizeSubscribe = (client, sub, done) => done(null, this.#mayShare(client, sub))
     this.authorizeForward = (client, packet) => (this.#keepsUp(client) ? packet : null)
     this.on('subscribe', (subs, client) => this.#replayLater(client, subs))
   }
@@ -124,7 +124,7 @@ export class DurableBroker extends Aedes {
   }
 
   /** A session that is away could miss its turn, so sharing is for sessions that end with their connection. */
-  #mayshare<Sub extends Subscription>(client: Client, sub: Sub): Sub | null {
+  #mayShare<Sub extends Subscription>(client: Client, sub: Sub): Sub | null {
     const fits = client.clean || sub.qos === 0 || parseShared(sub.topic) === undefined
     if (!fits) this.#log.write('warn', `bus: "${client.id}" may share only with a clean session`)
     return fits ? sub : null

@@ -15,7 +15,10 @@ export const brokerLimits = {
   /** Sessions that outlive their connection (clean session false). */
   sessionsMax: 1_000,
   subscriptionsPerSessionMax: 1_000,
-  /** Messages that wait for a session's client; further ones are dropped for that session. */
+  /**
+   * Messages that wait for a session's client; further ones are dropped for that session. Counted before a
+   * group of writes, which may so exceed it once.
+   */
   queuedPerSessionMax: 10_000,
   queuedBytesPerSessionMax: 67_108_864,
   /** Writes that share one flush of the disk. */
