@@ -223,7 +223,6 @@ const fields: readonly ParserCase[] = [
     name: 'no name',
     bytes: get(': b\r\n'),
     status: 400,
-    nginx: { status: 200, why: ignoresOddNames },
   },
   {
     name: 'a line without colon',
@@ -327,7 +326,6 @@ const framing: readonly ParserCase[] = [
     name: 'two encodings (RFC 9112 6.1)',
     bytes: post('Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n', '0\r\n\r\n'),
     status: 400,
-    nginx: { status: 200, why: 'nginx 1.22 goes by the first; later ones refuse too' },
   },
   {
     name: 'an encoding behind a space in its name',
@@ -361,7 +359,12 @@ const chunks: readonly ParserCase[] = [
     nginx: { status: 200, why: 'RFC 9112 §7.1: no white space there' },
   },
   { name: 'data longer than its size', bytes: chunked('3\r\nabcd\r\n0\r\n\r\n'), status: 400 },
-  { name: 'data shorter than its size', bytes: chunked('4\r\nabc\r\n0\r\n\r\n'), status: 400 },
+  {
+    name: 'data shorter than its size',
+    bytes: chunked('4\r\nabc\r\n0\r\n\r\n'),
+    status: 400,
+    nginx: { status: 200, why: laxLineEnds },
+  },
   {
     name: 'a bare LF behind the size',
     bytes: chunked('3\nabc\r\n0\r\n\r\n'),
@@ -378,7 +381,6 @@ const chunks: readonly ParserCase[] = [
     name: 'a bare CR in an extension',
     bytes: chunked('3;a\rb\r\nabc\r\n0\r\n\r\n'),
     status: 400,
-    nginx: { status: 200, why: laxLineEnds },
   },
   {
     name: 'a bare LF in an extension',
