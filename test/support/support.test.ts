@@ -13,7 +13,7 @@ import { Random } from './random.ts'
 import { onEnd, Scope } from './scope.ts'
 import { connectTcp, connectTls, exchangeTcp } from './tcp.ts'
 import { makeTempPrefix } from './temp-prefix.ts'
-import { listenPorts } from './trijet.ts'
+import { listenPorts, startTrijet } from './trijet.ts'
 import { exchangeUdp } from './udp.ts'
 import { until, within } from './wait.ts'
 
@@ -140,6 +140,30 @@ test('nginx serves stream and http, reloads and stops', async (t) => {
   assert.equal(await exchangeTcp(t, { port: a! }), 'two')
   await nginx.stop()
   assert.equal(isListening(a!), false)
+})
+
+test('the engine serves, reloads, refuses and stops', async (t) => {
+  const [tcp, udp] = await freePorts(2)
+  const conf = (word: string): string => `
+    events {}
+    stream {
+      server { listen 127.0.0.1:${tcp}; return ${word}; }
+      server { listen 127.0.0.1:${udp} udp; return udp; }
+    }`
+  const engine = await startTrijet(t, { conf: conf('one') })
+  assert.equal(engine.pid, engine.process.pid)
+  assert.equal(await exchangeTcp(t, { port: tcp! }), 'one')
+  assert.equal(await exchangeUdp(t, { host: '127.0.0.1', port: udp! }, 'x'), 'udp')
+  assert.equal(await engine.reload(conf('two')), true)
+  assert.equal(await exchangeTcp(t, { port: tcp! }), 'two')
+  assert.equal(await engine.reload('nothing;'), false)
+  assert.equal(await exchangeTcp(t, { port: tcp! }), 'two')
+  assert.deepEqual(await engine.stop(), { code: 0, signal: null })
+  assert.equal(isListening(tcp!), false)
+})
+
+test('an engine that cannot start says why', async (t) => {
+  await assert.rejects(startTrijet(t, { conf: 'events {} nothing;' }), /unknown directive "nothing"/)
 })
 
 test('nginx is asked for its opinion', async (t) => {

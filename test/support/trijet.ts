@@ -27,7 +27,7 @@ export interface TrijetOptions {
   readonly prefix?: TempPrefix
   /** More arguments for the command line. */
   readonly args?: readonly string[]
-  /** Value of `-g`; `daemon off;` unless given. */
+  /** Value of `-g`; without it the engine stays in the foreground and logs from `notice` up. */
   readonly globals?: string
   /** Put before the command, such as `['ip', 'netns', 'exec', 'x']`. */
   readonly under?: readonly string[]
@@ -98,12 +98,13 @@ export class Trijet {
     }
   }
 
-  /** Writes `conf`, if given, and sends HUP; resolves when the log says how it went. */
-  async reload(conf?: string): Promise<void> {
+  /** Writes `conf`, if given, and sends HUP; true when it came into force, false when it was refused. */
+  async reload(conf?: string): Promise<boolean> {
     if (conf !== undefined) this.prefix.write(confName, conf)
     const before = this.errorLog.length
     this.signal('SIGHUP')
-    await this.waitForLog(/reconfigured|reload (?:done|refused)|\[emerg\]/, before)
+    const [line] = await this.waitForLog(/\] .*: reconfigured$|\[emerg\] .*$/m, before)
+    return line.endsWith('reconfigured')
   }
 
   /** Waits for a line of the error log, beyond the first `from` characters of it. */
@@ -126,7 +127,8 @@ export class Trijet {
 
 /** Starts the engine in a prefix and waits until it serves. */
 export async function startTrijet(owner: Owner, options: TrijetOptions): Promise<Trijet> {
-  const { conf, files = {}, args = [], globals = 'daemon off;', under = [] } = options
+  const { conf, files = {}, args = [], under = [] } = options
+  const globals = options.globals ?? defaultGlobals(conf)
   const prefix = options.prefix ?? makeTempPrefix(owner)
   for (const [name, content] of Object.entries(files)) prefix.write(name, content)
   prefix.write(confName, conf)
@@ -142,6 +144,11 @@ export async function startTrijet(owner: Owner, options: TrijetOptions): Promise
   const engine = new Trijet(prefix, running, conf)
   await engine.waitReady(options.ports ?? listenPorts(conf), options.deadlineMs)
   return engine
+}
+
+function defaultGlobals(conf: string): string {
+  const logs = directiveValue(conf, 'error_log') !== undefined
+  return `daemon off;${logs ? '' : ' error_log logs/error.log notice;'}`
 }
 
 /** Runs the command line to its end: `-t`, `-V`, `-s reload` and the like. */
