@@ -18,7 +18,9 @@ export async function startBoth(owner: Owner, http: string, files: Files = {}): 
   const [oursPort, nginxPort] = (await freePorts(2)) as [number, number]
   const at = (port: number): string => http.replaceAll('{port}', `127.0.0.1:${port}`)
   const ours = await startHttp(owner, `access_log off;\n${at(oursPort)}`, files)
-  const nginx = await startNginx(owner, { http: `access_log off;\n${at(nginxPort)}`, files })
+  // Workers as root, so that they may read the folder of the test.
+  const main = process.getuid?.() === 0 ? 'user root;' : ''
+  const nginx = await startNginx(owner, { main, http: `access_log off;\n${at(nginxPort)}`, files })
   return { ours, nginx, oursPort, nginxPort }
 }
 

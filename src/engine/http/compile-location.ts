@@ -97,7 +97,7 @@ function checkPlace(inner: LocationPattern, outer: LocationPattern | undefined):
     throw new ConfError(`${what} cannot be inside the named location "${outer.text}"`)
   }
   if (inner.kind === 'named') throw new ConfError(`named ${what} can be on the server level only`)
-  if (inner.kind !== 'regex' && outer.kind !== 'regex' && !inner.text.startsWith(outer.text)) {
+  if (inner.kind !== 'regex' && !inner.text.startsWith(outer.text)) {
     throw new ConfError(`${what} is outside location "${outer.text}"`)
   }
 }

@@ -177,9 +177,9 @@ export class Request implements CaptureHost {
     this.keepAlive = framing.keepAlive && this.connection.mayKeepAlive
     if (framing.hostStart >= 0) {
       this.host = head.text(framing.hostStart, framing.hostEnd).toLowerCase()
-      this.server = this.connection.serverFor(this.host, this)
-      this.location = this.server.fallback
     }
+    this.server = this.connection.serverFor(this.host, this)
+    this.location = this.server.fallback
     this.method = head.method
     this.body.reset(framing.hasBody, framing.chunked ? -1 : framing.contentLength, 0)
     const refusal = this.connection.checkTls(this)

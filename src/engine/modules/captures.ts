@@ -41,7 +41,12 @@ export function matchInto(
   { regex, named }: CapturingRegex,
   text: string,
 ): boolean {
-  if (regex.groups === 0) return regex.test(text)
+  if (regex.groups === 0) {
+    if (!regex.test(text)) return false
+    // As in nginx, an expression without groups takes those of the one before away.
+    host.captures = null
+    return true
+  }
   const match = regex.exec(text)
   if (match === null) return false
   host.captures = match
