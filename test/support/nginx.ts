@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import type { Owner } from './scope.ts'
+import { processTree } from './process-tree.ts'
 import { run, startProcess, type RunningProcess } from './process.ts'
 import { makeTempPrefix, type Files, type TempPrefix } from './temp-prefix.ts'
 import { until } from './wait.ts'
@@ -44,7 +45,6 @@ export function nginxConfText({ main = '', events = '', stream, http }: NginxCon
 export class Nginx {
   readonly prefix: TempPrefix
   readonly process: RunningProcess
-  #reloads = 0
 
   constructor(prefix: TempPrefix, process: RunningProcess) {
     this.prefix = prefix
@@ -59,15 +59,19 @@ export class Nginx {
     return this.prefix.read('logs/error.log')
   }
 
-  /** Writes another configuration and reloads; resolves when the new workers run. */
+  /**
+   * Writes another configuration and reloads; resolves when the old workers accept no more. Needs the
+   * error log at `notice`, which is where it is unless `main` says otherwise.
+   */
   async reload(conf?: NginxConf): Promise<void> {
     if (conf !== undefined) this.prefix.write(confName, nginxConfText(conf))
-    this.#reloads++
-    const started = (): boolean =>
-      this.errorLog.split('signal 1 (SIGHUP) received').length > this.#reloads &&
-      this.errorLog.split(/start worker process(?:es)? /).length > this.#reloads + 1
+    const [, ...workers] = processTree(this.pid)
     this.process.signal('SIGHUP')
-    await until(started, { what: 'new workers of nginx' })
+    const retired = (): boolean => {
+      const log = this.errorLog
+      return workers.every(({ pid }) => log.includes(`${pid}#${pid}: gracefully shutting down`))
+    }
+    await until(retired, { what: 'the old workers of nginx to retire' })
   }
 
   async stop(): Promise<void> {

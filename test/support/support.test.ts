@@ -163,7 +163,10 @@ test('the engine serves, reloads, refuses and stops', async (t) => {
 })
 
 test('an engine that cannot start says why', async (t) => {
-  await assert.rejects(startTrijet(t, { conf: 'events {} nothing;' }), /unknown directive "nothing"/)
+  await assert.rejects(
+    startTrijet(t, { conf: 'events {} nothing;' }),
+    /unknown directive "nothing"/,
+  )
 })
 
 test('nginx is asked for its opinion', async (t) => {
