@@ -33,6 +33,11 @@ export const instructionKinds = {
 
 export type InstructionKind = keyof typeof instructionKinds
 
+/** The kinds whose ids are checksums; groups and members go by the name of their group. */
+export type ChecksumKind = {
+  [Kind in InstructionKind]: (typeof instructionKinds)[Kind] extends string ? Kind : never
+}[InstructionKind]
+
 /** `agent` is the one that applies a change first and answers for all. */
 export type WorkerId = number | 'agent'
 
@@ -76,9 +81,9 @@ export function replyTopic(clientId: string): string {
  * and `server_name` of a stream server. The same texts give the same topic, so that a deletion meets what
  * was added.
  */
-export function instructionId(kind: InstructionKind, ...texts: readonly string[]): string {
+export function instructionId(kind: ChecksumKind, ...texts: readonly string[]): string {
   const sum = texts.reduce((crc, text) => crc32(text, crc), 0)
-  return `${instructionKinds[kind] ?? 's'}_${sum}`
+  return `${instructionKinds[kind]}_${sum}`
 }
 
 /** The key by which a message finds its handler: the second level, the third where a worker is named. */
