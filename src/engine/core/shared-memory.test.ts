@@ -20,6 +20,9 @@ test('two openings of one name see the same bytes', { skip: !linux && 'needs /de
   new Int32Array(first.buffer)[7] = 42
   assert.equal(new Int32Array(second.buffer)[7], 42)
   assert.equal(new Int32Array(other.buffer)[7], 0)
+  first.remove()
+  const fresh = openShared({ instance, name: 'a', bytes: 4096 })
+  assert.equal(new Int32Array(fresh.buffer)[7], 0, 'a removed name begins anew')
   first.close()
   second.close()
   assert.equal(new Int32Array(second.buffer)[7], 42, 'a view outlives close')

@@ -56,6 +56,8 @@ export interface SharedMemory {
   readonly buffer: ArrayBuffer
   /** False for the stand-in: the bytes are seen in this process only. */
   readonly shared: boolean
+  /** Takes the name away, for whoever opens it next; what has it open goes on with it. */
+  remove(): void
   /** Gives the mapping up. It goes when the last view of `buffer` has gone, never under one. */
   close(): void
 }
@@ -151,7 +153,7 @@ function openMapped(
     if (address === mapFailed) throw new Error(`mmap(MAP_SHARED, ${options.bytes}) failed`)
     const buffer = view(address, options.bytes)
     mappings.register(buffer, () => munmap(address, options.bytes))
-    return { buffer, shared: true, close: () => {} }
+    return { buffer, shared: true, remove: () => removeFile(path), close: () => {} }
   } finally {
     closeSync(descriptor)
   }
@@ -249,7 +251,8 @@ function openLocal(options: SharedMemoryOptions): SharedMemory {
   const close = (): void => {
     if (open) segment.users -= 1
     open = false
-    if (segment.users === 0) localSegments.delete(key)
+    if (segment.users === 0) remove()
   }
-  return { buffer: segment.buffer, shared: false, close }
+  const remove = (): void => void (localSegments.get(key) === segment && localSegments.delete(key))
+  return { buffer: segment.buffer, shared: false, remove, close }
 }

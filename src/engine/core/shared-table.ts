@@ -3,7 +3,7 @@
  *
  * ```text
  *   ┌ head ──────────────────────────────┬ owners ───────┬ slots ─────────┬ records ─────────────┐
- *   │ signature · lock · used · clock    │ word × owners │ hash × slots   │ record × slots       │
+ *   │ signature · lock · used · clock …  │ word × owners │ hash × slots   │ record × slots       │
  *   └────────────────────────────────────┴───────────────┴────────────────┴──────────────────────┘
  *   record: float64s · counters × owners │ key bytes · touched · int32s · gauges × owners │ users × owners │ key
  * ```
@@ -60,11 +60,13 @@ export const tableBusy = -3
 export const processesMax: number = Math.max(32, 2 * cpus().length + 4)
 
 const formatVersion = 1
-const headWords = 4
+const headWords = 6
 const signatureAt = 0
 const lockAt = 1
 const usedAt = 2
 const clockAt = 3
+/** Columns that were ever taken: sums need not look at the others. */
+const columnsAt = 4
 
 const neverUsed = 0
 const removed = 1
@@ -219,8 +221,9 @@ export class SharedTable<F extends Fields> {
   /** How often the record is in use now, over all processes. */
   users(record: number): number {
     const at = this.#wordOf(record) + this.#shape.usersAt
+    const columns = this.#words[columnsAt]!
     let sum = 0
-    for (let i = 0; i < this.layout.owners; i += 1) sum += this.#words[at + i]!
+    for (let i = 0; i < columns; i += 1) sum += this.#words[at + i]!
     return sum
   }
 
@@ -271,7 +274,7 @@ export class SharedTable<F extends Fields> {
   }
 
   get #columns(): Columns {
-    return { own: this.#owner, count: this.layout.owners }
+    return { own: this.#owner, head: this.#words }
   }
 
   /** Word of a field in record 0. */
@@ -294,6 +297,7 @@ export class SharedTable<F extends Fields> {
       const column = known >= 0 ? known : owners.indexOf(0)
       if (column < 0) throw new Error(`more than ${owners.length} processes use one shared table`)
       owners[column] = ownWord
+      this.#words[columnsAt] = Math.max(this.#words[columnsAt]!, column + 1)
       return column
     } finally {
       this.#lock.unlock()
@@ -402,7 +406,8 @@ export class SharedTable<F extends Fields> {
 
   #isUsed(record: number): boolean {
     const at = this.#wordOf(record) + this.#shape.usersAt
-    for (let i = 0; i < this.layout.owners; i += 1) if (this.#words[at + i] !== 0) return true
+    const columns = this.#words[columnsAt]!
+    for (let i = 0; i < columns; i += 1) if (this.#words[at + i] !== 0) return true
     return false
   }
 
@@ -442,7 +447,8 @@ interface Probe {
 
 interface Columns {
   readonly own: number
-  readonly count: number
+  /** The table's words, for `columnsAt`. */
+  readonly head: Int32Array
 }
 
 /** FNV-1a, moved away from the words that mean "no record". */
@@ -505,14 +511,14 @@ export class ColumnField {
   readonly #first: number
   readonly #stride: number
   readonly #own: number
-  readonly #count: number
+  readonly #head: Int32Array
 
   constructor(cells: Int32Array | Float64Array, first: number, stride: number, columns: Columns) {
     this.#cells = cells
     this.#first = first
     this.#stride = stride
     this.#own = columns.own
-    this.#count = columns.count
+    this.#head = columns.head
   }
 
   add(record: number, delta: number): void {
@@ -526,8 +532,9 @@ export class ColumnField {
 
   sum(record: number): number {
     const start = this.#first + record * this.#stride
+    const columns = this.#head[columnsAt]!
     let sum = 0
-    for (let i = 0; i < this.#count; i += 1) sum += this.#cells[start + i]!
+    for (let i = 0; i < columns; i += 1) sum += this.#cells[start + i]!
     return sum
   }
 }

@@ -154,6 +154,7 @@ class GroupStates {
   /** Where the group's own record is: it holds the lock and the next number. */
   readonly #zone: PeerZone
   readonly #record: number
+  readonly #home: PeerZone
 
   constructor(config: GroupConfig, zone: PeerZone | undefined, before: GroupStates | undefined) {
     const keys = keysOf(config.peers)
@@ -161,7 +162,9 @@ class GroupStates {
     // A zone of this process alone cannot grow: peers that join later get one of their own.
     const home = zone ?? createPrivateZone(fresh.length + 1)
     this.#zone = before === undefined ? home : before.#zone
-    this.#record = this.#zone.acquire(`${config.name}\n`)
+    this.#home = home
+    home.retain()
+    this.#record = this.#acquireOwn(config)
     this.lock = home.shared ? home.lockOf(this.#record) : undefined
     try {
       for (const [i, peer] of config.peers.entries()) {
@@ -190,6 +193,16 @@ class GroupStates {
   close(): void {
     for (const state of this.#byKey.values()) state.release()
     this.#zone.release(this.#record)
+    this.#home.leave()
+  }
+
+  #acquireOwn({ name }: GroupConfig): number {
+    try {
+      return this.#zone.acquire(`${name}\n`)
+    } catch (error) {
+      this.#home.leave()
+      throw error
+    }
   }
 }
 

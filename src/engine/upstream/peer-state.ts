@@ -58,6 +58,9 @@ export interface ZoneOptions {
 export class PeerZone {
   readonly #table: SharedTable<Fields>
   readonly #memory: SharedMemory | undefined
+  readonly #onUnused: (() => void) | undefined
+  /** Versions of groups of this process. */
+  #users = 0
   readonly id: Int32Field
   readonly weight: Int32Field
   readonly effectiveWeight: Int32Field
@@ -76,9 +79,11 @@ export class PeerZone {
   readonly sentBytes: ColumnField
   readonly receivedBytes: ColumnField
 
-  constructor(table: SharedTable<Fields>, memory: SharedMemory | undefined) {
+  /** `onUnused` is told when the last group of this process leaves the zone. */
+  constructor(table: SharedTable<Fields>, memory?: SharedMemory, onUnused?: () => void) {
     this.#table = table
     this.#memory = memory
+    this.#onUnused = onUnused
     this.id = table.int32('id')
     this.weight = table.int32('weight')
     this.effectiveWeight = table.int32('effectiveWeight')
@@ -125,22 +130,31 @@ export class PeerZone {
     this.#table.reclaim()
   }
 
-  close(): void {
+  retain(): void {
+    this.#users += 1
+  }
+
+  /** A group leaves. A zone in which no process keeps anything gives its memory back. */
+  leave(): void {
+    this.#users -= 1
+    if (this.#users > 0 || this.#onUnused === undefined) return
+    this.#onUnused()
+    if (this.#table.used === 0) this.#memory?.remove()
     this.#memory?.close()
   }
 }
 
 /** Opens the zone of that name, the same in all processes of the instance. */
-export function openPeerZone(options: ZoneOptions): PeerZone {
+export function openPeerZone(options: ZoneOptions, onUnused?: () => void): PeerZone {
   const layout = layoutFor(Math.floor(options.bytes / zonePeerBytes), processesMax)
   const memory = openShared({ ...options, bytes: tableBytes(layout) })
-  return new PeerZone(new SharedTable(memory.buffer, layout), memory)
+  return new PeerZone(new SharedTable(memory.buffer, layout), memory, onUnused)
 }
 
 /** States for so many peers that this process keeps to itself. */
 export function createPrivateZone(peers: number): PeerZone {
   const layout = layoutFor(peers, 1)
-  return new PeerZone(new SharedTable(new ArrayBuffer(tableBytes(layout)), layout), undefined)
+  return new PeerZone(new SharedTable(new ArrayBuffer(tableBytes(layout)), layout))
 }
 
 function layoutFor(capacity: number, owners: number): TableLayout<Fields> {

@@ -1,7 +1,7 @@
 /** A DNS server for tests: answers from a table, by UDP and TCP, and misbehaves when told to. */
-import { createSocket, type RemoteInfo } from 'node:dgram'
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket as Connection } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { InetAddress } from '../../net/address.ts'
 
@@ -83,17 +83,6 @@ export interface DnsServer {
 /** Starts a server on 127.0.0.1 that ends with the test. */
 export async function startDnsServer(t: TestContext, behaviour: Behaviour): Promise<DnsServer> {
   const asked: Asked[] = []
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  const tcp = createServer((client) => serveTcp(client, (query) => respond(query, undefined)))
-  tcp.listen(port, '127.0.0.1')
-  await once(tcp, 'listening')
-  t.after(() => {
-    socket.close()
-    tcp.close()
-  })
   const respond = (query: Buffer, from: RemoteInfo | undefined): readonly Buffer[] => {
     const question = { ...readQuestion(query), tcp: from === undefined, from }
     asked.push(question)
@@ -101,13 +90,40 @@ export async function startDnsServer(t: TestContext, behaviour: Behaviour): Prom
     const response = encodeResponse(query, question, behaviour)
     return behaviour.tamper?.(response, question) ?? [response]
   }
-  socket.on('message', (query, from) => {
-    for (const response of respond(query, from)) socket.send(response, from.port, from.address)
+  const { tcp, udp, port } = await bindBoth()
+  t.after(() => {
+    udp.close()
+    tcp.close()
+  })
+  tcp.on('connection', (client) => serveTcp(client, (query) => respond(query, undefined)))
+  udp.on('message', (query, from) => {
+    for (const response of respond(query, from)) udp.send(response, from.port, from.address)
   })
   return { address: { family: 4, host: '127.0.0.1', port }, asked, behaviour }
 }
 
-function serveTcp(client: Socket, respond: (query: Buffer) => readonly Buffer[]): void {
+const bindTriesMax = 50
+
+/** A port that is free for TCP need not be free for UDP. */
+async function bindBoth(): Promise<{ tcp: Server; udp: Socket; port: number }> {
+  for (let tries = 1; ; tries += 1) {
+    const tcp = createServer().listen(0, '127.0.0.1')
+    await once(tcp, 'listening')
+    const { port } = tcp.address() as AddressInfo
+    const udp = createSocket('udp4')
+    try {
+      udp.bind(port, '127.0.0.1')
+      await once(udp, 'listening')
+      return { tcp, udp, port }
+    } catch (error) {
+      tcp.close()
+      udp.close()
+      if (tries === bindTriesMax) throw error
+    }
+  }
+}
+
+function serveTcp(client: Connection, respond: (query: Buffer) => readonly Buffer[]): void {
   client.on('error', () => client.destroy())
   client.once('data', (bytes: Buffer) => {
     for (const response of respond(bytes.subarray(2))) {
