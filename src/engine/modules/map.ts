@@ -132,7 +132,7 @@ function addWildcard(map: VariableMap, key: string, value: ComplexValue): void {
   for (const name of parseWildcard(key)) {
     if (name.kind === 'exact') addExact(map, name.key, value)
     else {
-      if (map.wildcards.owner(name) !== undefined) conflict(key)
+      if (map.wildcards.owner(name) !== undefined) conflict(key.toLowerCase())
       map.wildcards = map.wildcards.add(name, value)
     }
   }
@@ -149,7 +149,7 @@ function parseWildcard(key: string): ReturnType<typeof parseServerName> {
 
 function addExact(map: VariableMap, text: string, value: ComplexValue): void {
   const key = text.toLowerCase()
-  if (map.exact.has(key)) conflict(text)
+  if (map.exact.has(key)) conflict(key)
   map.exact.set(key, value)
 }
 

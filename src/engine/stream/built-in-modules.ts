@@ -17,6 +17,7 @@ import { streamRealip } from './modules/realip.ts'
 import { streamReturn } from './modules/return.ts'
 import { streamSet } from './modules/set.ts'
 import { streamSplitClients } from './modules/split-clients.ts'
+import { streamSsl } from './modules/ssl.ts'
 import { streamSslPreread } from './modules/ssl-preread.ts'
 
 export const streamModules: readonly AnyModule[] = [
@@ -30,6 +31,7 @@ export const streamModules: readonly AnyModule[] = [
   streamMap,
   streamGeo,
   streamSplitClients,
+  streamSsl,
   streamSslPreread,
   streamSet,
   streamProxy,

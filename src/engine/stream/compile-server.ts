@@ -14,7 +14,7 @@ import {
   type ServerEnv,
 } from './module.ts'
 import { streamCore } from './modules/core.ts'
-import type { ServerTls } from './server-tls.ts'
+import type { ServerSsl } from '../modules/server-ssl.ts'
 import type { StreamServices } from './services.ts'
 import type { Session } from './session.ts'
 import type { SessionList } from './session-list.ts'
@@ -91,7 +91,7 @@ interface Composed {
   readonly handlers: Readonly<Record<Phase, readonly PhaseHandler[]>>
   readonly content: ContentHandler | undefined
   readonly log: readonly LogHandler[]
-  readonly tls: ServerTls | undefined
+  readonly tls: ServerSsl | undefined
 }
 
 /** Asks every module once what it does for this server. */
@@ -99,7 +99,7 @@ function composeHandlers(modules: readonly AnyStreamModule[], env: ServerEnv): C
   const { scope, session, node } = env
   const handlers = noHandlers()
   const log: LogHandler[] = []
-  let tls: ServerTls | undefined
+  let tls: ServerSsl | undefined
   for (const module of modules) {
     const { hooks } = module.stream
     if (hooks === undefined) continue

@@ -127,8 +127,8 @@ const setters: Readonly<Record<string, Setter>> = {
   sndbuf: (draft, value, parameter) => {
     set(draft, 'sndbuf', parseSize(value) ?? refuse(`invalid sndbuf "${parameter}"`))
   },
-  ipv6only: (draft, value) => {
-    if (value !== 'on' && value !== 'off') refuse(`invalid ipv6only flags "${value}"`)
+  ipv6only: (draft, value, parameter) => {
+    if (value !== 'on' && value !== 'off') refuse(`the invalid "${parameter}" parameter`)
     set(draft, 'ipv6only', value === 'on')
   },
   so_keepalive: (draft, value) => set(draft, 'soKeepalive', parseKeepAlive(value)),
@@ -139,7 +139,6 @@ function takeParameter(draft: Draft, parameter: string): void {
   if (flag !== undefined) return flag(draft)
   const equals = parameter.indexOf('=')
   const name = equals < 0 ? '' : parameter.slice(0, equals)
-  if (name === 'setfib') throw new ConfError('setfib is not supported on this platform')
   const setter = Object.hasOwn(setters, name) ? setters[name] : undefined
   if (setter === undefined) throw new ConfError(`the invalid "${parameter}" parameter`)
   setter(draft, parameter.slice(equals + 1), parameter)

@@ -19,7 +19,7 @@ import type { Scope } from '../core/scope.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
 import type { VariableDefinition, VariablePrefix } from '../core/variables.ts'
 import type { VariableBlockEnv } from '../modules/captures.ts'
-import type { ServerTls } from './server-tls.ts'
+import type { ServerSsl } from '../modules/server-ssl.ts'
 import type { StreamServices } from './services.ts'
 import type { Session } from './session.ts'
 import type { UpstreamCells } from './upstream-cells.ts'
@@ -72,7 +72,7 @@ export type StreamHooks<Conf> = {
   }
   readonly log?: (conf: Conf, env: ServerEnv) => LogHandler | undefined
   /** Certificates and rules of TLS towards clients. */
-  readonly tls?: (conf: Conf, env: ServerEnv) => ServerTls | undefined
+  readonly tls?: (conf: Conf, env: ServerEnv) => ServerSsl | undefined
 }
 
 /** What a block such as `map` does when it is compiled: it defines variables. */

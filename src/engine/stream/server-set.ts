@@ -12,7 +12,7 @@ import { blocksOf, type Scope } from '../core/scope.ts'
 import { compileServer, type ServerInput } from './compile-server.ts'
 import type { StreamEngine } from './engine.ts'
 import { PortGate } from './port-gate.ts'
-import { checkPortTls } from './port-tls.ts'
+import { checkPortTls, checkServerTls } from './port-tls.ts'
 import { PortTable } from './ports.ts'
 import type { Session } from './session.ts'
 import { SessionList } from './session-list.ts'
@@ -41,6 +41,7 @@ export class ServerSet {
   /** Removed servers by address and name, until somebody takes their place. */
   readonly #orphans = new Map<string, VirtualServer>()
   readonly #removed = new Set<VirtualServer>()
+  readonly #added: VirtualServer[] = []
   readonly #touched = new Set<string>()
   readonly #headless = new Set<string>()
 
@@ -91,6 +92,7 @@ export class ServerSet {
       })
       this.#touched.add(listen.key)
     }
+    this.#added.push(server)
     for (const name of server.declared) {
       this.declared = this.declared.set(name, (this.declared.get(name) ?? 0) + 1)
     }
@@ -108,8 +110,17 @@ export class ServerSet {
       const port = this.table.get(key)
       if (port !== undefined && port.ssl > 0) checkPortTls(port, this.#session)
     }
+    for (const server of this.#added) this.#checkTls(server)
     const deleted = [...this.#removed]
     if (deleted.length > 0) this.#session.onCommit(() => deleted.forEach(closeSessions))
+  }
+
+  #checkTls(server: VirtualServer): void {
+    for (const { key } of server.listens) {
+      const port = this.table.get(key)
+      if (port === undefined || port.ssl === 0 || port.fallback === server) continue
+      checkServerTls(server, port, this.#session)
+    }
   }
 
   /** Makes the first server of an address its default, or the one that says it is. */

@@ -3,6 +3,7 @@
  */
 import type { Address, InetAddress } from '../net/address.ts'
 import type { ClientHello } from '../net/client-hello.ts'
+import type { SecureSocket } from '../net/tls/secure-socket.ts'
 import type { SniffedProtocol } from '../net/protocol-sniff.ts'
 import type { ProxyHeader } from '../net/proxy-protocol.ts'
 
@@ -32,6 +33,8 @@ export class SessionFacts {
   hello: ClientHello | undefined = undefined
   /** True when `$mesh_server_name` has been asked for once. */
   meshSwitched: boolean = false
+  /** The client's connection under TLS. */
+  tls: SecureSocket | undefined = undefined
   limitConn: LimitConnStatus | undefined = undefined
   attempts: UpstreamAttempt[] | undefined = undefined
 }

@@ -8,7 +8,7 @@ import type { ServerName } from '../core/server-names.ts'
 import type { Listen } from './listen.ts'
 import type { ContentHandler, LogHandler, Phase, PhaseHandler } from './module.ts'
 import type { StreamCoreConf } from './modules/core.ts'
-import type { ServerTls } from './server-tls.ts'
+import type { ServerSsl } from '../modules/server-ssl.ts'
 import type { Session } from './session.ts'
 import type { SessionList } from './session-list.ts'
 
@@ -21,7 +21,7 @@ export interface VirtualServer {
   readonly handlers: Readonly<Record<Phase, readonly PhaseHandler[]>>
   readonly content: ContentHandler | undefined
   readonly log: readonly LogHandler[]
-  readonly tls: ServerTls | undefined
+  readonly tls: ServerSsl | undefined
   readonly errorLog: Log
   readonly live: SessionList<Session>
   /** Keys of the upstream cells it refers to. */

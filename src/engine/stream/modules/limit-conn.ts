@@ -135,11 +135,14 @@ function logRefusal(session: Session, conf: StreamLimitConnConf, message: string
 
 function checkZones(scope: Scope, session: CompileSession): void {
   const { limit_conn_zone: zones } = scope.conf(streamLimitConn)
-  const seen = new Set<string>()
+  const keys = new Map<string, string>()
   for (const node of scope.own('limit_conn_zone')) {
     const name = /^zone=([^:]*)/.exec(node.args[1] ?? '')?.[1] ?? ''
-    if (seen.has(name)) session.fail(`limit_conn_zone "${name}" is already bound to key`, node)
-    seen.add(name)
+    const key = keys.get(name)
+    if (key !== undefined) {
+      session.fail(`limit_conn_zone "${name}" is already bound to key "${key}"`, node)
+    }
+    keys.set(name, node.args[0] ?? '')
   }
   const used = new Set<string>()
   for (const node of scope.own('limit_conn')) {

@@ -67,7 +67,9 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     }
     if (peer !== undefined) {
       peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
-      this.#walk.done(this.#failed)
+      if (this.#walk.done(this.#failed)) {
+        this.#session.log('warn', 'upstream server temporarily disabled')
+      }
     }
     upstream?.close()
   }
@@ -95,7 +97,9 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     this.#session.log('error', failureText(error))
     this.#session.action = 'proxying connection'
     this.#failed = true
-    this.#session.finalize(502)
+    // As in nginx: a refusal is an answer, and the upstream may yet begin to listen.
+    this.#responses += 1
+    this.#finishIfAnswered()
   }
 
   onTimeout(): void {

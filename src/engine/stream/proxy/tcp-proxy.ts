@@ -184,7 +184,10 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     const { peer } = this.#walk
     if (peer !== undefined) {
       peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
-      this.#walk.done(failed)
+      // The client's walk ends with the peer, the line about it needs its name.
+      if (this.#walk.done(failed)) {
+        this.#session.log('warn', 'upstream server temporarily disabled')
+      }
     }
     this.#upstream = undefined
     if (upstream !== undefined && !upstream.destroyed) upstream.destroy()

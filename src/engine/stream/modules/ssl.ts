@@ -1,0 +1,58 @@
+/**
+ * TLS towards clients.
+ *
+ * The server that answers a handshake is the one that was chosen before (by the original destination), or
+ * the one that the client names; a server without a certificate shows the default server's.
+ */
+import type { TlsServerSettings } from '../../net/tls/secure-server.ts'
+import { compileServerSsl, type ServerSslConf, serverSslRows } from '../../modules/server-ssl.ts'
+import { tlsContextsOf } from '../../modules/tls-contexts.ts'
+import type { ClientHello } from '../../net/client-hello.ts'
+import { secureServer } from '../../net/tls/secure-server.ts'
+import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
+import type { Session } from '../session.ts'
+import { sslVariables } from '../ssl-variables.ts'
+import { TlsHandshake } from '../tls-handshake.ts'
+
+export const streamSsl: StreamModule<ServerSslConf> = defineStreamModule<ServerSslConf>({
+  id: 'stream.ssl',
+  directives: serverSslRows(['stream', 'stream.server']),
+  variables: sslVariables,
+  hooks: {
+    tls: (conf, { services, listensWithSsl }) =>
+      compileServerSsl(conf, tlsContextsOf(services.zoneMemory), listensWithSsl),
+    ssl: () => startHandshake,
+  },
+})
+
+const handshakeTimeoutDefaultMs = 60_000
+
+function startHandshake(session: Session): Outcome {
+  // Any server of the port may be reached, whether or not its own "listen" says "ssl".
+  if (session.port.ssl === 0) return 'declined'
+  const { services, server, client, preread } = session
+  session.action = 'SSL handshaking'
+  session.preread = Buffer.alloc(0)
+  const ms = server.tls?.handshakeTimeoutMs ?? handshakeTimeoutDefaultMs
+  client.resume()
+  const secure = secureServer(client, new TlsHandshake(session), {
+    transport: services.transport,
+    timeout: { wheel: services.timers, ms },
+    head: preread,
+    select: (hello) => chooseServer(session, hello),
+  })
+  session.client = secure
+  session.facts.tls = secure
+  return 'again'
+}
+
+function chooseServer(
+  session: Session,
+  hello: ClientHello | undefined,
+): TlsServerSettings | 'reject' {
+  const match = hello?.serverName && session.port.names.find(hello.serverName)
+  if (match) session.switchTo(match.server)
+  const { tls } = session.server
+  if (tls?.rejectHandshake === true) return 'reject'
+  return tls?.settings ?? session.port.fallback?.tls?.settings ?? 'reject'
+}
