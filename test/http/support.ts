@@ -58,7 +58,9 @@ export class HttpRunner {
       accessLogs: this.#accessLogs,
       zoneMemory: privateZoneMemory(),
       errorLog: () => log,
+      keyValues: { get: () => undefined },
       product: { name: 'trijet', version: '0.0.0' },
+      keyValues: { get: () => undefined },
       nextConnection: () => (connections += 1),
     })
     this.#listeners = new ListenerSet(transport, new LocalDescriptorSource(log), log)

@@ -4,10 +4,14 @@
  * They are listed with the other built-in modules, so that every configuration knows them; only the control
  * copilot gives them a plane, and only there do they have content.
  */
+import { findDirective } from '../conf/block.ts'
+import type { Directive } from '../conf/tree.ts'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
+import type { VariablePrefix } from '../core/variables.ts'
 import { fetchHandler, type FetchFunction } from '../http/fetch-handler.ts'
+import type { Request } from '../http/request.ts'
 import { type AnyHttpModule, defineHttpModule, type HttpModule } from '../http/module.ts'
 import { count, present, timeMs } from '../modules/value-types.ts'
 import { createApi, type Endpoint, json } from './api.ts'
@@ -58,8 +62,17 @@ const optionalFile: ValueType<string | undefined> = {
     path === undefined || path === 'off' ? undefined : prefixPath(path),
 }
 
+const keyValueVariables: VariablePrefix<Request> = {
+  prefix: 'kv_http_',
+  volatile: true,
+  get: ({ connection }, name) =>
+    connection.engine.services.keyValues.get(name.slice('kv_http_'.length)),
+  doc: 'A value of the key/value store.',
+}
+
 export const controlBus: HttpModule<ControlBusConf> = defineHttpModule<ControlBusConf>({
   id: 'control.bus',
+  prefixes: [keyValueVariables],
   directives: {
     dyn_sendmsg_conf: {
       contexts: ['http'],
@@ -95,6 +108,12 @@ export const controlBus: HttpModule<ControlBusConf> = defineHttpModule<ControlBu
     },
   },
 })
+
+/** True when the configuration's `http` block asks for key values in the data plane. */
+export function wantsKeyValues(tree: Directive): boolean {
+  const setting = findDirective(findDirective(tree.block, 'http')?.block, 'dyn_kv_conf')
+  return setting !== undefined && setting.args[0] !== 'off'
+}
 
 /** The modules of one process; without `control` their content is refused when it is compiled. */
 export function createControlModules(control?: Control): readonly AnyHttpModule[] {

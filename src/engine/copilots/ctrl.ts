@@ -93,7 +93,7 @@ function createOwnPlane(
     source: sockets,
     sharedMemory: image.sharedMemory,
     logRules,
-    owner: undefined,
+    owner: image.settings.user,
     modules: [...engineModules, ...createControlModules(control)],
   })
 }

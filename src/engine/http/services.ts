@@ -8,6 +8,11 @@ import type { ZoneMemory } from '../modules/limit-conn.ts'
 import type { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 
+export interface KeyValueReader {
+  /** The value of a key, its name in lower case. */
+  get(name: string): string | undefined
+}
+
 export interface HttpServices {
   readonly transport: Transport
   readonly timers: TimingWheel
@@ -18,6 +23,8 @@ export interface HttpServices {
   errorLog(scope: Scope): Log
   /** Number of the next connection: one series for all subsystems of a process, as nginx's `*123`. */
   nextConnection(): number
+  /** Key values of the installation, where `dyn_kv_conf` asks for them. */
+  readonly keyValues: KeyValueReader
   /** `trijet/<version>`: how the product names itself in `Server` and on its pages. */
   readonly product: { readonly name: string; readonly version: string }
 }

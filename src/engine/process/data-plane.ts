@@ -3,6 +3,7 @@
  *
  * Workers have one that gets its sockets from the master; the single process has one of its own.
  */
+import { wantsKeyValues } from '../control/http-modules.ts'
 import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
 import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
@@ -63,6 +64,12 @@ export class DataPlane {
     return this.#files.paths
   }
 
+  /** Keeps what the configuration in force wants beside its listeners; done while still root. */
+  follow(): void {
+    const { tree } = this.runtime.dynamic
+    if (wantsKeyValues(tree)) this.#services.keyValues.follow(this.runtime.prefix)
+  }
+
   /** Errors go elsewhere from now on. */
   useLog(rules: readonly LogRule[]): void {
     this.#errorLog = new ErrorLog(this.#files, rules)
@@ -87,6 +94,7 @@ export class DataPlane {
     this.#listeners.close()
     this.#services.accessLogs.flush()
     this.#services.transport.close()
+    void this.#services.keyValues.close()
     this.#files.close()
   }
 }

@@ -82,6 +82,12 @@ export class Runtime {
     return this.#version.snapshot
   }
 
+  /** Folder of `-p`. */
+  get prefix(): string {
+    assert(this.#version !== undefined, 'a configuration was loaded')
+    return this.#version.configuration.files.prefix
+  }
+
   /** Files and instructions in force. */
   get dynamic(): DynamicState {
     assert(this.#version !== undefined, 'a configuration was loaded')

@@ -10,6 +10,7 @@ import { errnoText } from '../net/errors.ts'
 import { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 import { openPeerZone, type PeerZone, type ZoneOptions } from '../upstream/peer-state.ts'
+import { KeyValueCache } from './key-value-cache.ts'
 import { main } from './modules/main.ts'
 import { product, type Product } from './product.ts'
 
@@ -31,6 +32,7 @@ export interface ServingServices {
   readonly accessLogs: AccessLogWriter
   readonly zoneMemory: ZoneMemory
   readonly product: Product
+  readonly keyValues: KeyValueCache
   peerZone(name: string, bytes: number | undefined): PeerZone
   errorLog(scope: Scope): Log
   nextConnection(): number
@@ -53,6 +55,7 @@ export function createServices({
       open: (name, bytes) => openShared({ instance: sharedMemory, name, bytes, owner }).buffer,
     },
     product,
+    keyValues: new KeyValueCache(log),
     peerZone: createPeerZones({ instance: sharedMemory, owner }),
     errorLog: createErrorLogs(log, files),
     nextConnection: () => (connections += 1),

@@ -27,7 +27,9 @@ export class Worker implements Follower {
     this.#settings = settings
     const { logRules, user } = settings
     this.#plane = new DataPlane({ source: this.#source, sharedMemory, logRules, owner: user })
-    return this.#plane.runtime.load(state)
+    const leftOut = await this.#plane.runtime.load(state)
+    this.#plane.follow()
+    return leftOut
   }
 
   async prepare(change: Change): Promise<readonly LeftOutNote[]> {
@@ -40,6 +42,7 @@ export class Worker implements Follower {
     if (this.#next === undefined) return
     this.#settings = this.#next
     this.#plane!.useLog(this.#next.logRules)
+    this.#plane!.follow()
   }
 
   abort(): void {

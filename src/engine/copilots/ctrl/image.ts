@@ -59,7 +59,7 @@ export class Image implements Follower {
       source: noSockets,
       sharedMemory,
       logRules: this.#settings.logRules,
-      owner: undefined,
+      owner: this.#settings.user,
       dryRun: true,
     })
     return this.#plane.runtime.load(state)

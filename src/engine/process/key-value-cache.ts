@@ -1,0 +1,83 @@
+/**
+ * Key values as a worker reads them while it serves: all of them in memory, kept up to date by the store.
+ *
+ * ```text
+ *   dyn_kv_conf in force ─▶ open the store (still as root) ─▶ read all ─▶ follow its changes
+ *   $kv_http_colour      ─▶ one look-up in a map
+ * ```
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { kvPrefix } from '../bus/topics.ts'
+import type { Log } from '../core/log.ts'
+import { SqliteStore } from '../store/sqlite-store.ts'
+import { keyValuesPath } from './key-values.ts'
+
+/** Pause after the store could not be followed. */
+const retryAfterMs = 500
+
+export class KeyValueCache {
+  readonly #values = new Map<string, string>()
+  readonly #closing = new AbortController()
+  readonly #log: Log
+  #store: SqliteStore | undefined
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** The value of a key, its name in lower case as variables are. */
+  get(name: string): string | undefined {
+    return this.#values.get(name)
+  }
+
+  /** Opens the store of that prefix and follows it from now on; a second call does nothing. */
+  follow(prefix: string): void {
+    if (this.#store !== undefined) return
+    this.#store = new SqliteStore(keyValuesPath(prefix))
+    const revision = this.#readAll(this.#store)
+    this.#ended = this.#run(this.#store, revision)
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#ended
+    await this.#store?.close()
+  }
+
+  #readAll(store: SqliteStore): number {
+    this.#values.clear()
+    let first: number | undefined
+    for (let after: string | undefined, more = true; more;) {
+      const page = store.rangeSync(kvPrefix, after === undefined ? {} : { after })
+      first ??= page.revision
+      for (const { key, value } of page.entries) this.#set(key, value)
+      after = page.entries.at(-1)?.key
+      more = page.more
+    }
+    return first ?? 0
+  }
+
+  async #run(store: SqliteStore, start: number): Promise<void> {
+    const { signal } = this.#closing
+    for (let revision = start; !signal.aborted; revision = this.#readAll(store)) {
+      try {
+        for await (const { changes } of store.watch(kvPrefix, revision, signal)) {
+          for (const change of changes) {
+            this.#set(change.key, change.kind === 'put' ? change.value : undefined)
+          }
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        this.#log.write('error', `key values cannot be followed: ${(error as Error).message}`)
+        await delay(retryAfterMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  #set(key: string, value: Uint8Array | undefined): void {
+    const name = key.slice(kvPrefix.length).toLowerCase()
+    if (value === undefined) this.#values.delete(name)
+    else this.#values.set(name, Buffer.from(value).toString())
+  }
+}
