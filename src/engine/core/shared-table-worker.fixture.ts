@@ -1,6 +1,7 @@
 /** The other process of shared-table.test.ts: opens the same table and does the work it is told. */
 import { openShared, type SharedMemoryOptions } from './shared-memory.ts'
-import { SharedTable, type TableLayout } from './shared-table.ts'
+import { SharedTable } from './shared-table.ts'
+import type { TableLayout } from './table-layout.ts'
 
 const fields = { hits: 'int32', seen: 'float64', held: 'gauge', total: 'counter' } as const
 

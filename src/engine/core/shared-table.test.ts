@@ -6,7 +6,8 @@ import { test, type TestContext } from 'node:test'
 import { createInstance, openShared, removeInstance } from './shared-memory.ts'
 import { shortKey } from './shared-key.ts'
 import { SharedLock } from './shared-lock.ts'
-import { keyTooLong, SharedTable, tableBytes, tableFull, type TableLayout } from './shared-table.ts'
+import { keyTooLong, SharedTable, tableFull } from './shared-table.ts'
+import { tableBytes, type TableLayout } from './table-layout.ts'
 
 const fields = { hits: 'int32', seen: 'float64', held: 'gauge', total: 'counter' } as const
 type Layout = TableLayout<typeof fields>

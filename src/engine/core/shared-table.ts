@@ -1,13 +1,6 @@
 /**
  * A hash table of fixed capacity in memory that processes share: text key → record of numbers.
  *
- * ```text
- *   ┌ head ──────────────────────────────┬ owners ───────┬ slots ─────────┬ records ─────────────┐
- *   │ signature · lock · used · clock …  │ word × owners │ hash × slots   │ record × slots       │
- *   └────────────────────────────────────┴───────────────┴────────────────┴──────────────────────┘
- *   record: float64s · counters × owners │ key bytes · touched · int32s · gauges × owners │ users × owners │ key
- * ```
- *
  * Every process that writes is an *owner* and has a column of its own in gauges and counters, whose value
  * is the sum over the columns. So nothing is ever lost between two writers, and what a killed process
  * held (connections, references) is given back by emptying its column.
@@ -16,36 +9,23 @@
  * word of the slot is written last, so that a process killed anywhere leaves a usable table.
  */
 import assert from 'node:assert/strict'
-import { cpus } from 'node:os'
-import { crc32 } from 'node:zlib'
 import { isAlive, ownWord } from './process-identity.ts'
+import { type Columns, ColumnField, Float64Field, Int32Field } from './shared-fields.ts'
 import { SharedLock } from './shared-lock.ts'
-
-/**
- * - `int32`: one cell, changed atomically by anyone;
- * - `float64`: one cell, for times; the last writer wins;
- * - `gauge`: what owners hold now; an owner's part ends with its process;
- * - `counter`: what owners counted; stays when they end.
- */
-export type FieldKind = 'int32' | 'float64' | 'gauge' | 'counter'
-
-export type Fields = Readonly<Record<string, FieldKind>>
-
-type NamesOf<F extends Fields, Kind extends FieldKind> = {
-  [Name in keyof F]: F[Name] extends Kind ? Name : never
-}[keyof F] &
-  string
-
-export interface TableLayout<F extends Fields> {
-  readonly fields: F
-  /** Most records at one time. */
-  readonly capacity: number
-  /** Most processes that write at one time. */
-  readonly owners: number
-  readonly keyBytesMax: number
-  /** What happens to a record nobody uses: gone at once, or kept until its place is needed, oldest first. */
-  readonly unused: 'remove' | 'keep'
-}
+import {
+  clockAt,
+  columnsAt,
+  type Fields,
+  keyLengthField,
+  lockAt,
+  type NamesOf,
+  shapeOf,
+  signatureAt,
+  type TableLayout,
+  type TableShape,
+  touchedField,
+  usedAt,
+} from './table-layout.ts'
 
 /** Why `acquire` gave no record. All are below 0. */
 export const tableFull = -1
@@ -53,94 +33,16 @@ export const keyTooLong = -2
 /** The lock could not be had: its holder is stopped. */
 export const tableBusy = -3
 
-/**
- * Processes for which tables have room unless they say otherwise: workers, those that still drain, and
- * control. The same in all processes of a machine, whatever processors each may run on.
- */
-export const processesMax: number = Math.max(32, 2 * cpus().length + 4)
-
-const formatVersion = 1
-const headWords = 6
-const signatureAt = 0
-const lockAt = 1
-const usedAt = 2
-const clockAt = 3
-/** Columns that were ever taken: sums need not look at the others. */
-const columnsAt = 4
-
 const neverUsed = 0
 const removed = 1
 const hashMin = 2
 
-/** Slots per record of capacity: keeps runs of taken slots short. */
-const slotsPerRecord = 1.5
 /** Slots that a key may lie away from where its hash points. */
 const probesMax = 128
 
-interface Shape {
-  readonly slots: number
-  readonly ownersAt: number
-  readonly slotsAt: number
-  readonly recordsAt: number
-  readonly recordWords: number
-  /** Word of each field within a record. */
-  readonly words: Readonly<Record<string, number>>
-  readonly usersAt: number
-  readonly keyAt: number
-  readonly bytes: number
-  readonly signature: number
-}
-
-const keyLengthField = 'key length'
-const touchedField = 'touched'
-
-/** Bytes that a table of that layout needs. */
-export function tableBytes<F extends Fields>(layout: TableLayout<F>): number {
-  return shapeOf(layout).bytes
-}
-
-function shapeOf<F extends Fields>(layout: TableLayout<F>): Shape {
-  const { capacity, owners, keyBytesMax } = layout
-  const slots = Math.ceil(capacity * slotsPerRecord) + 1
-  const words: Record<string, number> = {}
-  const usersAt = placeFields(layout, words)
-  const keyAt = usersAt + owners
-  const recordWords = even(keyAt + Math.ceil(keyBytesMax / 4))
-  const slotsAt = headWords + owners
-  const recordsAt = even(slotsAt + slots)
-  const bytes = (recordsAt + slots * recordWords) * 4
-  const signature = crc32(JSON.stringify([formatVersion, layout])) | 1
-  const shape = { slots, ownersAt: headWords, slotsAt, recordsAt, recordWords, words }
-  return { ...shape, usersAt, keyAt, bytes, signature }
-}
-
-/** Places what is 8 bytes wide first. Returns the first free word. */
-function placeFields<F extends Fields>(
-  { fields, owners }: TableLayout<F>,
-  words: Record<string, number>,
-): number {
-  let next = 0
-  const place = (name: string, size: number): void => {
-    words[name] = next
-    next += size
-  }
-  const entries = Object.entries(fields)
-  for (const [name, kind] of entries) if (kind === 'float64') place(name, 2)
-  for (const [name, kind] of entries) if (kind === 'counter') place(name, 2 * owners)
-  place(keyLengthField, 1)
-  place(touchedField, 1)
-  for (const [name, kind] of entries) if (kind === 'int32') place(name, 1)
-  for (const [name, kind] of entries) if (kind === 'gauge') place(name, owners)
-  return next
-}
-
-function even(value: number): number {
-  return value + (value % 2)
-}
-
 export class SharedTable<F extends Fields> {
   readonly layout: TableLayout<F>
-  readonly #shape: Shape
+  readonly #shape: TableShape
   readonly #words: Int32Array
   readonly #doubles: Float64Array
   readonly #bytes: Uint8Array
@@ -445,12 +347,6 @@ interface Probe {
   free: number
 }
 
-interface Columns {
-  readonly own: number
-  /** The table's words, for `columnsAt`. */
-  readonly head: Int32Array
-}
-
 /** FNV-1a, moved away from the words that mean "no record". */
 function hashOf(bytes: Uint8Array, length: number): number {
   let hash = 0x811c9dc5
@@ -458,83 +354,4 @@ function hashOf(bytes: Uint8Array, length: number): number {
   // The low bits choose the slot; the high ones are mixed into them.
   hash ^= hash >>> 15
   return hash >= 0 && hash < hashMin ? hash + hashMin : hash
-}
-
-export class Int32Field {
-  readonly #cells: Int32Array
-  readonly #first: number
-  readonly #stride: number
-
-  constructor(cells: Int32Array, first: number, stride: number) {
-    this.#cells = cells
-    this.#first = first
-    this.#stride = stride
-  }
-
-  get(record: number): number {
-    return Atomics.load(this.#cells, this.#first + record * this.#stride)
-  }
-
-  set(record: number, value: number): void {
-    Atomics.store(this.#cells, this.#first + record * this.#stride, value)
-  }
-
-  /** Returns the value before. */
-  add(record: number, delta: number): number {
-    return Atomics.add(this.#cells, this.#first + record * this.#stride, delta)
-  }
-}
-
-export class Float64Field {
-  readonly #cells: Float64Array
-  readonly #first: number
-  readonly #stride: number
-
-  constructor(cells: Float64Array, first: number, stride: number) {
-    this.#cells = cells
-    this.#first = first
-    this.#stride = stride
-  }
-
-  get(record: number): number {
-    return this.#cells[this.#first + record * this.#stride]!
-  }
-
-  set(record: number, value: number): void {
-    this.#cells[this.#first + record * this.#stride] = value
-  }
-}
-
-/** A gauge or a counter: this process adds to its own column, anyone reads the sum. */
-export class ColumnField {
-  readonly #cells: Int32Array | Float64Array
-  readonly #first: number
-  readonly #stride: number
-  readonly #own: number
-  readonly #head: Int32Array
-
-  constructor(cells: Int32Array | Float64Array, first: number, stride: number, columns: Columns) {
-    this.#cells = cells
-    this.#first = first
-    this.#stride = stride
-    this.#own = columns.own
-    this.#head = columns.head
-  }
-
-  add(record: number, delta: number): void {
-    this.#cells[this.#first + record * this.#stride + this.#own]! += delta
-  }
-
-  /** The part of this process. */
-  own(record: number): number {
-    return this.#cells[this.#first + record * this.#stride + this.#own]!
-  }
-
-  sum(record: number): number {
-    const start = this.#first + record * this.#stride
-    const columns = this.#head[columnsAt]!
-    let sum = 0
-    for (let i = 0; i < columns; i += 1) sum += this.#cells[start + i]!
-    return sum
-  }
 }

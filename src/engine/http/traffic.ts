@@ -2,13 +2,9 @@
  * Traffic counted by virtual server and by keys: requests, bytes, classes of statuses, exact over all
  * workers, in a table of bounded size whose oldest keys make room for new ones.
  */
-import {
-  type ColumnField,
-  processesMax,
-  SharedTable,
-  tableBytes,
-  type TableLayout,
-} from '../core/shared-table.ts'
+import type { ColumnField } from '../core/shared-fields.ts'
+import { SharedTable } from '../core/shared-table.ts'
+import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
 import type { ZoneMemory } from '../modules/limit-conn.ts'
 import type { Request } from './request.ts'
 import { visibleStatus } from './status.ts'

@@ -9,12 +9,9 @@ import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber, parseSize } from '../conf/units.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { ValueType } from '../core/module.ts'
-import {
-  type ColumnField,
-  SharedTable,
-  tableBytes,
-  type TableLayout,
-} from '../core/shared-table.ts'
+import type { ColumnField } from '../core/shared-fields.ts'
+import { SharedTable } from '../core/shared-table.ts'
+import { tableBytes, type TableLayout } from '../core/table-layout.ts'
 import { oneOf } from './value-types.ts'
 
 export interface LimitConnZone {

@@ -8,16 +8,9 @@
 import { shortKey } from '../core/shared-key.ts'
 import { openShared, type SharedMemory } from '../core/shared-memory.ts'
 import type { SharedLock } from '../core/shared-lock.ts'
-import {
-  type ColumnField,
-  type Float64Field,
-  type Int32Field,
-  processesMax,
-  SharedTable,
-  tableBytes,
-  tableFull,
-  type TableLayout,
-} from '../core/shared-table.ts'
+import type { ColumnField, Float64Field, Int32Field } from '../core/shared-fields.ts'
+import { SharedTable, tableFull } from '../core/shared-table.ts'
+import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
 import { zoneKeyBytesMax, zonePeerBytes } from './limits.ts'
 
 const fields = {

@@ -1,0 +1,89 @@
+/**
+ * Views of one field over all records of a shared table: made once, then read and written by record number.
+ */
+import { columnsAt } from './table-layout.ts'
+
+export interface Columns {
+  readonly own: number
+  /** The table's words, for `columnsAt`. */
+  readonly head: Int32Array
+}
+
+export class Int32Field {
+  readonly #cells: Int32Array
+  readonly #first: number
+  readonly #stride: number
+
+  constructor(cells: Int32Array, first: number, stride: number) {
+    this.#cells = cells
+    this.#first = first
+    this.#stride = stride
+  }
+
+  get(record: number): number {
+    return Atomics.load(this.#cells, this.#first + record * this.#stride)
+  }
+
+  set(record: number, value: number): void {
+    Atomics.store(this.#cells, this.#first + record * this.#stride, value)
+  }
+
+  /** Returns the value before. */
+  add(record: number, delta: number): number {
+    return Atomics.add(this.#cells, this.#first + record * this.#stride, delta)
+  }
+}
+
+export class Float64Field {
+  readonly #cells: Float64Array
+  readonly #first: number
+  readonly #stride: number
+
+  constructor(cells: Float64Array, first: number, stride: number) {
+    this.#cells = cells
+    this.#first = first
+    this.#stride = stride
+  }
+
+  get(record: number): number {
+    return this.#cells[this.#first + record * this.#stride]!
+  }
+
+  set(record: number, value: number): void {
+    this.#cells[this.#first + record * this.#stride] = value
+  }
+}
+
+/** A gauge or a counter: this process adds to its own column, anyone reads the sum. */
+export class ColumnField {
+  readonly #cells: Int32Array | Float64Array
+  readonly #first: number
+  readonly #stride: number
+  readonly #own: number
+  readonly #head: Int32Array
+
+  constructor(cells: Int32Array | Float64Array, first: number, stride: number, columns: Columns) {
+    this.#cells = cells
+    this.#first = first
+    this.#stride = stride
+    this.#own = columns.own
+    this.#head = columns.head
+  }
+
+  add(record: number, delta: number): void {
+    this.#cells[this.#first + record * this.#stride + this.#own]! += delta
+  }
+
+  /** The part of this process. */
+  own(record: number): number {
+    return this.#cells[this.#first + record * this.#stride + this.#own]!
+  }
+
+  sum(record: number): number {
+    const start = this.#first + record * this.#stride
+    const columns = this.#head[columnsAt]!
+    let sum = 0
+    for (let i = 0; i < columns; i += 1) sum += this.#cells[start + i]!
+    return sum
+  }
+}
