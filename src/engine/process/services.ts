@@ -9,7 +9,8 @@ import { createTransport } from '../net/create-transport.ts'
 import { errnoText } from '../net/errors.ts'
 import { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
-import { openPeerZone, type PeerZone, type ZoneOptions } from '../upstream/peer-state.ts'
+import type { PeerZone, ZoneOptions } from '../upstream/peer-state.ts'
+import { PeerZones } from '../upstream/peer-zones.ts'
 import { KeyValueCache } from './key-value-cache.ts'
 import { main } from './modules/main.ts'
 import { product, type Product } from './product.ts'
@@ -66,15 +67,10 @@ export function createServices({
 function createPeerZones(
   memory: Pick<ZoneOptions, 'instance' | 'owner'>,
 ): (name: string, bytes: number | undefined) => PeerZone {
-  const zones = new Map<string, PeerZone>()
-  const sizes = new Map<string, number>()
-  return (name, given) => {
-    const bytes = given ?? sizes.get(name)
-    if (bytes === undefined) throw new ConfError(`zero size shared memory zone "${name}"`)
-    sizes.set(name, bytes)
-    const key = `${name} ${bytes}`
-    const zone = zones.get(key) ?? openPeerZone({ ...memory, name: `upstream ${key}`, bytes })
-    zones.set(key, zone)
+  const zones = new PeerZones(memory)
+  return (name, bytes) => {
+    const zone = zones.open(name, bytes)
+    if (zone === undefined) throw new ConfError(`zero size shared memory zone "${name}"`)
     return zone
   }
 }
