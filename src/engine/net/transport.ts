@@ -58,10 +58,7 @@ export interface Transport {
     options: ConnectOptions,
     handler: DatagramHandler,
   ): DatagramSocket
-  /**
-   * To be called by a handler that has started something based on promises or `nextTick`: events of the
-   * epoll driver come from outside of Node's own callbacks, after which nothing drains those queues.
-   */
+  /** Promises and `nextTick` run after every turn of events, whether this is called or not. */
   defer(): void
   /** Closes every descriptor at once. For tests and the end of the process. */
   close(): void

@@ -54,6 +54,10 @@ export class EpollDatagramListener implements DatagramListener, EventTarget, Cor
     this.#loop.mourn(this)
   }
 
+  discard(): void {
+    this.close()
+  }
+
   bury(): void {
     this.#loop.libc.close(this.descriptor)
     this.descriptor = -1

@@ -52,6 +52,10 @@ export class EpollDatagramSocket implements DatagramSocket, EventTarget, Corpse 
     this.#loop.mourn(this)
   }
 
+  discard(): void {
+    this.close()
+  }
+
   bury(): void {
     this.#loop.libc.close(this.#descriptor)
     this.#descriptor = -1

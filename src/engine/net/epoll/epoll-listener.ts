@@ -84,6 +84,10 @@ export class EpollListener implements Listener, EventTarget, Corpse {
     this.#loop.mourn(this)
   }
 
+  discard(): void {
+    this.close()
+  }
+
   bury(): void {
     this.#loop.libc.close(this.#descriptor)
     this.#descriptor = -1

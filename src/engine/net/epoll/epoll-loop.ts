@@ -14,9 +14,11 @@
  * number is used again within it. And an event carries the generation of its registration: while a child
  * process is being started, a copy of a closed descriptor can go on telling events for a moment.
  *
- * Callbacks of this kind are not Node's own: promises and `nextTick` started in them wait until
- * something else runs. `defer` is that something.
+ * Callbacks of this kind are not Node's own: nothing runs promises and `nextTick` after them. So every
+ * wake-up that had events leaves one immediate behind, which is Node's and does (a microsecond, for many
+ * events where there is load).
  */
+import assert from 'node:assert/strict'
 import type { Region } from '../ffi/arena.ts'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../ffi/constants.ts'
 import { requireSystem, type Libc, type System } from '../ffi/libc.ts'
@@ -38,6 +40,8 @@ export interface EventTarget {
   /** Set by the loop; an event of another generation is of a descriptor that is gone. */
   generation: number
   onEvents(events: number): void
+  /** The loop ends: give the descriptor up. */
+  discard(): void
 }
 
 /** What is to be closed when the batch is over. */
@@ -68,7 +72,6 @@ export class EpollLoop {
   #corpses: Corpse[] = []
   #inBatch = false
   #burialDue = false
-  #deferred = false
   #closed = false
 
   constructor() {
@@ -117,6 +120,7 @@ export class EpollLoop {
   }
 
   add(fd: number, target: EventTarget, events: number): void {
+    assert(!this.#closed, 'the loop is open')
     this.#generation = (this.#generation + 1) >>> 0
     target.generation = this.#generation
     this.#targets[fd] = target
@@ -139,7 +143,7 @@ export class EpollLoop {
   forget(fd: number): void {
     this.#targets[fd] = undefined
     this.#watched -= 1
-    if (this.#watched === 0) this.#handle.unref()
+    if (this.#watched === 0 && !this.#closed) this.#handle.unref()
   }
 
   /** Has `corpse.bury` called when no event of the running batch can be of it any more. */
@@ -150,15 +154,9 @@ export class EpollLoop {
     setImmediate(this.#buryLater)
   }
 
-  /** Lets promises and `nextTick` run once this wake-up is over. */
-  defer(): void {
-    if (this.#deferred) return
-    this.#deferred = true
-    setImmediate(this.#deferDone)
-  }
-
   close(): void {
     if (this.#closed) return
+    for (const target of this.#targets) target?.discard()
     this.#closed = true
     this.#buryAll()
     this.#handle.close()
@@ -175,6 +173,7 @@ export class EpollLoop {
   }
 
   #wake(): void {
+    setImmediate(runQueues)
     for (let batch = 0; batch < batchesPerWakeMax && !this.#closed; batch += 1) {
       if (!this.#runBatch()) return
     }
@@ -207,10 +206,6 @@ export class EpollLoop {
     this.#buryAll()
   }
 
-  readonly #deferDone = (): void => {
-    this.#deferred = false
-  }
-
   /** A burial may end further connections; they are closed in the same go. */
   #buryAll(): void {
     while (this.#corpses.length > 0) {
@@ -226,6 +221,9 @@ export class EpollLoop {
     }
   }
 }
+
+/** The callback is Node's, and that is all it is for. */
+function runQueues(): void {}
 
 /**
  * A handler that throws is a fault of the program and ends the process, as it would in any callback of

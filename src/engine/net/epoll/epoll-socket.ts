@@ -184,6 +184,10 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
     else this.#hush(events)
   }
 
+  discard(): void {
+    this.destroy()
+  }
+
   /** After the batch in which it ended. */
   bury(): void {
     const { descriptor } = this

@@ -93,9 +93,8 @@ export class EpollTransport implements Transport {
     return new EpollDatagramSocket(this.#loop, descriptor, address, handler)
   }
 
-  defer(): void {
-    this.#loop.defer()
-  }
+  /** The loop does it after every wake-up. */
+  defer(): void {}
 
   close(): void {
     this.#loop.close()

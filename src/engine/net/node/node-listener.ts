@@ -51,7 +51,6 @@ export class NodeListener implements Listener {
     const socket = new NodeSocket(stream, idleHandler, {
       remote: remoteOf(stream),
       connecting: false,
-      afterWrite: () => {},
     })
     this.acceptor.onAccept(socket)
   }

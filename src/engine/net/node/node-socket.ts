@@ -17,7 +17,6 @@ interface WithHandle {
 export class NodeSocket implements Socket {
   handler: SocketHandler
   readonly #stream: NodeStream
-  readonly #afterWrite: () => void
   readonly remote: Address
   #local: Address | undefined = undefined
   #connecting: boolean
@@ -25,21 +24,18 @@ export class NodeSocket implements Socket {
   #destroyed = false
   #error: NodeJS.ErrnoException | undefined = undefined
 
-  /** `afterWrite` is called whenever something was handed to Node, which may need its queues drained. */
   constructor(
     stream: NodeStream,
     handler: SocketHandler,
     options: {
       readonly remote: Address
       readonly connecting: boolean
-      readonly afterWrite: () => void
     },
   ) {
     this.#stream = stream
     this.handler = handler
     this.remote = options.remote
     this.#connecting = options.connecting
-    this.#afterWrite = options.afterWrite
     if (options.connecting) stream.once('connect', this.#connected)
     stream.on('data', this.#arrived)
     stream.on('end', this.#ended)
@@ -77,7 +73,6 @@ export class NodeSocket implements Socket {
     if (this.#destroyed || this.#ending) return false
     // Node keeps a reference to what it could not send; the caller may use its memory again.
     const more = this.#stream.write(Buffer.from(chunk))
-    this.#afterWrite()
     if (this.queued > writeQueueBytesMax) this.destroy(new Error('write queue overflow'))
     return more && !this.#destroyed
   }
@@ -94,7 +89,6 @@ export class NodeSocket implements Socket {
     if (this.#destroyed || this.#ending) return
     this.#ending = true
     this.#stream.end()
-    this.#afterWrite()
   }
 
   destroy(error?: Error, reset = false): void {
@@ -103,7 +97,6 @@ export class NodeSocket implements Socket {
     this.#error ??= error
     if (reset && !this.#connecting) this.#stream.resetAndDestroy()
     else this.#stream.destroy()
-    this.#afterWrite()
   }
 
   pause(): void {
@@ -112,7 +105,6 @@ export class NodeSocket implements Socket {
 
   resume(): void {
     this.#stream.resume()
-    this.#afterWrite()
   }
 
   setNoDelay(on: boolean): void {

@@ -42,7 +42,6 @@ export class NodeTransport implements Transport {
     return new NodeSocket(stream, handler, {
       remote: address,
       connecting: true,
-      afterWrite: () => {},
     })
   }
 

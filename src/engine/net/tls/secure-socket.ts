@@ -21,7 +21,7 @@ import type { Transport } from '../transport.ts'
 import { collectFacts, type TlsFacts } from './tls-facts.ts'
 
 export interface SecureSocketOptions {
-  readonly transport: Transport
+  readonly transport?: Transport
   /** Time for the whole handshake, waiting for the hello included; absent: the caller sees to it. */
   readonly timeout?: { readonly wheel: TimingWheel; readonly ms: number }
 }
@@ -32,7 +32,6 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
   hello: ClientHello | undefined = undefined
   readonly remote: Address
   readonly local: Address
-  readonly #transport: Transport
   readonly #wheel: TimingWheel | undefined
   readonly #timer: Timer
   #inner: Socket
@@ -45,7 +44,6 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
     this.handler = handler
     this.remote = plain.remote
     this.local = plain.local
-    this.#transport = options.transport
     this.#wheel = options.timeout?.wheel
     this.#timer = new WheelTimer(this)
     if (options.timeout !== undefined) this.#wheel?.arm(this.#timer, options.timeout.ms)
@@ -81,12 +79,10 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
     this.#inner = new NodeSocket(stream, this, {
       remote: this.remote,
       connecting: false,
-      afterWrite: () => this.#transport.defer(),
     })
     stream.once(ready, () => this.#handshaken(stream, check))
     // Without a server of Node's around it, a stream only tells of an error; closing is ours.
     stream.on('_tlsError', (error: Error) => this.destroy(error))
-    this.#transport.defer()
   }
 
   write(chunk: Buffer): boolean {
