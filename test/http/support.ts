@@ -58,7 +58,6 @@ export class HttpRunner {
       accessLogs: this.#accessLogs,
       zoneMemory: privateZoneMemory(),
       errorLog: () => log,
-      keyValues: { get: () => undefined },
       product: { name: 'trijet', version: '0.0.0' },
       keyValues: { get: () => undefined },
       nextConnection: () => (connections += 1),

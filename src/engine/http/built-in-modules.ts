@@ -14,11 +14,13 @@ import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
+import { httpSsl } from './modules/ssl.ts'
 import { httpVts } from './modules/vts.ts'
 
 export const httpModules: readonly AnyModule[] = [
   httpCore,
   httpUpstream,
+  httpSsl,
   httpMap,
   httpGeo,
   httpSplitClients,

@@ -16,8 +16,10 @@ import type { VariableTable } from '../core/variables.ts'
 import { type Address, formatAddress, formatHost } from '../net/address.ts'
 import type { ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
+import { SecureSocket } from '../net/tls/secure-socket.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { HttpEngine } from './engine.ts'
+import type { OutputOwner } from './output.ts'
 import { discardedBodyBytesMax, pipelinedPerTurnMax } from './limits.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
@@ -36,9 +38,11 @@ export interface ConnectionStart {
   /** True over TLS. */
   readonly secure: boolean
   readonly proxy: ProxyHeader | undefined
+  /** The server that the handshake was for; without TLS, the port's default. */
+  readonly server?: HttpServer
 }
 
-export class HttpConnection implements SocketHandler, TimerOwner {
+export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   readonly engine: HttpEngine
   readonly port: HttpPort
   readonly socket: Socket
@@ -53,8 +57,10 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   /** True when the present request is the last one. */
   closing: boolean
   request: Request | undefined
+  blocked: boolean
   readonly #timer: Timer
   #server: HttpServer
+  readonly #handshakeServer: HttpServer | undefined
   #mode: number
   /** Bytes that nobody can take yet; the socket is paused while there are any. */
   #pending: Buffer | undefined
@@ -65,7 +71,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   #startedAt: number
   #lingerUntil: number
 
-  constructor({ engine, port, socket, secure, proxy }: ConnectionStart) {
+  constructor({ engine, port, socket, secure, proxy, server }: ConnectionStart) {
     this.engine = engine
     this.port = port
     this.socket = socket
@@ -76,8 +82,10 @@ export class HttpConnection implements SocketHandler, TimerOwner {
     this.requests = 0
     this.closing = false
     this.request = undefined
+    this.blocked = false
     this.#timer = new Timer(this)
-    this.#server = port.fallback!
+    this.#server = server ?? port.fallback!
+    this.#handshakeServer = secure ? this.#server : undefined
     this.#mode = modes.idle
     this.#pending = undefined
     this.#corked = 0
@@ -90,9 +98,8 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   }
 
   /** Begins to wait for the first request. */
-  start(server: HttpServer = this.port.fallback!): void {
-    this.#server = server
-    this.#arm(server.core.client_header_timeout)
+  start(): void {
+    this.#arm(this.#server.core.client_header_timeout)
   }
 
   get variables(): VariableTable<Request> {
@@ -120,7 +127,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
 
   /** True when the kernel has taken all that was written. */
   get writable(): boolean {
-    return this.socket.queued === 0
+    return !this.blocked
   }
 
   /** The server that a host means on this port, in the snapshot in force. */
@@ -129,10 +136,24 @@ export class HttpConnection implements SocketHandler, TimerOwner {
     return this.#server
   }
 
-  /** A plain request on a TLS port is told so. */
-  checkTls(_request: Request): number {
-    const wantsTls = (this.port.traits.get('ssl') ?? 0) > 0
-    return wantsTls && !this.secure ? statuses.toHttps : 0
+  /** 0, or the status with which TLS has it that a request is refused. */
+  checkTls(request: Request): number {
+    if (!this.secure) return (this.port.traits.get('ssl') ?? 0) > 0 ? statuses.toHttps : 0
+    const { tls } = request.server
+    if (tls?.verifies !== true) return 0
+    const served = this.#handshakeServer
+    if (served !== request.server && served?.node !== request.server.node) {
+      request.logError(
+        'client attempted to request the server name different from the one that was negotiated',
+        'info',
+      )
+      return 421
+    }
+    const facts = this.socket instanceof SecureSocket ? this.socket.facts : undefined
+    const refusal = facts && tls.refusalOf(facts)
+    if (refusal === undefined) return 0
+    request.logError(refusal, 'info')
+    return facts?.peerCertificate === undefined ? statuses.noCertificate : statuses.badCertificate
   }
 
   logContext(): string {
@@ -167,6 +188,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   }
 
   onDrain(): void {
+    this.blocked = false
     const { request } = this
     if (this.#mode === modes.flush) this.#afterFlush()
     else if (request?.producer !== undefined) {
@@ -206,18 +228,18 @@ export class HttpConnection implements SocketHandler, TimerOwner {
     this.#corked -= 1
     if (this.#corked > 0) return
     this.engine.output.flush()
-    if (this.#mode === modes.busy && this.socket.queued > 0) this.#armSend()
+    if (this.#mode === modes.busy && this.blocked) this.#armSend()
   }
 
   sendText(text: string): void {
     this.request!.bytesSent += text.length
-    this.engine.output.text(this.socket, text)
+    this.engine.output.text(this, text)
     if (this.#corked === 0) this.engine.output.flush()
   }
 
   sendBytes(bytes: Buffer): void {
     this.request!.bytesSent += bytes.length
-    this.engine.output.bytes(this.socket, bytes)
+    this.engine.output.bytes(this, bytes)
     if (this.#corked === 0) this.engine.output.flush()
   }
 
@@ -230,7 +252,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
       request.body.received === 0 &&
       this.#pending === undefined
     ) {
-      this.engine.output.text(this.socket, continueText)
+      this.engine.output.text(this, continueText)
       if (this.#corked === 0) this.engine.output.flush()
     }
     this.#arm(request.location.core.client_body_timeout)
@@ -296,7 +318,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
 
   #beginRequest(): boolean {
     this.#requestsThisTurn += 1
-    if (this.#requestsThisTurn > pipelinedPerTurnMax || this.socket.queued > 0) return false
+    if (this.#requestsThisTurn > pipelinedPerTurnMax || this.blocked) return false
     this.#mode = modes.head
     this.request = this.engine.takeRequest(this, this.#server)
     return true
@@ -353,8 +375,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   /** Too many pipelined requests for one turn: the others have theirs first. */
   #afterTurn(): void {
     if (this.#mode === modes.idle) {
-      if (this.#pending !== undefined && this.socket.queued === 0)
-        setImmediate(() => this.#nextTurn())
+      if (this.#pending !== undefined && !this.blocked) setImmediate(() => this.#nextTurn())
       else if (this.requests > 0) this.#arm(this.#server.core.keepalive_timeout.ms)
     } else if (this.#mode === modes.head && !this.#timer.running) {
       this.#arm(this.#server.core.client_header_timeout)
@@ -388,7 +409,7 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   /** The request is over once the kernel has taken the response. */
   #endRequest(): void {
     if (this.#corked > 0) this.engine.output.flush()
-    if (this.socket.queued > 0) {
+    if (this.blocked) {
       this.#mode = modes.flush
       this.#armSend()
     } else this.#afterFlush()
@@ -419,7 +440,8 @@ export class HttpConnection implements SocketHandler, TimerOwner {
   #closeGently(unread: boolean): void {
     const { core } = this.#server
     const lingers = core.lingering_close === 'always' || (core.lingering_close === 'on' && unread)
-    if (this.#clientEnded || (!lingers && !this.secure)) {
+    // Node's own streams have not sent yet what they took; destroying them would lose it.
+    if (this.socket.queued === 0 && (this.#clientEnded || !lingers)) {
       this.#close()
       return
     }

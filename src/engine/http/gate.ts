@@ -4,8 +4,7 @@
  */
 import type { Acceptor, Socket } from '../net/socket.ts'
 import type { HttpEngine } from './engine.ts'
-import { ProxyPreface } from './proxy-preface.ts'
-import type { HttpPort } from './server.ts'
+import { enter } from './preface.ts'
 
 export class HttpGate implements Acceptor {
   readonly #engine: HttpEngine
@@ -21,13 +20,4 @@ export class HttpGate implements Acceptor {
     if (port === undefined) socket.destroy()
     else enter(this.#engine, port, socket)
   }
-}
-
-/** Reads what comes before HTTP on this port, then begins with it. */
-function enter(engine: HttpEngine, port: HttpPort, socket: Socket): void {
-  if ((port.traits.get('proxy_protocol') ?? 0) > 0) {
-    new ProxyPreface(engine, port, socket).start()
-    return
-  }
-  engine.begin({ port, socket, secure: false, proxy: undefined })
 }

@@ -13,44 +13,48 @@ const outputBytes = 64 * 1024
 /** UTF-8 takes at most this many bytes for one unit of a string. */
 const bytesPerUnitMax = 3
 
+/** Whose bytes they are. */
+export interface OutputOwner {
+  readonly socket: Socket
+  /** The kernel has not taken all: the owner stops until `onDrain`. */
+  blocked: boolean
+}
+
 export class Output {
   readonly #bytes: Buffer = Buffer.allocUnsafeSlow(outputBytes)
   #length = 0
-  #owner: Socket | undefined
+  #owner: OutputOwner | undefined
 
   /** Adds a text; what does not fit is sent first. */
-  text(socket: Socket, text: string): void {
+  text(owner: OutputOwner, text: string): void {
     const room = text.length * bytesPerUnitMax
     if (room > outputBytes) {
-      this.bytes(socket, Buffer.from(text))
+      this.bytes(owner, Buffer.from(text))
       return
     }
-    this.#claim(socket, room)
+    this.#claim(owner, room)
     this.#length += this.#bytes.write(text, this.#length)
   }
 
   /** Adds bytes: copied where they are few, written at once where they are many. */
-  bytes(socket: Socket, chunk: Buffer): void {
+  bytes(owner: OutputOwner, chunk: Buffer): void {
     if (chunk.length <= outputBytes >> 2) {
-      this.#claim(socket, chunk.length)
+      this.#claim(owner, chunk.length)
       chunk.copy(this.#bytes, this.#length)
       this.#length += chunk.length
       return
     }
-    if (this.#owner !== undefined && this.#owner !== socket) this.flush()
-    if (this.#length === 0) {
-      socket.write(chunk)
-      return
-    }
-    const head = this.#take()
-    socket.writeBoth(head, chunk)
+    if (this.#owner !== owner) this.flush()
+    const { socket } = owner
+    const taken = this.#length === 0 ? socket.write(chunk) : socket.writeBoth(this.#take(), chunk)
+    if (!taken) owner.blocked = true
   }
 
   /** Sends what lies here. */
   flush(): void {
     const owner = this.#owner
-    if (this.#length > 0) owner!.write(this.#take())
     this.#owner = undefined
+    if (this.#length > 0 && !owner!.socket.write(this.#take())) owner!.blocked = true
   }
 
   #take(): Buffer {
@@ -59,8 +63,8 @@ export class Output {
     return bytes
   }
 
-  #claim(socket: Socket, room: number): void {
-    if (this.#owner !== socket || this.#length + room > outputBytes) this.flush()
-    this.#owner = socket
+  #claim(owner: OutputOwner, room: number): void {
+    if (this.#owner !== owner || this.#length + room > outputBytes) this.flush()
+    this.#owner = owner
   }
 }

@@ -1,5 +1,8 @@
 /** TLS of a virtual server towards its clients, as it is compiled. */
-export interface ServerTls {
-  /** True: a handshake that ends up at this server is refused (`ssl_reject_handshake on`). */
-  readonly rejectHandshake: boolean
+import type { ServerSsl } from '../modules/server-ssl.ts'
+
+export interface ServerTls extends ServerSsl {
+  /** True when clients must or may show a certificate: then a request stays with the name of its handshake. */
+  readonly verifies: boolean
+  readonly requiresCertificate: boolean
 }

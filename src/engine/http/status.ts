@@ -7,6 +7,9 @@ export const statuses = {
   /** Close the connection without a word: `return 444`. */
   close: 444,
   headerTooLarge: 494,
+  /** The client's certificate is not good, or not there. */
+  badCertificate: 495,
+  noCertificate: 496,
   /** Plain HTTP came to a port that wants TLS. */
   toHttps: 497,
   clientClosed: 499,

@@ -1,0 +1,59 @@
+/** TLS towards clients. */
+import { compileServerSsl, type ServerSslConf, serverSslRows } from '../../modules/server-ssl.ts'
+import { sslVariablesOf } from '../../modules/ssl-variables.ts'
+import { tlsContextsOf } from '../../modules/tls-contexts.ts'
+import { size } from '../../modules/value-types.ts'
+import { SecureSocket } from '../../net/tls/secure-socket.ts'
+import { defineHttpModule, type HttpModule } from '../module.ts'
+import type { Request } from '../request.ts'
+import { httpCore } from './core.ts'
+
+/** Two directives of the stream module have no place here: HTTP settles both by itself. */
+type Shared = Omit<ServerSslConf, 'ssl_alpn' | 'ssl_handshake_timeout'>
+
+export interface HttpSslConf extends Shared {
+  readonly ssl_buffer_size: number
+}
+
+/** What is agreed on with clients that ask (RFC 7301). */
+const protocols = ['http/1.1', 'http/1.0', 'http/0.9'] as const
+
+const contexts = ['http', 'http.server'] as const
+const { ssl_alpn: _alpn, ssl_handshake_timeout: _timeout, ...rows } = serverSslRows(contexts)
+
+export const httpSsl: HttpModule<HttpSslConf> = defineHttpModule<HttpSslConf>({
+  id: 'http.ssl',
+  directives: {
+    ...rows,
+    ssl_buffer_size: {
+      contexts,
+      args: [1, 1],
+      syntax: 'ssl_buffer_size size',
+      value: size,
+      default: 16_384,
+      doc: 'Accepted: records are as large as what is written at once.',
+    },
+  },
+  variables: sslVariablesOf<Request>(({ connection }) =>
+    connection.socket instanceof SecureSocket ? connection.socket : undefined,
+  ),
+  hooks: {
+    tls: (conf, { scope, services }) => {
+      const core = scope.conf(httpCore)
+      const settings = {
+        ...conf,
+        ssl_alpn: protocols,
+        ssl_handshake_timeout: core.client_header_timeout,
+      }
+      const listensWithSsl = core.listen.some(({ traits }) => traits.has('ssl'))
+      const ssl = compileServerSsl(settings, tlsContextsOf(services.zoneMemory), listensWithSsl)
+      return (
+        ssl && {
+          ...ssl,
+          verifies: conf.ssl_verify_client !== 'off',
+          requiresCertificate: conf.ssl_verify_client === 'on',
+        }
+      )
+    },
+  },
+})
