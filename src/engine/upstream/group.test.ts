@@ -177,7 +177,10 @@ test(
     const { zone } = openZone(t, 256 * 4)
     const group = createTestGroup(roundRobin, [peerConfig(1), peerConfig(2)], { zone })
     const many = Array.from({ length: 4 }, (_, i) => peerConfig(i + 1))
-    assert.throws(() => group.next(groupConfig(roundRobin, many)), /zone is full/)
+    assert.throws(
+      () => group.next(groupConfig(roundRobin, many)),
+      /upstream zone "peers" has no room for another peer/,
+    )
     assert.equal(sequence(group, 4), '1 2 1 2')
     const three = group.next(groupConfig(roundRobin, many.slice(0, 3)))
     assert.equal(ports(three).length, 3)

@@ -6,6 +6,7 @@
  * peer's address and outlives versions of its group; it ends when no version and no connection uses it.
  */
 import { shortKey } from '../core/shared-key.ts'
+import { ConfError } from '../conf/diagnostics.ts'
 import { openShared, type SharedMemory } from '../core/shared-memory.ts'
 import type { SharedLock } from '../core/shared-lock.ts'
 import type { ColumnField, Float64Field, Int32Field } from '../core/shared-fields.ts'
@@ -47,9 +48,16 @@ export interface ZoneOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
 }
 
+interface ZoneHome {
+  readonly name: string
+  readonly memory?: SharedMemory
+  readonly onUnused?: () => void
+}
+
 /** A table of peers' states with its columns looked up once. Groups may share one. */
 export class PeerZone {
   readonly #table: SharedTable<Fields>
+  readonly #name: string
   readonly #memory: SharedMemory | undefined
   readonly #onUnused: (() => void) | undefined
   /** Versions of groups of this process. */
@@ -73,8 +81,12 @@ export class PeerZone {
   readonly receivedBytes: ColumnField
 
   /** `onUnused` is told when the last group of this process leaves the zone. */
-  constructor(table: SharedTable<Fields>, memory?: SharedMemory, onUnused?: () => void) {
+  constructor(
+    table: SharedTable<Fields>,
+    { name, memory, onUnused }: ZoneHome = { name: 'of one process' },
+  ) {
     this.#table = table
+    this.#name = name
     this.#memory = memory
     this.#onUnused = onUnused
     this.id = table.int32('id')
@@ -101,13 +113,12 @@ export class PeerZone {
     return this.#memory?.shared ?? false
   }
 
-  /** The record of a key; throws when the zone has no room. */
+  /** The record of a key. Throws `ConfError` when the zone has no room: the change that asks is refused. */
   acquire(key: string): number {
     const record = this.#table.acquire(shortKey(key, zoneKeyBytesMax))
     if (record >= 0) return record
-    throw new Error(
-      record === tableFull ? 'the zone is full' : 'the zone is locked by another process',
-    )
+    const why = record === tableFull ? 'has no room for another peer' : 'is locked'
+    throw new ConfError(`upstream zone "${this.#name}" ${why}`)
   }
 
   release(record: number): void {
@@ -137,11 +148,18 @@ export class PeerZone {
   }
 }
 
-/** Opens the zone of that name, the same in all processes of the instance. */
+/** Opens the zone of that name, the same in all processes of the instance. Throws `ConfError`. */
 export function openPeerZone(options: ZoneOptions, onUnused?: () => void): PeerZone {
+  const { name, instance, owner } = options
   const layout = layoutFor(Math.floor(options.bytes / zonePeerBytes), processesMax)
-  const memory = openShared({ ...options, bytes: tableBytes(layout) })
-  return new PeerZone(new SharedTable(memory.buffer, layout), memory, onUnused)
+  const bytes = tableBytes(layout)
+  try {
+    const memory = openShared({ instance, name: `upstream ${name}`, bytes, owner })
+    const table = new SharedTable(memory.buffer, layout)
+    return new PeerZone(table, { name, memory, ...(onUnused && { onUnused }) })
+  } catch (error) {
+    throw new ConfError(`upstream zone "${name}" cannot be opened: ${(error as Error).message}`)
+  }
 }
 
 /** States for so many peers that this process keeps to itself. */

@@ -21,7 +21,7 @@ export class PeerZones {
     const key = `${name} ${bytes}`
     const known = this.#open.get(key)
     if (known !== undefined) return known
-    const options = { ...this.#memory, name: `upstream ${name}`, bytes }
+    const options = { ...this.#memory, name, bytes }
     const zone = openPeerZone(options, () => this.#forget(name, bytes))
     this.#open.set(key, zone)
     this.#bytesOf.set(name, bytes)
