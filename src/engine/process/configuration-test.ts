@@ -37,12 +37,16 @@ export async function testConfiguration(place: Place, globals: string): Promise<
   const shapes = await checkShapes(read, place)
   if (shapes.length > 0) return { read, diagnostics: shapes, syntaxOk: false }
   const { diagnostics, candidate } = await consider(place, globals)
-  if (candidate === undefined) return { read, diagnostics, syntaxOk: false }
+  if (candidate === undefined) return { read, diagnostics, syntaxOk: !hasPlaces(diagnostics) }
   const compiled = await testCompile(read, candidate.settings)
-  const all = [...diagnostics, ...compiled]
-  if (isFatal(compiled)) return { read, diagnostics: all, syntaxOk: false }
-  const files = testFiles(candidate.settings)
-  return { read, diagnostics: [...all, ...files], syntaxOk: true }
+  const files = isFatal(compiled) ? [] : testFiles(candidate.settings)
+  const all = [...diagnostics, ...compiled, ...files]
+  return { read, diagnostics: all, syntaxOk: !hasPlaces(compiled) }
+}
+
+/** What is wrong with a directive has a place; what is wrong with the whole, or the system, has none. */
+function hasPlaces(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity, at }) => severity === 'emerg' && at !== undefined)
 }
 
 function isFatal(diagnostics: readonly Diagnostic[]): boolean {

@@ -16,6 +16,9 @@ import type { ReadConfiguration } from './read-configuration.ts'
 import { Runtime } from './runtime.ts'
 import { createServices, type ServingServices } from './services.ts'
 
+/** How late the end of the last connection may be noticed. */
+const drainTurnMs = 20
+
 export interface DataPlaneOptions {
   readonly source: DescriptorSource
   readonly sharedMemory: string
@@ -84,8 +87,7 @@ export class DataPlane {
   async drain(timeoutMs: number | undefined): Promise<void> {
     this.#listeners.close()
     const idle = Promise.all(this.#subsystems.map((subsystem) => subsystem.drain()))
-    if (timeoutMs === undefined) await idle
-    else await withLimit(idle, timeoutMs)
+    await withLimit(idle, timeoutMs)
     this.#services.accessLogs.flush()
   }
 
@@ -116,9 +118,15 @@ function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
-async function withLimit(work: Promise<unknown>, ms: number): Promise<void> {
+/**
+ * Waits for what socket events settle. Those come from outside of Node's own callbacks, after which nothing
+ * runs the continuations of promises: while one waits, Node's loop has to turn.
+ */
+async function withLimit(work: Promise<unknown>, ms: number | undefined): Promise<void> {
+  const turning = setInterval(() => undefined, drainTurnMs)
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
+  const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
   await Promise.race([work, promise])
   clearTimeout(timer)
+  clearInterval(turning)
 }

@@ -6,7 +6,6 @@ import { type Candidate, consider } from './candidate.ts'
 import { detach, type Detached, takeDetached } from './detach.ts'
 import { Master } from './master.ts'
 import type { Place } from './place.ts'
-import { runSingleProcess } from './single-process.ts'
 import { defaultRule } from './settings.ts'
 import { masterSignals, onSignals, type Request } from './signals.ts'
 import { takeInheritance } from './upgrade.ts'
@@ -32,7 +31,11 @@ export async function start(options: StartOptions): Promise<number> {
   announcer.use(settings.logRules)
   const background = settings.daemon && detached === undefined && inherited === undefined
   if (background) return detach(settings.logRules, writeStderr)
-  if (!settings.master_process) return runSingleProcess({ place, candidate, announcer, detached })
+  if (!settings.master_process) {
+    // Only here the data plane's code is needed in this very process.
+    const { runSingleProcess } = await import('./single-process.ts')
+    return runSingleProcess({ place, candidate, announcer, detached })
+  }
   const master = new Master({ place, globals, announcer, inherited: inherited ?? [] }, candidate)
   return runMaster(master, candidate, { ...options, announcer, detached })
 }
