@@ -55,7 +55,12 @@ function check(request: Request, conf: HttpFilesConf, file: OpenFile, path: stri
   }
   if (request.method === methods.post) return 405
   describe(request, conf, file)
-  return conditional(request, conf)
+  // A file that stands for an error is sent whole, whatever was asked of the page that is not there.
+  return isPlain(request) ? conditional(request, conf) : 0
+}
+
+function isPlain({ errorStatus }: Request): boolean {
+  return errorStatus === 0 || errorStatus === 200
 }
 
 function describe({ response }: Request, conf: HttpFilesConf, { size, modified }: OpenFile): void {
@@ -92,8 +97,8 @@ export function encodePath(path: string): string {
 /** True when the stream has taken the descriptor over. */
 function send(request: Request, file: OpenFile): boolean {
   const { response } = request
-  if (request.finished) return false
-  const range = requestedRange(request, file.size)
+  const plain = isPlain(request)
+  const range = plain ? requestedRange(request, file.size) : undefined
   if (range === 416) {
     refuseRange(request, file.size)
     return false
@@ -102,8 +107,8 @@ function send(request: Request, file: OpenFile): boolean {
   const start = range?.start ?? 0
   const end = range?.end ?? file.size
   response.contentLength = end - start
-  if (range === undefined) response.add('Accept-Ranges', 'bytes')
-  else {
+  if (range === undefined && plain) response.add('Accept-Ranges', 'bytes')
+  if (range !== undefined) {
     response.status = 206
     response.add('Content-Range', `bytes ${start}-${end - 1}/${file.size}`)
   }

@@ -9,14 +9,19 @@ import type { Request } from './request.ts'
 /** Goes on with the first index file that exists; 403 for a folder without, 404 where there is no folder. */
 export function findIndex(request: Request, names: readonly ComplexValue[]): number {
   const folder = requestFilename(request)
+  let checked: number = outcomes.next
+  let looked = false
   for (const name of names) {
     const text = name.evaluate(request)
     if (text.startsWith('/')) return request.redirect(text, request.args)
     const found = look(request, folder + text)
     if (found === 'file') return request.redirect(request.uri + text, request.args)
     if (found !== undefined) return found
+    if (!looked) checked = checkFolder(request, folder)
+    looked = true
+    if (checked !== outcomes.next) return checked
   }
-  return checkFolder(request, folder)
+  return checked
 }
 
 /** `file`, nothing for one that is not there, or a status. */

@@ -22,16 +22,20 @@ export function requestedRange(request: Request, size: number): ByteRange | 416 
 }
 
 export function parseRange(text: string, size: number): ByteRange | 416 | undefined {
+  if (/^bytes=$/i.test(text)) return undefined
   const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(text)
   if (match === null) return /^bytes=[\d\s,-]*,/i.test(text) ? undefined : refusalOf(text)
   const [, first = '', last = ''] = match
   if (first === '') {
     if (last === '') return 416
     const length = Math.min(Number(last), size)
-    return length === 0 ? 416 : { start: size - length, end: size }
+    if (length > 0) return { start: size - length, end: size }
+    return size === 0 ? undefined : 416
   }
   const start = Number(first)
   const end = last === '' ? size : Math.min(Number(last) + 1, size)
+  // Nothing of an empty file is all of it.
+  if (start === 0 && size === 0) return undefined
   if (start >= size || (last !== '' && Number(last) < start)) return 416
   return { start, end }
 }

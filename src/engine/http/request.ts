@@ -355,7 +355,9 @@ export class Request implements CaptureHost {
     if (target.startsWith('@')) return this.redirectToNamed(target)
     this.response.location = target
     const redirects = this.errorStatus >= 301 && this.errorStatus <= 308 && this.errorStatus !== 304
-    this.#sendStatus(redirects ? this.errorStatus : 302)
+    const code = redirects ? this.errorStatus : 302
+    this.errorStatus = 0
+    this.#sendStatus(code)
     return outcomes.done
   }
 

@@ -31,18 +31,16 @@ export function renderHead(request: Request): string {
   if (response.contentLength >= 0 && status !== 204 && status !== 304) {
     head += `Content-Length: ${response.contentLength}\r\n`
   }
-  if (response.lastModified >= 0) {
+  if (response.lastModified >= 0 && (status === 200 || status === 206 || status === 304)) {
     head += `Last-Modified: ${new Date(response.lastModified).toUTCString()}\r\n`
   }
-  if (response.location?.startsWith('/') === true) {
-    head += `Location: ${safeValue(absoluteLocation(request, response.location))}\r\n`
-  }
+  const { location } = response
+  const absolute = location?.startsWith('/') === true && core.absolute_redirect
+  if (absolute) head += `Location: ${safeValue(absoluteLocation(request, location))}\r\n`
   if (response.chunked) head += 'Transfer-Encoding: chunked\r\n'
   head += connectionField(request, core.keepalive_timeout.headerSeconds)
   if (response.etag !== undefined) head += `ETag: ${response.etag}\r\n`
-  if (response.location !== undefined && !response.location.startsWith('/')) {
-    head += `Location: ${safeValue(response.location)}\r\n`
-  }
+  if (location !== undefined && !absolute) head += `Location: ${safeValue(location)}\r\n`
   const { names, values } = response
   for (let i = 0; i < names.length; i++) head += `${names[i]}: ${values[i]}\r\n`
   return `${head}\r\n`
@@ -56,10 +54,9 @@ function connectionField(request: Request, headerSeconds: number): string {
     : 'Connection: keep-alive\r\n'
 }
 
-/** `absolute_redirect`, `server_name_in_redirect`, `port_in_redirect`. */
+/** `server_name_in_redirect`, `port_in_redirect`. */
 function absoluteLocation(request: Request, path: string): string {
   const { core } = request.location
-  if (!core.absolute_redirect) return path
   const { local } = request.connection.socket
   const scheme = request.scheme
   const usual = scheme === 'https' ? 443 : 80
