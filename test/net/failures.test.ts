@@ -18,7 +18,7 @@ for (const kind of ['epoll', 'node'] as const) {
       const error = await within(side.closed)
       assert.equal(error?.code, 'ECONNREFUSED')
       assert.equal(error?.syscall, 'connect')
-      assert.equal(failureText(error!), 'connect() failed (111: Connection refused)')
+      assert.equal(failureText(error), 'connect() failed (111: Connection refused)')
       assert.deepEqual(side.steps, ['close'])
     })
 
@@ -78,7 +78,7 @@ for (const kind of ['epoll', 'node'] as const) {
         server.resume()
         const error = await within(serverSide.closed)
         assert.equal(error?.code, 'ECONNRESET')
-        assert.equal(failureText(error!), 'recv() failed (104: Connection reset by peer)')
+        assert.equal(failureText(error), 'recv() failed (104: Connection reset by peer)')
         assert.equal(serverSide.closes, 1)
       })
     }

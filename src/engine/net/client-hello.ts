@@ -15,6 +15,8 @@
 
 /** More than any client sends, post-quantum key shares included; OpenSSL's own limit. */
 export const clientHelloBytesMax: number = 16 * 1024
+/** Clients split a hello into a handful of records, if at all. */
+const recordsMax = 64
 const recordHeaderBytes = 5
 const handshakeHeaderBytes = 4
 /** RFC 8446 §5.1: 2^14 bytes of plain text. */
@@ -75,20 +77,25 @@ function joinRecords(bytes: Buffer): Buffer | 'incomplete' | 'invalid' {
   const fragments: Buffer[] = []
   let have = 0
   let need = handshakeHeaderBytes
-  for (let at = 0; ;) {
+  for (let at = 0; fragments.length < recordsMax;) {
     const record = readRecord(bytes, at)
     if (typeof record === 'string') return record
     fragments.push(record)
     have += record.length
     at += recordHeaderBytes + record.length
-    const message = fragments.length === 1 ? record : Buffer.concat(fragments)
-    if (have >= 1 && message[0] !== messageClientHello) return 'invalid'
-    if (have >= handshakeHeaderBytes) need = handshakeHeaderBytes + message.readUIntBE(1, 3)
+    if (fragments[0]![0] !== messageClientHello) return 'invalid'
+    if (need === handshakeHeaderBytes && have >= need) need += messageBytes(fragments)
     if (need > clientHelloBytesMax) return 'invalid'
     // RFC 8446 §5.1: nothing else may follow a ClientHello in its record.
-    if (have === need) return message
     if (have > need) return 'invalid'
+    if (have === need && need > handshakeHeaderBytes) return Buffer.concat(fragments)
   }
+  return 'invalid'
+}
+
+/** The length that the message states after its type. */
+function messageBytes(fragments: readonly Buffer[]): number {
+  return Buffer.concat(fragments).readUIntBE(1, 3)
 }
 
 /** The fragment at `at`. What is there of an incomplete record must be right already. */

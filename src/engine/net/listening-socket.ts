@@ -48,12 +48,15 @@ const unixSocketMode = 0o666
 export class ListenError extends Error {
   readonly code: string
   readonly syscall: string
+  /** The port that could not be had; `undefined` for a unix socket. */
+  readonly port: number | undefined
 
-  constructor(what: string, cause: NodeJS.ErrnoException) {
+  constructor(what: string, cause: NodeJS.ErrnoException, port?: number) {
     super(`${what} failed (${errnoText(cause)})`, { cause })
     this.name = 'ListenError'
     this.code = cause.code ?? 'UNKNOWN'
     this.syscall = cause.syscall ?? ''
+    this.port = port
   }
 }
 
@@ -130,8 +133,10 @@ function listen(fd: number, spec: ListenSpec, set: SetOption): void {
     }
   }
   const backlog = options.backlog ?? defaultBacklog
-  attempt(`listen() to ${formatAddress(spec.address)}, backlog ${backlog}`, () =>
-    check(useScratch().libc.listen(fd, backlog), 'listen'),
+  attempt(
+    `listen() to ${formatAddress(spec.address)}, backlog ${backlog}`,
+    () => check(useScratch().libc.listen(fd, backlog), 'listen'),
+    portOf(spec.address),
   )
 }
 
@@ -153,7 +158,8 @@ function bindTo(fd: number, { address }: ListenSpec): void {
     errno = bindSocket(fd, address)
   }
   if (errno !== 0) {
-    throw new ListenError(`bind() to ${formatAddress(address)}`, systemError('bind', errno))
+    const cause = systemError('bind', errno)
+    throw new ListenError(`bind() to ${formatAddress(address)}`, cause, portOf(address))
   }
   if (address.family === 'unix') chmodSync(address.path, unixSocketMode)
 }
@@ -212,10 +218,14 @@ function ignore(log: Log, what: string, errno: number, more = ''): void {
   log.write('alert', `${what} failed, ignored (${text})${more}`)
 }
 
-function attempt<T>(what: string, call: () => T): T {
+function attempt<T>(what: string, call: () => T, port?: number): T {
   try {
     return call()
   } catch (error) {
-    throw new ListenError(what, error as NodeJS.ErrnoException)
+    throw new ListenError(what, error as NodeJS.ErrnoException, port)
   }
+}
+
+function portOf(address: Address): number | undefined {
+  return address.family === 'unix' ? undefined : address.port
 }

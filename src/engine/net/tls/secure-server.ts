@@ -36,8 +36,8 @@ export interface SecureServerOptions extends SecureSocketOptions {
 /** Alert, TLS 1.2 record: fatal (2), unrecognized_name (112). RFC 6066 §3. */
 const unrecognizedName: Buffer = Buffer.from([21, 3, 3, 0, 2, 2, 112])
 
-/** A hello and its record headers, were each record one byte long. */
-const collectedBytesMax: number = clientHelloBytesMax * 6
+/** A hello with the headers of its records, a little more than any that is accepted. */
+const collectedBytesMax: number = clientHelloBytesMax + 1024
 
 /**
  * Starts TLS on `socket`, which is `handler`'s from here on through the returned object alone. Reading
