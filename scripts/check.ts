@@ -3,6 +3,7 @@
  * that one pass tells all.
  */
 import { globSync } from 'node:fs'
+import { testArguments } from './node-test.ts'
 import { runStep } from './run-step.ts'
 
 const bin = (name: string): string => `node_modules/.bin/${name}`
@@ -12,11 +13,7 @@ const steps: readonly (readonly [title: string, file: string, args: readonly str
   ['format', bin('oxfmt'), ['--check', '.']],
   ['lint', bin('oxlint'), ['--deny-warnings']],
   ['types', bin('tsc'), ['-p', '.']],
-  [
-    'unit tests',
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=dot', ...unitTests],
-  ],
+  ['unit tests', process.execPath, testArguments('dot', unitTests)],
 ]
 
 const failed = steps.filter((step) => !runStep(...step)).map(([title]) => title)
