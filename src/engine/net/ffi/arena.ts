@@ -64,7 +64,9 @@ export function createArenaSource(koffi: Koffi): ArenaSource {
   const map = (bytes: number, flags: number): number =>
     Number(mmap(0, bytes, protReadWrite, mapPrivateAnonymous | flags, -1, 0))
   const low = process.arch === 'x64' && isLow(map(pageBytes, map32Bit))
-  const create = (bytes: number): Arena => {
+  const create = (wanted: number): Arena => {
+    // Whole pages are mapped anyway, and pieces are rounded up to words.
+    const bytes = Math.ceil(wanted / pageBytes) * pageBytes
     const address = map(bytes, low ? map32Bit : 0)
     if (!Number.isSafeInteger(address) || (low && !isLow(address))) {
       throw new Error(`mmap() of ${bytes} bytes failed`)
