@@ -12,7 +12,7 @@ const host = '127.0.0.1'
 /** A configuration that serves a text on each port. */
 export function streamConf(servers: Readonly<Record<number, string>>, main = ''): string {
   const blocks = Object.entries(servers).map(
-    ([port, text]) => `  server { listen ${host}:${port}; return "${text}"; }`,
+    ([port, text]) => `  server {\n    listen ${host}:${port};\n    return "${text}";\n  }`,
   )
   return [
     main,

@@ -64,6 +64,11 @@ export class CopilotPool {
       .map(({ helper }) => helper.line)
   }
 
+  /** True while a copilot of that family runs, or is about to. */
+  has(family: string): boolean {
+    return [...this.#places.values()].some(({ helper }) => familyOf(helper) === family)
+  }
+
   /** Brings the running copilots in line with a configuration. */
   async apply(helpers: readonly Helper[]): Promise<void> {
     const wanted = new Map(helpers.map((helper) => [identityOf(helper.line), helper]))
@@ -122,7 +127,7 @@ export class CopilotPool {
   #command(child: Child, helper: Helper): ChildCommand {
     const { services, sharedMemory, settings } = this.#options
     const identity = { slot: 0, sharedMemory, workers: settings().worker_processes }
-    const family = `copilot ${helper.line.tag}`
+    const family = familyOf(helper)
     const peer = new Peer({ child, identity, family, serves: false, services })
     this.#peers.set(child, peer)
     return {
@@ -154,6 +159,11 @@ export class CopilotPool {
     this.#peers.get(child)?.onGone()
     this.#peers.delete(child)
   }
+}
+
+/** Whose sockets it borrows. */
+function familyOf({ line }: Helper): string {
+  return `copilot ${line.tag}`
 }
 
 function isOver({ helper, conf }: Place, wanted: Helper | undefined): boolean {

@@ -9,8 +9,8 @@
  *   ctrl   tcp 127.0.0.1:8081    a copilot's own
  * ```
  *
- * A descriptor that nobody borrows is closed, but only while all children are in service: one that is
- * just being replaced will ask for it again.
+ * A descriptor that nobody borrows is closed, but not when its borrower died: its successor will ask for it
+ * again. The workers are one family, so theirs are closed once all places are in service.
  */
 import type { Log } from '../core/log.ts'
 import { type ListenSpec, sameSocketOptions } from '../net/listen-plan.ts'
@@ -30,7 +30,10 @@ export interface Borrower {
 interface Lent {
   readonly fd: number
   readonly spec: ListenSpec
+  readonly family: string
   readonly borrowers: Set<Borrower>
+  /** Its last borrower died: a successor is on its way. */
+  awaited: boolean
 }
 
 /** What another master gave us, by text of `inheritanceText`. */
@@ -57,7 +60,7 @@ export class DescriptorRegistry {
     const fd = known === undefined ? this.#take(key, spec) : this.#reuse(known, spec)
     const borrowers = known !== undefined && known.fd === fd ? known.borrowers : new Set<Borrower>()
     borrowers.add(borrower)
-    this.#lent.set(key, { fd, spec, borrowers })
+    this.#lent.set(key, { fd, spec, family: borrower.family, borrowers, awaited: false })
     return fd
   }
 
@@ -69,13 +72,15 @@ export class DescriptorRegistry {
 
   /** The borrower is gone. */
   releaseAll(borrower: Borrower): void {
-    for (const { borrowers } of this.#lent.values()) borrowers.delete(borrower)
+    for (const lent of this.#lent.values()) {
+      if (lent.borrowers.delete(borrower) && lent.borrowers.size === 0) lent.awaited = true
+    }
   }
 
-  /** Closes what nobody borrows; to be called while nobody is about to ask. */
-  sweep(): void {
-    for (const [key, { fd, spec, borrowers }] of this.#lent) {
-      if (borrowers.size > 0) continue
+  /** Closes what nobody borrows and nobody will ask for: all of these families are in service, or gone. */
+  sweep(settled: (family: string) => boolean): void {
+    for (const [key, { fd, spec, family, borrowers, awaited }] of this.#lent) {
+      if (borrowers.size > 0 || (awaited && !settled(family))) continue
       this.#lent.delete(key)
       closeDescriptor(fd)
       removeSocketFile(spec.address)

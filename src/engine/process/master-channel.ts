@@ -94,8 +94,8 @@ export class MasterChannel implements DescriptorSource {
 }
 
 /** The master's error, with its words. */
-function toListenError({ message, code, syscall }: ListenFailure): ListenError {
-  const error = new ListenError('', Object.assign(new Error(message), { code, syscall }))
+function toListenError({ message, code, syscall, port }: ListenFailure): ListenError {
+  const error = new ListenError('', Object.assign(new Error(message), { code, syscall }), port)
   error.message = message
   return error
 }

@@ -25,7 +25,7 @@ import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
 import { type Outcome, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
-import { WorkerPool } from './worker-pool.ts'
+import { workerFamily, WorkerPool } from './worker-pool.ts'
 
 export interface MasterOptions {
   readonly place: Place
@@ -68,6 +68,7 @@ export class Master {
       journal: this.#journal,
       files,
       now: () => new Date().toISOString(),
+      onIdle: () => this.#sweep(),
     })
     const services = this.#services()
     const shared = { services, sharedMemory: this.#sharedMemory, settings: () => this.#settings }
@@ -191,8 +192,8 @@ export class Master {
       this.#pidFile = PidFile.write(settings.pid)
     }
     await this.#workers.resize(settings.worker_processes)
-    this.#sweep()
     await this.#copilots.apply(helpers)
+    this.#sweep()
   }
 
   /** A copilot that lives through reloads and is not named any more. */
@@ -217,17 +218,21 @@ export class Master {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
+    // At once: whoever connects now is to be refused, not to wait in a queue that nobody serves. Socket
+    // files are the new binary's, where there is one.
+    this.#registry.closeAll(!this.#replaced)
     await this.#workers.stop(signal)
     await this.#copilots.stop()
-    // Socket files are the new binary's now, where there is one.
-    this.#registry.closeAll(!this.#replaced)
     this.#journal.close()
     this.#pidFile?.remove()
     removeInstance(this.#sharedMemory)
   }
 
+  /** Closes what nobody listens on any more. */
   #sweep(): void {
-    if (this.#workers.settled && this.#transactions.idle && !this.#replaced) this.#registry.sweep()
+    if (this.#state !== 'serving' || this.#replaced || !this.#transactions.idle) return
+    if (!this.#workers.settled) return
+    this.#registry.sweep((family) => family === workerFamily || !this.#copilots.has(family))
   }
 
   #services(): PeerServices {
@@ -236,6 +241,7 @@ export class Master {
       registry: this.#registry,
       log: this.#announcer.log,
       open: (borrower, spec) => this.#opener.open(borrower, spec),
+      onReleased: () => this.#sweep(),
       answer: (ask) => answerAsk(ask, this.#askServices()),
       onJoined: (peer, outcome) => this.#onJoined(peer, outcome),
     }

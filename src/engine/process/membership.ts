@@ -1,6 +1,7 @@
 /**
  * A child's part in changes: does what the master says, one message after the other, and answers.
  */
+import { portReply } from '../control/port-reply.ts'
 import { Refusal, replyCodes } from '../control/refusal.ts'
 import { formatDiagnostic } from '../conf/diagnostics.ts'
 import type { Log } from '../core/log.ts'
@@ -100,7 +101,8 @@ export function toRefused(error: unknown, log: Log): Refused {
     return { reply: { code: replyCodes.failure, msg }, diagnostics }
   }
   const { message, stack } = error as Error
-  if (!(error instanceof ListenError)) log.write('alert', `a change failed: ${stack}`)
   const diagnostics = [{ severity: 'emerg', message, at: undefined }] as const
+  if (error instanceof ListenError) return { reply: portReply(error), diagnostics }
+  log.write('alert', `a change failed: ${stack}`)
   return { reply: { code: replyCodes.failure, msg: message }, diagnostics }
 }

@@ -61,6 +61,7 @@ export interface ListenFailure {
   /** `EADDRINUSE` */
   readonly code: string
   readonly syscall: string
+  readonly port: number | undefined
 }
 
 /** Why a child says no. */

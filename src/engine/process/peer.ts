@@ -19,6 +19,8 @@ export interface PeerServices {
   readonly log: Log
   /** Rejects with `ListenError`. */
   open(borrower: Borrower, spec: ListenSpec): Promise<number>
+  /** A socket was given back. */
+  onReleased(): void
   answer(ask: Ask): Promise<Answer>
   /** A copilot began to follow, or could not. */
   onJoined(peer: Peer, outcome: Outcome): void
@@ -89,6 +91,7 @@ export class Peer implements Member, Borrower {
         return
       case 'release':
         registry.release(this, message.key)
+        this.#services.onReleased()
         return
       case 'follow':
         void transactions.join(this).then((outcome) => this.#services.onJoined(this, outcome))
@@ -124,8 +127,9 @@ export class Peer implements Member, Borrower {
       this.#channel.send([{ label: String(request), descriptor }])
     } catch (error) {
       const { message, code = '', syscall = '' } = error as NodeJS.ErrnoException
-      if (!(error instanceof ListenError)) this.#services.log.write('alert', message)
-      failure = { message, code, syscall }
+      const expected = error instanceof ListenError
+      if (!expected) this.#services.log.write('alert', message)
+      failure = { message, code, syscall, port: expected ? error.port : undefined }
     }
     this.send({ kind: 'listening', request, failure })
   }

@@ -90,8 +90,12 @@ async function obey(master: Master, request: Request): Promise<boolean> {
   }
 }
 
+/** A master without children waits for signals, which by themselves do not keep a process. */
+const idleTurnMs = 60_000
+
 /** Whatever goes wrong in the master is said; the engine serves on. */
 function keepAlive({ log }: Announcer): void {
+  setInterval(() => undefined, idleTurnMs)
   const note = (error: unknown): void => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     log.write('alert', `master process: ${text}`)

@@ -54,6 +54,8 @@ export interface TransactionOptions {
   readonly files: ConfigurationFiles
   /** ISO 8601, UTC. */
   readonly now: () => string
+  /** Nothing is under way or waiting any more. */
+  readonly onIdle?: () => void
 }
 
 type Vote = RoundResult<Member, FromChild>
@@ -61,6 +63,7 @@ type Vote = RoundResult<Member, FromChild>
 export class Transactions {
   readonly #journal: Journal
   readonly #now: () => string
+  readonly #onIdle: () => void
   readonly #members = new Set<Member>()
   /** Questions to one process that is starting, by process; those about a change, by kind and number. */
   readonly #starts = new Map<Member, Round<Member, FromChild>>()
@@ -72,10 +75,11 @@ export class Transactions {
   #queued = 0
   #number = 0
 
-  constructor({ journal, files, now }: TransactionOptions) {
+  constructor({ journal, files, now, onIdle = () => {} }: TransactionOptions) {
     this.#journal = journal
     this.#files = files
     this.#now = now
+    this.#onIdle = onIdle
   }
 
   get files(): ConfigurationFiles {
@@ -276,10 +280,11 @@ export class Transactions {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     this.#queued += 1
     const result = this.#last.then(work)
-    this.#last = result.then(
-      () => (this.#queued -= 1),
-      () => (this.#queued -= 1),
-    )
+    const done = (): void => {
+      this.#queued -= 1
+      if (this.#queued === 0) this.#onIdle()
+    }
+    this.#last = result.then(done, done)
     return result
   }
 

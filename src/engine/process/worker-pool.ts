@@ -24,6 +24,9 @@ export interface WorkerPoolOptions {
 
 const title = 'worker process'
 
+/** Whose sockets they borrow. */
+export const workerFamily = 'worker'
+
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #places: Child[] = []
@@ -41,7 +44,7 @@ export class WorkerPool {
   }
 
   get settled(): boolean {
-    return this.#places.every((child) => this.#serving.has(child))
+    return this.#places.length > 0 && this.#places.every((child) => this.#serving.has(child))
   }
 
   /** Log files of all workers. */
@@ -100,7 +103,7 @@ export class WorkerPool {
   #command(child: Child, slot: number): ChildCommand {
     const { services, sharedMemory, settings } = this.#options
     const identity = { slot, sharedMemory, workers: settings().worker_processes }
-    const peer = new Peer({ child, identity, family: 'worker', serves: true, services })
+    const peer = new Peer({ child, identity, family: workerFamily, serves: true, services })
     this.#peers.set(child, peer)
     return {
       file: process.execPath,

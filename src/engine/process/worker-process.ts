@@ -12,12 +12,22 @@ const channel = new MasterChannel(processChannel(), {
   // Without its master a worker would serve a configuration that nobody can change.
   onGone: () => process.exit(0),
 })
-const worker = new Worker(channel)
+// A worker that ends leaves its sockets to its successor: only what the configuration drops is given back.
+let ending = false
+const worker = new Worker({
+  open: (spec) => channel.open(spec),
+  release: (spec) => {
+    if (!ending) channel.release(spec)
+  },
+})
 const membership = new Membership(worker, (message) => channel.send(message), silentLog)
 
 process.on('SIGTERM', () => end())
 process.on('SIGINT', () => end())
-process.on('SIGQUIT', () => void worker.drain().then(() => process.exit(0)))
+process.on('SIGQUIT', () => {
+  ending = true
+  void worker.drain().then(() => process.exit(0))
+})
 process.on('SIGUSR1', () => worker.reopenLogs())
 for (const name of ['SIGHUP', 'SIGUSR2', 'SIGWINCH', 'SIGPIPE'] as const) {
   process.on(name, () => undefined)
@@ -28,6 +38,7 @@ process.on('uncaughtException', (error) => fail(error))
 process.on('unhandledRejection', (error) => fail(error))
 
 function end(): void {
+  ending = true
   worker.close()
   process.exit(0)
 }
