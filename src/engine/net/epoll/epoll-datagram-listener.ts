@@ -6,10 +6,10 @@ import { errnoText, systemError } from '../errors.ts'
 import { EAGAIN, EINTR, EPOLLIN } from '../ffi/constants.ts'
 import { datagramCallsPerBatchMax, datagramsPerCallMax } from '../limits.ts'
 import type { DatagramBatch, Destination } from './datagram-batch.ts'
-import type { Corpse, EpollLoop, EventTarget } from './epoll-loop.ts'
+import type { EpollLoop, EventTarget } from './epoll-loop.ts'
 import { BoundReplyPath, SharedReplyPath, SourcedReplyPath } from './reply-path.ts'
 
-export class EpollDatagramListener implements DatagramListener, EventTarget, Corpse {
+export class EpollDatagramListener implements DatagramListener, EventTarget {
   port: DatagramPort
   generation = 0
   descriptor: number
@@ -51,16 +51,12 @@ export class EpollDatagramListener implements DatagramListener, EventTarget, Cor
     this.#closed = true
     if (this.#watched) this.#loop.remove(this.descriptor, this)
     this.#watched = false
-    this.#loop.mourn(this)
+    this.#loop.libc.close(this.descriptor)
+    this.descriptor = -1
   }
 
   discard(): void {
     this.close()
-  }
-
-  bury(): void {
-    this.#loop.libc.close(this.descriptor)
-    this.descriptor = -1
   }
 
   onEvents(): void {

@@ -5,9 +5,9 @@ import { systemError } from '../errors.ts'
 import { EAGAIN, EINTR, EPOLLIN, MSG_NOSIGNAL } from '../ffi/constants.ts'
 import { localAddress } from '../ffi/socket-calls.ts'
 import { datagramsPerCallMax } from '../limits.ts'
-import type { Corpse, EpollLoop, EventTarget } from './epoll-loop.ts'
+import type { EpollLoop, EventTarget } from './epoll-loop.ts'
 
-export class EpollDatagramSocket implements DatagramSocket, EventTarget, Corpse {
+export class EpollDatagramSocket implements DatagramSocket, EventTarget {
   handler: DatagramHandler
   generation = 0
   readonly remote: Address
@@ -48,17 +48,13 @@ export class EpollDatagramSocket implements DatagramSocket, EventTarget, Corpse 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#loop.forget(this.#descriptor)
-    this.#loop.mourn(this)
+    this.#loop.remove(this.#descriptor, this)
+    this.#loop.libc.close(this.#descriptor)
+    this.#descriptor = -1
   }
 
   discard(): void {
     this.close()
-  }
-
-  bury(): void {
-    this.#loop.libc.close(this.#descriptor)
-    this.#descriptor = -1
   }
 
   onEvents(): void {

@@ -26,7 +26,7 @@ import { idleHandler } from '../idle-handler.ts'
 import { acceptPauseMs, acceptsPerBatchMax } from '../limits.ts'
 import type { Acceptor } from '../socket.ts'
 import type { Listener } from '../transport.ts'
-import type { Corpse, EpollLoop, EventTarget } from './epoll-loop.ts'
+import type { EpollLoop, EventTarget } from './epoll-loop.ts'
 import { EpollSocket } from './epoll-socket.ts'
 
 const lengthWord = sockaddrBytesMax / 4
@@ -40,7 +40,7 @@ export interface EpollListenerOptions {
   readonly log: Log
 }
 
-export class EpollListener implements Listener, EventTarget, Corpse {
+export class EpollListener implements Listener, EventTarget {
   acceptor: Acceptor
   generation = 0
   readonly local: Address
@@ -81,16 +81,12 @@ export class EpollListener implements Listener, EventTarget, Corpse {
     // Unregistered by hand: other processes hold the descriptor too, so closing it would not do it.
     this.#stop()
     this.#closed = true
-    this.#loop.mourn(this)
+    this.#loop.libc.close(this.#descriptor)
+    this.#descriptor = -1
   }
 
   discard(): void {
     this.close()
-  }
-
-  bury(): void {
-    this.#loop.libc.close(this.#descriptor)
-    this.#descriptor = -1
   }
 
   onEvents(): void {

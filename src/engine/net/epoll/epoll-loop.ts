@@ -10,9 +10,10 @@
  *        └─▶ up to 8 × [ epoll_wait(0) · every event to its target · close what ended ]
  * ```
  *
- * Two rules keep events and descriptors together. What ends during a batch is closed after it, so no
- * number is used again within it. And an event carries the generation of its registration: while a child
- * process is being started, a copy of a closed descriptor can go on telling events for a moment.
+ * A descriptor's number is used again as soon as it is closed, and events of the old one may still come:
+ * within the batch, and while a child process that is being started holds a copy. So an event carries the
+ * generation of its registration. Connections end after the batch all the same: `onClose` never comes
+ * from within a call of their own.
  *
  * Callbacks of this kind are not Node's own: nothing runs promises and `nextTick` after them. So every
  * wake-up that had events leaves one immediate behind, which is Node's and does (a microsecond, for many

@@ -30,6 +30,7 @@ export class NodeDatagramListener implements DatagramListener {
   readonly #spec: ListenSpec
   readonly #socket: DgramSocket
   #started = false
+  #closed = false
 
   constructor(descriptor: number, spec: ListenSpec, port: DatagramPort, log: Log) {
     this.port = port
@@ -54,6 +55,8 @@ export class NodeDatagramListener implements DatagramListener {
   }
 
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#socket.close()
   }
 
