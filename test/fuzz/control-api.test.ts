@@ -10,7 +10,7 @@ import { history, rollback } from '../../src/engine/control/endpoints/history.ts
 import { keyValues } from '../../src/engine/control/endpoints/key-values.ts'
 import { streamCertificates } from '../../src/engine/control/endpoints/stream-certificates.ts'
 import { streamServers } from '../../src/engine/control/endpoints/stream-servers.ts'
-import { MemoryPlane } from '../../src/engine/control/memory-plane.ts'
+import { MemoryPlane } from '../../src/engine/control/memory-plane.fixture.ts'
 import { configurationFromText } from '../../src/engine/conf/includes.ts'
 import { print } from '../../src/engine/conf/printer.ts'
 import { type Random, seededRandom } from '../support/random.ts'

@@ -17,6 +17,7 @@ export interface ApiRequest {
   /** Segments below the key: `['http_log']` of `/api/v1/config/http_log`. */
   readonly path: readonly string[]
   readonly query: URLSearchParams
+  readonly headers: Headers
   /** Empty when there is none; `undefined` when it is longer than a body may be. */
   readonly body: string | undefined
   /** Method and path, for the history. */
@@ -128,6 +129,7 @@ async function toApiRequest(
     method: request.method,
     path,
     query: url.searchParams,
+    headers: request.headers,
     body: await readBody(request),
     action: `${request.method} ${url.pathname}`,
     actor: { peer, name: undefined },

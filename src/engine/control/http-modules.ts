@@ -20,6 +20,7 @@ import { toOpenApi } from './doc/openapi.ts'
 import { configuration } from './endpoints/configuration.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { keyValues } from './endpoints/key-values.ts'
+import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { streamCertificates } from './endpoints/stream-certificates.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
 import { objectionTo } from './guard.ts'
@@ -54,12 +55,11 @@ const byModule: Readonly<Record<string, Endpoint>> = {
   ctrl_config_api_module: configuration,
 }
 
-const always: readonly Endpoint[] = [streamCertificates, history, rollback]
+const always: readonly Endpoint[] = [streamCertificates, runningConfiguration, history, rollback]
 
 const optionalFile: ValueType<string | undefined> = {
   describe: 'file | off',
-  parse: ([path], { prefixPath }) =>
-    path === undefined || path === 'off' ? undefined : prefixPath(path),
+  parse: ([path], env) => (path === undefined || path === 'off' ? undefined : env.prefixPath(path)),
 }
 
 const keyValueVariables: VariablePrefix<Request> = {

@@ -13,7 +13,7 @@
  *   /dyn/stream_dyn_map/m_…        {"keyFrom":…,"keyTo":…,"values":[…]}  a changed map
  * ```
  */
-import { PersistentMap } from '../core/persistent-map.ts'
+import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { StreamIndex } from './stream-index.ts'
 
@@ -38,7 +38,7 @@ export interface Transition extends Applied {
   /** What the files alone say: where a kind finds what it must put back. */
   readonly base: Applied
   /** Body of another instruction in force. */
-  bodyOf(key: string): unknown
+  readonly bodyOf: (key: string) => unknown
   /** Folder that messages name in front of `logs/…`. */
   readonly prefix: string
 }

@@ -9,7 +9,7 @@ import { history, rollback } from './endpoints/history.ts'
 import { keyValues } from './endpoints/key-values.ts'
 import { streamCertificates } from './endpoints/stream-certificates.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
-import { MemoryPlane } from './memory-plane.ts'
+import { MemoryPlane } from './memory-plane.fixture.ts'
 
 const files = `
 load_module modules/njt_stream_dyn_server_module.so;

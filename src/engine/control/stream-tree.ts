@@ -1,18 +1,22 @@
 /** Path copying around the stream block: the one place of the tree that stream instructions change. */
-import { type Block, findDirective, indexOfDirective, splice } from '../conf/block.ts'
+import { type Block, indexOfDirective, splice } from '../conf/block.ts'
+import { updateBlock } from '../conf/patch.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 import type { Applied } from './instruction.ts'
 import type { StreamServer } from './stream-index.ts'
 
 export function updateStreamBlock(tree: Directive, change: (block: Block) => Block): Directive {
-  const stream = findDirective(tree.block, 'stream')!
-  return replaceIn(tree, stream, withBlock(stream, change(stream.block!)))
+  return updateBlock(tree, ['stream'], change)
 }
 
 /** `parent` with one child exchanged for another. */
 export function replaceIn(parent: Directive, old: Directive, next: Directive): Directive {
-  const at = indexOfDirective(parent.block!, old)
-  return withBlock(parent, splice(parent.block!, at, 1, [next]))
+  return withBlock(parent, exchange(parent.block!, old, next))
+}
+
+/** A block with one directive exchanged for another. */
+export function exchange(block: Block, old: Directive, next: Directive): Block {
+  return splice(block, indexOfDirective(block, old), 1, [next])
 }
 
 /** The tree with one directive of a server exchanged. */
@@ -31,9 +35,8 @@ export function replaceServerNode(
   server: StreamServer,
   node: Directive,
 ): Applied {
-  const stream = findDirective(tree.block, 'stream')!
   return {
-    tree: replaceIn(tree, stream, replaceIn(stream, server.node, node)),
+    tree: updateStreamBlock(tree, (block) => exchange(block, server.node, node)),
     index: index.replace(server, node),
   }
 }

@@ -34,12 +34,13 @@ export const copilot: Copilot = defineCopilot({
   version: 1,
   run: async (context) => {
     const own = readOwn(context)
-    let link: BusLink | undefined
-    const image = new Image((edits) => link?.onCommit(edits))
+    const links: BusLink[] = []
+    const image = new Image((edits) => links.forEach((link) => link.onCommit(edits)))
     context.master.follow(image)
     await Promise.race([image.loaded, aborted(context.signal)])
     if (context.signal.aborted) return
-    link = joinBus(context, image, own.tree)
+    const link = joinBus(context, image, own.tree)
+    links.push(link)
     const values = new SqliteStore(keyValuesPath(context.prefix))
     const kv = new Kv({ store: values, bus: link.client, log: context.log })
     const plane = createOwnPlane(context, image, own.logRules)

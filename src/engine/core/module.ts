@@ -107,6 +107,7 @@ export interface Module<Conf extends object> extends ModuleDefinition<Conf> {
 }
 
 /** A module whose settings' shape does not matter to the holder. */
+// oxlint-disable-next-line typescript/no-explicit-any -- settings stand in both directions of its hooks
 export type AnyModule = Module<any>
 
 /** Declares a module; done once, when its file is imported. */

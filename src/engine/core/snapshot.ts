@@ -39,6 +39,7 @@ export interface Snapshot {
 /** Compiles what changed since `before`. Faults are in `session.diagnostics`; the snapshot is then not to be used. */
 export function compileTree(
   tree: Directive,
+  // oxlint-disable-next-line typescript/no-explicit-any -- each is given its own part back
   subsystems: readonly Subsystem<any>[],
   session: CompileSession,
   before?: Snapshot,

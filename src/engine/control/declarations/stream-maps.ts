@@ -52,11 +52,16 @@ function toMapBody(item: Record<string, unknown>): MapBody {
     keyTo: variable(keyTo, 'keyTo'),
     values: objectList(item, 'values').map(({ valueFrom, valueTo }) => ({
       valueFrom: nonEmptyString(valueFrom, 'valueFrom'),
-      valueTo: String(valueTo ?? ''),
+      valueTo: stringOf(valueTo ?? '', 'valueTo'),
     })),
     isVolatile: isVolatile === true,
     hosnames: hosnames === true,
   }
+}
+
+function stringOf(value: unknown, name: string): string {
+  if (typeof value === 'string') return value
+  throw new Refusal(replyCodes.invalidJson, `"${name}" must be a string`)
 }
 
 function variable(value: unknown, name: string): string {

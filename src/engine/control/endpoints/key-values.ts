@@ -4,6 +4,8 @@
  * `POST {"key":…,"value":…}` answers 200 with an empty body; `GET ?key=` the value as plain text;
  * `DELETE ?key=` a line of text. Values are read in the data plane as `$kv_http_<key>`.
  */
+import { topicFault } from '../../bus/topic-filter.ts'
+import { kvTopic } from '../../bus/topics.ts'
 import { type ApiRequest, type Endpoint, notFound, plain } from '../api.ts'
 import type { Operation, QueryParameter } from '../operation.ts'
 import type { ControlPlane } from '../plane.ts'
@@ -81,7 +83,7 @@ async function put(
   if (pair === undefined)
     return plain(400, 'a JSON object with the strings "key" and "value" is expected\n')
   await store.put(pair.key, pair.value)
-  return new Response('')
+  return new Response(null)
 }
 
 async function get({ query }: ApiRequest, { keyValues: store }: ControlPlane): Promise<Response> {
@@ -97,11 +99,12 @@ async function remove(
   return found ? plain(200, 'key is deleted from db\n') : plain(404, missing)
 }
 
+/** A key is part of a topic on the bus: what cannot be one is no key. */
 function parsePair(text: string): { readonly key: string; readonly value: string } | undefined {
   try {
     const { key, value } = JSON.parse(text) as Record<string, unknown>
     if (typeof key !== 'string' || key === '' || typeof value !== 'string') return undefined
-    return { key, value }
+    return topicFault(kvTopic(key)) === undefined ? { key, value } : undefined
   } catch {
     return undefined
   }

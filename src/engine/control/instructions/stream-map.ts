@@ -5,9 +5,9 @@
  */
 import { blockOf, directives, findDirective } from '../../conf/block.ts'
 import { type Directive, directive, withBlock } from '../../conf/tree.ts'
-import type { Applied, InstructionKind } from '../instruction.ts'
+import type { InstructionKind } from '../instruction.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
-import { replaceIn } from '../stream-tree.ts'
+import { exchange, updateStreamBlock } from '../stream-tree.ts'
 
 export interface MapBody {
   readonly keyFrom: string
@@ -27,7 +27,7 @@ export const streamMap: InstructionKind = {
       throw new Refusal(replyCodes.failure, `keyTo ${body.keyTo} not found in conf`)
     }
     const next = after === undefined ? findMap(base.tree, body) : withValues(node, body)
-    return { tree: exchange(tree, node, next ?? node), index } satisfies Applied
+    return { tree: updateStreamBlock(tree, (block) => exchange(block, node, next ?? node)), index }
   },
 }
 
@@ -66,9 +66,4 @@ function withValues(node: Directive, body: MapBody): Directive {
   ]
   const values = body.values.map(({ valueFrom, valueTo }) => directive(valueFrom, [valueTo]))
   return withBlock(node, blockOf([...parameters, ...values]))
-}
-
-function exchange(tree: Directive, node: Directive, next: Directive): Directive {
-  const stream = findDirective(tree.block, 'stream')!
-  return replaceIn(tree, stream, replaceIn(stream, node, next))
 }

@@ -15,7 +15,7 @@ import assert from 'node:assert/strict'
 import { append, directives, findDirective, indexOfDirective, splice } from '../../conf/block.ts'
 import { configurationFromText } from '../../conf/includes.ts'
 import { formatDiagnostic } from '../../conf/diagnostics.ts'
-import type { Directive } from '../../conf/tree.ts'
+import { type Directive, reportedAt } from '../../conf/tree.ts'
 import { settingsOf } from '../../core/scope.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
 import { type ListenAddress, listenText, parseAddrPort } from '../listen-address.ts'
@@ -170,7 +170,7 @@ export function readServer(body: StreamServerBody, listen: string, prefix: strin
     if (node.name === 'listen') fail('listen cmd in the server body of dynamic stream vs')
     if (forbidden.has(node.name)) {
       const message = `"${node.name}" directive no support of dynamic!`
-      fail(formatDiagnostic({ severity: 'emerg', message, at: node.at }))
+      fail(formatDiagnostic({ severity: 'emerg', message, at: reportedAt(node) }))
     }
   }
   return server
