@@ -46,6 +46,7 @@ export class Child {
   #state: ChildState = 'idle'
   #startedAt = 0
   #restarts = 0
+  #held = false
   #timer: NodeJS.Timeout | undefined
   #ended = Promise.withResolvers<void>()
 
@@ -102,6 +103,14 @@ export class Child {
     this.#process?.kill(name)
   }
 
+  /** Nobody follows whoever sits here now: the engine is about to stop. */
+  hold(): void {
+    this.#held = true
+    if (this.#state !== 'waiting') return
+    clearTimeout(this.#timer)
+    this.#finish()
+  }
+
   /** Ends it, gracefully where the signal says so, and starts nobody in its place. */
   async stop(name: NodeJS.Signals): Promise<void> {
     if (this.#state === 'idle') return
@@ -130,7 +139,7 @@ export class Child {
     log.write(alarming && !expected ? 'alert' : 'notice', `${this.title} ${pid} ${how}`)
     clearTimeout(this.#timer)
     this.#process = undefined
-    if (expected) this.#finish()
+    if (expected || this.#held) this.#finish()
     else this.#startLater()
     onExit(this)
   }

@@ -79,6 +79,11 @@ export class CopilotPool {
     }
   }
 
+  /** The engine is about to stop: who ends by himself is not started again. */
+  hold(): void {
+    for (const { child } of this.#places.values()) child.hold()
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#places.keys()].map((key) => this.#end(key)))
     await Promise.all([...this.#leaving].map((child) => child.ended))

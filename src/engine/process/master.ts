@@ -218,6 +218,7 @@ export class Master {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#copilots.hold()
     // At once: whoever connects now is to be refused, not to wait in a queue that nobody serves. Socket
     // files are the new binary's, where there is one.
     this.#registry.closeAll(!this.#replaced)

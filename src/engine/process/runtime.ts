@@ -116,7 +116,8 @@ export class Runtime {
       if (this.#serving) listening = await this.#options.listening?.prepare(snapshot)
     } catch (error) {
       session.abort()
-      throw error
+      // A step that failed for what the configuration says has said where.
+      throw session.failed ? new ConfigurationError(session.diagnostics) : error
     }
     const version = { configuration, dynamic, snapshot }
     this.#pending = { version, session, listening, change }

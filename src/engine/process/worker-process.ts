@@ -1,7 +1,6 @@
 /** The program of a worker process. */
 import { MasterChannel, processChannel } from './master-channel.ts'
 import { Membership } from './membership.ts'
-import { silentLog } from '../core/log.ts'
 import { Worker } from './worker.ts'
 
 process.title = 'trijet: worker process'
@@ -20,7 +19,10 @@ const worker = new Worker({
     if (!ending) channel.release(spec)
   },
 })
-const membership = new Membership(worker, (message) => channel.send(message), silentLog)
+const membership = new Membership(worker, (message) => channel.send(message), {
+  write: (level, message) => worker.log.write(level, message),
+  takes: (level) => worker.log.takes(level),
+})
 
 process.on('SIGTERM', () => end())
 process.on('SIGINT', () => end())

@@ -2,7 +2,9 @@
  * A worker's part in the engine: serves what its data plane has compiled, and follows the configuration.
  */
 import { chownSync } from 'node:fs'
+import type { Log } from '../core/log.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
+import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Follower } from './membership.ts'
 import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
@@ -20,6 +22,11 @@ export class Worker implements Follower {
 
   constructor(source: DescriptorSource) {
     this.#source = source
+  }
+
+  /** The error log of its configuration; what goes wrong before there is one goes to standard error. */
+  get log(): Log {
+    return this.#plane?.log ?? earlyLog
   }
 
   async load(state: State, { sharedMemory }: ChildIdentity): Promise<readonly LeftOutNote[]> {
@@ -80,8 +87,13 @@ export class Worker implements Follower {
   /** The last words of a worker to which something impossible happened. */
   onFault(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#plane?.log.write('alert', `worker process fails: ${text}`)
+    this.log.write('alert', `worker process fails: ${text}`)
   }
+}
+
+const earlyLog: Log = {
+  write: (level, message) => writeStderr(`${program}: [${level}] ${message}\n`),
+  takes: () => true,
 }
 
 function settingsOf({ files }: Pick<State, 'files'>): Settings {
