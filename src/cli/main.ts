@@ -38,8 +38,8 @@ async function run(options: Options): Promise<number> {
     return testCommand(options, place)
   }
   const { start } = await import('../engine/process/start.ts')
-  const { welcome } = await import('./welcome.ts')
-  return start({ place, globals: options.globals ?? '', onForeground: welcome })
+  const { onListening, onServing } = await import('./welcome.ts')
+  return start({ place, globals: options.globals ?? '', onListening, onServing })
 }
 
 async function describe({ help, configure }: Options): Promise<number> {

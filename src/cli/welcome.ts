@@ -2,9 +2,13 @@
 import type { Place } from '../engine/process/place.ts'
 import { product } from '../engine/process/product.ts'
 
-/** `listening` are lines such as `worker tcp 127.0.0.1:8080`. */
-export function welcome(listening: readonly string[], { entry }: Place): void {
-  const lines = listening.map((text) => `  ${text}`).toSorted()
-  console.log(`${product.name}/${product.version} runs on ${entry}`)
-  if (lines.length > 0) console.log(lines.join('\n'))
+/** `worker tcp 127.0.0.1:8080`, as each address is opened; copilots come a little later than workers. */
+export function onListening(text: string): void {
+  console.log(`  listening: ${text}`)
+}
+
+export function onServing({ entry }: Place): void {
+  console.log(
+    `${product.name}/${product.version} serves ${entry}; what is where stands in that file`,
+  )
 }

@@ -79,7 +79,8 @@ test('a dynamic server survives reloads, restarts, and the death of any process'
   await engine.reload()
   assert.equal(await textOf(t, dynamic), 'dynamic')
 
-  for (const pid of [...workerPids(engine), ...engine.children('copilot').map(({ pid }) => pid)]) {
+  const copilots = engine.children('copilot').map((child) => child.pid)
+  for (const pid of [...workerPids(engine), ...copilots]) {
     process.kill(pid, 'SIGKILL')
     await untilGone(pid)
     await until(

@@ -23,10 +23,10 @@ test('the new binary takes over: no connect fails, open connections drain', asyn
   const client = await connectTcp(t, { host, port })
   await ping(client, 'before')
 
-  let stop = false
+  const stop = new AbortController()
   let connects = 0
   const load = (async () => {
-    while (!stop) {
+    while (!stop.signal.aborted) {
       const one = await connectTcp(t, { host, port })
       await ping(one, 'load')
       one.close()
@@ -46,7 +46,7 @@ test('the new binary takes over: no connect fails, open connections drain', asyn
   await ping(client, 'still here')
   client.close()
   await untilGone(old)
-  stop = true
+  stop.abort()
   await load
   assert.equal(prefix.read('logs/trijet.pid.oldbin'), '')
   assert.equal(workerPids(engine).length, 2)

@@ -43,7 +43,7 @@ export const builtInNames: ReadonlySet<string> = new Set([
 ])
 
 /** A subsystem as a process runs it. */
-export interface ServingSubsystem extends Subsystem<any> {
+export interface ServingSubsystem extends Subsystem<unknown> {
   /** Resolves when nothing is under way any more; idle connections are closed. */
   drain(): Promise<void>
 }

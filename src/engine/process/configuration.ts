@@ -6,7 +6,7 @@ import type { Diagnostic } from '../conf/diagnostics.ts'
 import { CheckMemo, checkTree } from '../conf/check.ts'
 import type { Directive } from '../conf/tree.ts'
 import { CompileSession } from '../core/compile-session.ts'
-import { ModuleTable } from '../core/module-table.ts'
+import type { ModuleTable } from '../core/module-table.ts'
 import { compileTree, type Snapshot, type Subsystem } from '../core/snapshot.ts'
 import type { ConfigurationFiles } from './messages.ts'
 import { confPrefixOf } from './place.ts'
@@ -34,14 +34,14 @@ export class Configuration {
   /** What the files say, without instructions. */
   readonly tree: Directive
   readonly table: ModuleTable
-  readonly #subsystems: readonly Subsystem<any>[]
+  readonly #subsystems: readonly Subsystem<unknown>[]
   /** What was found right, by directive, as long as the table stays. */
   readonly #memo: CheckMemo
 
   constructor(
     read: ReadConfiguration,
     table: ModuleTable,
-    subsystems: readonly Subsystem<any>[],
+    subsystems: readonly Subsystem<unknown>[],
     memo: CheckMemo = new CheckMemo(),
   ) {
     this.files = read.files

@@ -24,6 +24,9 @@ export const processLimits = {
   /** How long a graceful stop of copilots may take after the workers have gone. */
   copilotQuitTimeoutMs: 10_000,
 
+  /** Addresses that are told to whoever started the engine in the foreground. */
+  listeningToldMax: 32,
+
   /** Asking a copilot's file for its version happens in a process of its own. */
   probeTimeoutMs: 20_000,
   /** A detached master says within this time that it serves, or why not. */

@@ -34,6 +34,8 @@ export interface MasterOptions {
   readonly announcer: Announcer
   /** Sockets of the master before this one. */
   readonly inherited: readonly Inherited[]
+  /** Told of each address that is listened on: `worker tcp 127.0.0.1:8080`. */
+  readonly onListening?: (text: string) => void
 }
 
 export class Master {
@@ -63,7 +65,7 @@ export class Master {
     this.#sharedMemory = createInstance(place.prefix)
     this.#journal = new Journal(`${place.prefix}/data/journal.db`)
     this.#registry = new DescriptorRegistry(announcer.log, inherited)
-    this.#opener = new SocketOpener(this.#registry, announcer)
+    this.#opener = new SocketOpener(this.#registry, announcer, options.onListening)
     this.#transactions = new Transactions({
       journal: this.#journal,
       files,
@@ -80,11 +82,6 @@ export class Master {
       },
       onSettled: () => this.#sweep(),
     })
-  }
-
-  /** What is listened on, and by whom, for whoever started the engine. */
-  get listening(): readonly string[] {
-    return this.#registry.inheritance().map(({ key }) => key)
   }
 
   /** Brings everything up; false when it cannot be, with the reasons announced. */

@@ -12,13 +12,20 @@ import { processLimits } from './limits.ts'
 export class SocketOpener {
   readonly #registry: DescriptorRegistry
   readonly #announcer: Announcer
+  readonly #onListening: (text: string) => void
+  readonly #known = new Set<string>()
   #starting = true
   /** Told for the first worker's sockets; the others ask for the same. */
-  #said = new Set<string>()
+  readonly #said = new Set<string>()
 
-  constructor(registry: DescriptorRegistry, announcer: Announcer) {
+  constructor(
+    registry: DescriptorRegistry,
+    announcer: Announcer,
+    onListening: (text: string) => void = () => {},
+  ) {
     this.#registry = registry
     this.#announcer = announcer
+    this.#onListening = onListening
   }
 
   /** The start is over. What a former master gave and nobody asks for is closed after a while. */
@@ -33,13 +40,22 @@ export class SocketOpener {
   async open(borrower: Borrower, spec: ListenSpec): Promise<number> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return this.#registry.open(borrower, spec)
+        const descriptor = this.#registry.open(borrower, spec)
+        this.#tell(`${borrower.family} ${spec.key}`)
+        return descriptor
       } catch (error) {
         if (!this.#isWorthWaiting(error, attempt)) throw error
         this.#say(`${spec.key} ${attempt}`, error)
         await sleep(processLimits.bindRetryMs)
       }
     }
+  }
+
+  /** While the engine starts; later ones are told by whoever asked for them. */
+  #tell(text: string): void {
+    if (this.#known.has(text) || this.#known.size >= processLimits.listeningToldMax) return
+    this.#known.add(text)
+    this.#onListening(text)
   }
 
   #isWorthWaiting(error: unknown, attempt: number): error is ListenError {

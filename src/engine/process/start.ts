@@ -14,8 +14,10 @@ export interface StartOptions {
   readonly place: Place
   /** Text of `-g`. */
   readonly globals: string
-  /** Told once the engine serves in the foreground. */
-  readonly onForeground: (listening: readonly string[], place: Place) => void
+  /** In the foreground: told once the engine serves. */
+  readonly onServing: (place: Place) => void
+  /** In the foreground: told of each address that is listened on, such as `worker tcp 127.0.0.1:8080`. */
+  readonly onListening: (text: string) => void
 }
 
 /** Runs until the engine is told to stop; gives the exit code. */
@@ -23,7 +25,9 @@ export async function start(options: StartOptions): Promise<number> {
   const { place, globals } = options
   const detached = takeDetached()
   const inherited = takeInheritance()
-  const announcer = new Announcer([defaultRule(place)], detached?.line ?? writeStderr)
+  const announcer = new Announcer([defaultRule(place)], (text) =>
+    detached === undefined ? writeStderr(text) : detached.line(text),
+  )
   const { diagnostics, candidate } = await consider(place, globals)
   announcer.diagnostics(diagnostics)
   if (candidate === undefined) return 1
@@ -36,7 +40,17 @@ export async function start(options: StartOptions): Promise<number> {
     const { runSingleProcess } = await import('./single-process.ts')
     return runSingleProcess({ place, candidate, announcer, detached })
   }
-  const master = new Master({ place, globals, announcer, inherited: inherited ?? [] }, candidate)
+  const foreground = detached === undefined && !settings.daemon
+  const master = new Master(
+    {
+      place,
+      globals,
+      announcer,
+      inherited: inherited ?? [],
+      ...(foreground && { onListening: options.onListening }),
+    },
+    candidate,
+  )
   return runMaster(master, candidate, { ...options, announcer, detached })
 }
 
@@ -48,7 +62,7 @@ interface MasterRun extends StartOptions {
 async function runMaster(
   master: Master,
   { settings }: Candidate,
-  { place, announcer, detached, onForeground }: MasterRun,
+  { place, announcer, detached, onServing }: MasterRun,
 ): Promise<number> {
   process.title = `trijet: master process ${['trijet', ...process.argv.slice(2)].join(' ')}`
   keepAlive(announcer)
@@ -62,7 +76,7 @@ async function runMaster(
   if (!(await master.start())) return 1
   announcer.onServing()
   detached?.ready()
-  if (detached === undefined && !settings.daemon) onForeground(master.listening, place)
+  if (detached === undefined && !settings.daemon) onServing(place)
   return promise
 }
 
