@@ -48,7 +48,8 @@ export interface ServerSsl {
   refusalOf(facts: TlsFacts): string | undefined
 }
 
-const file: ValueType<string> = {
+/** A file of PEM; relative paths are taken from the folder of the configuration. */
+export const sslFile: ValueType<string> = {
   describe: 'file',
   parse: ([path = ''], env) => resolvePath(path, env),
 }
@@ -155,11 +156,11 @@ export function serverSslRows(contexts: readonly Context[]): Rows<ServerSslConf>
     },
     ssl_password_file: row<string | undefined>(
       'file',
-      file,
+      sslFile,
       undefined,
       'Passwords of secret keys, one a line.',
     ),
-    ssl_dhparam: row<string | undefined>('file', file, undefined, 'Parameters of DHE ciphers.'),
+    ssl_dhparam: row<string | undefined>('file', sslFile, undefined, 'Parameters of DHE ciphers.'),
     ssl_ecdh_curve: row('curve', text, 'auto', 'Curves of ECDHE ciphers.'),
     ssl_protocols: {
       ...row(
@@ -191,17 +192,17 @@ export function serverSslRows(contexts: readonly Context[]): Rows<ServerSslConf>
     ssl_verify_depth: row('number', count, 1, 'Longest chain of a client’s certificate.'),
     ssl_client_certificate: row<string | undefined>(
       'file',
-      file,
+      sslFile,
       undefined,
       'Authorities that sign clients’ certificates; their names are sent to clients.',
     ),
     ssl_trusted_certificate: row<string | undefined>(
       'file',
-      file,
+      sslFile,
       undefined,
       'Authorities that sign clients’ certificates.',
     ),
-    ssl_crl: row<string | undefined>('file', file, undefined, 'Certificates that were revoked.'),
+    ssl_crl: row<string | undefined>('file', sslFile, undefined, 'Certificates that were revoked.'),
     ssl_session_cache: {
       ...row(
         'off | none | [builtin[:size]] [shared:name:size]',

@@ -1,18 +1,22 @@
 /** `proxy_pass`: passes TCP connections and datagrams to upstreams. */
+import { tlsContextsOf } from '../../modules/tls-contexts.ts'
 import type { Group } from '../../upstream/group.ts'
 import { defineStreamModule, type StreamModule } from '../module.ts'
 import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
 import { DatagramProxy } from '../proxy/datagram-proxy.ts'
 import { compileSettings } from '../proxy/settings.ts'
+import { compileProxySsl, type ProxySslConf, proxySslRows } from '../proxy/ssl-directives.ts'
 import { compileTarget } from '../proxy/target.ts'
 import { TcpProxy } from '../proxy/tcp-proxy.ts'
 import type { Session } from '../session.ts'
 import { streamCore } from './core.ts'
 import { upstreamVariables } from '../proxy/variables.ts'
 
-export const streamProxy: StreamModule<ProxyConf> = defineStreamModule<ProxyConf>({
+export const streamProxy: StreamModule<ProxyConf & ProxySslConf> = defineStreamModule<
+  ProxyConf & ProxySslConf
+>({
   id: 'stream.proxy',
-  directives: proxyRows,
+  directives: { ...proxyRows, ...proxySslRows },
   variables: upstreamVariables,
   hooks: {
     content: {
@@ -22,7 +26,9 @@ export const streamProxy: StreamModule<ProxyConf> = defineStreamModule<ProxyConf
         if (pass === undefined) return undefined
         const target = compileTarget(pass, env)
         const { tcp_nodelay: noDelay } = env.scope.conf(streamCore)
-        const settings = compileSettings(conf, noDelay)
+        const contexts = tlsContextsOf(env.services.zoneMemory)
+        const tls = compileProxySsl(conf, contexts, (session) => pass.evaluate(session))
+        const settings = compileSettings(conf, noDelay, tls)
         const start = (session: Session, group: Group): void => {
           if (session.protocol === 'TCP') new TcpProxy(session, settings, group).start()
           else new DatagramProxy(session, settings, group).start()

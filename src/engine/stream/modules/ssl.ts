@@ -36,7 +36,6 @@ function startHandshake(session: Session): Outcome {
   const ms = server.tls?.handshakeTimeoutMs ?? handshakeTimeoutDefaultMs
   client.resume()
   const secure = secureServer(client, new TlsHandshake(session), {
-    transport: services.transport,
     timeout: { wheel: services.timers, ms },
     head: preread,
     select: (hello) => chooseServer(session, hello),

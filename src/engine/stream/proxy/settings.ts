@@ -13,6 +13,7 @@ import type { ConnectOptions } from '../../net/transport.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import type { Session } from '../session.ts'
 import { parseBindAddress, type ProxyConf } from './directives.ts'
+import type { SecureUpstream } from './ssl-directives.ts'
 
 export interface ProxySettings {
   readonly connectTimeoutMs: number
@@ -32,11 +33,17 @@ export interface ProxySettings {
   downloadRate(session: Session): number
   /** Begins to connect; what must come before the client's bytes is seen to. */
   connect(session: Session, peer: Peer, handler: SocketHandler): Socket
+  /** Set where TLS follows once the connection stands; it does what must come before that. */
+  readonly secure: SecureUpstream | undefined
   /** Opens a socket towards an upstream; throws when the system has none for us. */
   connectDatagrams(session: Session, peer: Peer, handler: DatagramHandler): DatagramSocket
 }
 
-export function compileSettings(conf: ProxyConf, tcpNoDelay: boolean): ProxySettings {
+export function compileSettings(
+  conf: ProxyConf,
+  tcpNoDelay: boolean,
+  tls: SecureUpstream | undefined,
+): ProxySettings {
   const connectOptions = compileConnectOptions(conf, tcpNoDelay)
   const headerOf = conf.proxy_protocol ? compileProxyHeader(conf) : undefined
   return {
@@ -55,9 +62,15 @@ export function compileSettings(conf: ProxyConf, tcpNoDelay: boolean): ProxySett
       const { transport } = session.services
       const socket = transport.connect(address, connectOptions(session), handler)
       // Queued until the connection stands, and before everything else.
-      if (headerOf !== undefined) socket.write(headerOf(session))
+      if (headerOf !== undefined && tls === undefined) socket.write(headerOf(session))
       return socket
     },
+    secure:
+      tls &&
+      ((session, peer, socket, handler) => {
+        if (headerOf !== undefined) socket.write(headerOf(session))
+        return tls(session, peer, socket, handler)
+      }),
     connectDatagrams(session, { address }, handler) {
       const { transport } = session.services
       const socket = transport.connectDatagrams(address, connectOptions(session), handler)

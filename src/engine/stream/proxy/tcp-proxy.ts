@@ -51,6 +51,8 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
   #upstream: Socket | undefined = undefined
   #attempt: UpstreamAttempt | undefined = undefined
   #attemptAt = 0
+  /** The handshake with the upstream has begun. */
+  #securing = false
   #state: typeof connecting | typeof relaying | typeof over = connecting
   #triesLeft: number
   readonly #up: Side = { holds: 0, ended: false, throttle: undefined, rest: undefined }
@@ -67,7 +69,6 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     this.#triesLeft = tries > 0 ? tries : Infinity
     this.#up.ended = session.clientEnded
     session.content = this
-    session.action = 'connecting to upstream'
   }
 
   start(): void {
@@ -92,6 +93,11 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
 
   onConnect(socket: Socket): void {
     if (socket !== this.#upstream) return
+    const { secure } = this.#settings
+    if (secure !== undefined && !this.#securing) {
+      this.#startTls(socket, secure)
+      return
+    }
     this.#state = relaying
     this.#attempt!.connectMs = this.#now() - this.#attemptAt
     this.#logConnected(socket)
@@ -146,11 +152,21 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     }
   }
 
+  #startTls(socket: Socket, secure: NonNullable<ProxySettings['secure']>): void {
+    const session = this.#session
+    session.action = 'SSL handshaking to upstream'
+    this.#securing = true
+    session.services.timers.arm(this.#timer, this.#settings.connectTimeoutMs)
+    this.#upstream = secure(session, this.#walk.peer!, socket, this)
+  }
+
   #connect(): void {
+    this.#securing = false
     const session = this.#session
     const peer = this.#walk.next()
     this.#triesLeft -= 1
     this.#attemptAt = this.#now()
+    session.action = 'connecting to upstream'
     this.#attempt = newAttempt(peer?.name ?? this.#walk.group.name)
     session.facts.attempts ??= []
     session.facts.attempts.push(this.#attempt)
@@ -281,13 +297,18 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
 
   #upstreamClosed(error: NodeJS.ErrnoException | undefined): void {
     if (this.#state === connecting) {
-      if (error !== undefined) this.#session.log('error', failureText(error))
+      if (error !== undefined) this.#logConnectFailure(error)
       this.#tryNext()
       return
     }
     if (error !== undefined) this.#logFailure('error', 'upstream', error)
     this.#down.ended = true
     if (this.#client.queued === 0) this.#finish(true)
+  }
+
+  /** A handshake fails with a text of its own, a connection with a system call. */
+  #logConnectFailure(error: NodeJS.ErrnoException): void {
+    this.#session.log('error', error.syscall === undefined ? error.message : failureText(error))
   }
 
   #logFailure(level: 'info' | 'error', who: string, error: NodeJS.ErrnoException): void {
