@@ -18,6 +18,9 @@ import { equalOptions, sameSocketOptions, type ListenPlan } from './listen-plan.
 import { closeDescriptor, shareAddress, tuneListeningSocket } from './listening-socket.ts'
 import type { Listener, Transport } from './transport.ts'
 
+/** What of a transport listeners need. */
+export type ListenTransport = Pick<Transport, 'listen' | 'listenDatagrams'>
+
 interface OpenStream {
   readonly protocol: 'tcp'
   readonly descriptor: number
@@ -47,13 +50,13 @@ export interface PreparedListeners {
 }
 
 export class ListenerSet {
-  readonly #transport: Transport
+  readonly #transport: ListenTransport
   readonly #source: DescriptorSource
   readonly #log: Log
   readonly #open = new Map<string, Open>()
   #plans: PersistentMap<ListenPlan> = PersistentMap.empty()
 
-  constructor(transport: Transport, source: DescriptorSource, log: Log) {
+  constructor(transport: ListenTransport, source: DescriptorSource, log: Log) {
     this.#transport = transport
     this.#source = source
     this.#log = log

@@ -78,7 +78,9 @@ export function collectFacts(stream: TLSSocket, hello: ClientHello | undefined):
 function verifyFault(stream: TLSSocket): VerifyFault | undefined {
   const error = (stream as unknown as WithVerifyError)['_handle']?.verifyError?.()
   if (error === null || error === undefined) return undefined
-  return { number: verifyNumbers[error.code ?? ''] ?? 1, text: error.message }
+  // Node adds advice about its own options after a semicolon.
+  const text = error.message.replace(/;.*$/s, '')
+  return { number: verifyNumbers[error.code ?? ''] ?? 1, text }
 }
 
 function countIntermediates(stream: TLSSocket): number {
