@@ -101,7 +101,7 @@ test('a killed copilot is started again at once, and its pid stands in the key v
   const [, second] = await untilNotes(engine, 'demo', 'run run')
   assert.notEqual(second!.pid, first!.pid)
   const { DatabaseSync } = await import('node:sqlite')
-  const database = new DatabaseSync(engine.prefix.file('data/kv.db'), { readOnly: true })
+  const database = new DatabaseSync(engine.prefix.file('data/kv/kv.db'), { readOnly: true })
   const sql = `SELECT value FROM entries WHERE key = 'kv_http___COPILOT_PID_demo'`
   const row = database.prepare(sql).get()
   database.close()

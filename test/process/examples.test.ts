@@ -33,7 +33,7 @@ test('the demo copilot beats', async (t) => {
     files: { 'conf/heartbeat.conf': '20' },
   })
   const beat = (): string | undefined => {
-    const database = new DatabaseSync(engine.prefix.file('data/kv.db'), { readOnly: true })
+    const database = new DatabaseSync(engine.prefix.file('data/kv/kv.db'), { readOnly: true })
     const sql = `SELECT value FROM entries WHERE key = 'kv_http_heartbeat_heartbeat'`
     const row = database.prepare(sql).get()
     database.close()

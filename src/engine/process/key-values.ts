@@ -4,9 +4,9 @@ import { kvPrefix } from '../bus/topics.ts'
 import type { KeyValues } from '../control/plane.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 
-/** The file, the same for all processes of an engine. */
+/** The file, the same for all processes of an engine; in a folder of its own, because watchers hear of all in it. */
 export function keyValuesPath(prefix: string): string {
-  return join(prefix, 'data/kv.db')
+  return join(prefix, 'data/kv/kv.db')
 }
 
 /** Opens the file when it is first needed. */
