@@ -258,7 +258,7 @@ test('a large file arrives whole, and a client that does not read costs no memor
   const stalled = await Promise.all(
     Array.from({ length: 8 }, () => connectTcp(t, { port, host: '127.0.0.1' })),
   )
-  const before = process.memoryUsage().rss
+  const rssBefore = process.memoryUsage().rss
   for (const client of stalled) {
     client.socket.pause()
     await client.send('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -270,5 +270,5 @@ test('a large file arrives whole, and a client that does not read costs no memor
   assert.equal(part.status, 206)
   assert.equal(part.body.length, 5)
   // The answer that was read is in this process as well, twice at most.
-  assert(process.memoryUsage().rss - before < 4 * size, 'stalled clients are not buffered for')
+  assert(process.memoryUsage().rss - rssBefore < 4 * size, 'stalled clients are not buffered for')
 })

@@ -56,7 +56,7 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     node,
     scope: plan.scope,
     modules: session.table,
-    variables: plan.variables.finish() as VariableTable<Request>,
+    variables: plan.variables.finish(),
     ports: plan.servers.ports,
     types: plan.types,
     upstreams: plan.upstreams,

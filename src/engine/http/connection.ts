@@ -389,9 +389,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
 
   #discardBody(request: Request): void {
     const { body } = request
-    // A client that waits for "100 Continue" sends no body now; one that sends too much is not waited for.
-    const hopeless = body.failed || !request.keepAlive || request.framing.expectContinue
-    if (hopeless || request.framing.contentLength > discardedBodyBytesMax) {
+    if (body.failed || !request.keepAlive) {
       this.#endWithoutBody()
       return
     }

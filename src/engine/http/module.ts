@@ -72,7 +72,7 @@ export type HttpHooks<Conf> = {
 }
 
 /** The settings of a module without simple directives. */
-export type NoConf = Readonly<Record<never, never>>
+export type NoConf = { readonly [Name in never]: never }
 
 /** What a block such as `map` does when it is compiled: it defines variables. */
 export type VariableBlock = (node: Directive, env: VariableBlockEnv) => void
@@ -92,6 +92,7 @@ export interface HttpModule<Conf extends object> extends Module<Conf> {
   readonly http: HttpExtras<Conf>
 }
 
+// oxlint-disable-next-line typescript/no-explicit-any -- hooks are called with their own module's settings
 export type AnyHttpModule = HttpModule<any>
 
 /** Variables of HTTP modules read requests. */

@@ -57,6 +57,11 @@ export class RequestBody {
     return this.#state === states.complete
   }
 
+  /** True while no handler has asked for it. */
+  get unread(): boolean {
+    return this.#state === states.unread
+  }
+
   get failed(): boolean {
     return this.#state === states.failed
   }

@@ -11,7 +11,7 @@ import type { Address } from '../net/address.ts'
 import type { HttpConnection } from './connection.ts'
 import { requestFilename } from './file-path.ts'
 import { Framing } from './framing.ts'
-import { internalRedirectsMax, variableDepthMax } from './limits.ts'
+import { discardedBodyBytesMax, internalRedirectsMax, variableDepthMax } from './limits.ts'
 import type { Location } from './location.ts'
 import { methods } from './methods.ts'
 import { outcomes } from './module.ts'
@@ -392,10 +392,16 @@ export class Request implements CaptureHost {
     const { response } = this
     if (this.errorStatus !== 0) response.status = this.errorStatus
     for (const filter of this.location.headerFilters) filter(this)
-    if (this.connection.closing) this.keepAlive = false
+    if (this.connection.closing || this.#leavesBody()) this.keepAlive = false
     const text = renderHead(this)
     response.headSent = true
     this.connection.sendText(text)
+  }
+
+  /** A body that was not asked for (RFC 9110 §10.1.1), or is too long to be read for nobody. */
+  #leavesBody(): boolean {
+    const { body, framing } = this
+    return body.unread && (framing.expectContinue || framing.contentLength > discardedBodyBytesMax)
   }
 
   /** Sends a piece of the body; false asks to wait for `onWritable`. `chunk` may be used again. */
