@@ -160,7 +160,7 @@ describe('towards upstreams', () => {
       { cert: one.cert, key: one.key, ca: authority.cert, requestCert: true },
       (socket) => {
         const secure = socket as TLSSocket
-        socket.end(`${String(secure.servername)} ${secure.getPeerCertificate().subject.CN}`)
+        socket.end(`${String(secure.servername)} ${String(secure.getPeerCertificate().subject.CN)}`)
       },
     )
     const port = await freePort()

@@ -8,6 +8,7 @@ import {
   type VariablePrefix,
   VariableTable,
 } from '../core/variables.ts'
+import { streamModules } from './built-in-modules.ts'
 import { compileStream } from './compile.ts'
 import { StreamEngine } from './engine.ts'
 import type { AnyStreamModule } from './module.ts'
@@ -42,7 +43,7 @@ interface Loaded {
 }
 
 function load(table: ModuleTable, names: VariableNames): Loaded {
-  const modules = table.modules.filter((module): module is AnyStreamModule => 'stream' in module)
+  const modules = inPhaseOrder(table)
   const definitions = new Map<string, VariableDefinition<VariableHost>>()
   const prefixes: VariablePrefix<VariableHost>[] = []
   for (const { variables = {}, stream } of modules) {
@@ -52,4 +53,15 @@ function load(table: ModuleTable, names: VariableNames): Loaded {
     prefixes.push(...((stream.variablePrefixes ?? []) as VariablePrefix<VariableHost>[]))
   }
   return { modules, variables: new VariableTable(names, definitions, prefixes) }
+}
+
+/** Modules that were loaded come before those that are always there, the last one first, as in nginx. */
+function inPhaseOrder({ modules }: ModuleTable): readonly AnyStreamModule[] {
+  const all = modules.filter((module): module is AnyStreamModule => 'stream' in module)
+  const loaded = all.filter((module) => !isAlwaysThere(module))
+  return [...loaded.toReversed(), ...all.filter(isAlwaysThere)]
+}
+
+function isAlwaysThere(module: AnyStreamModule): boolean {
+  return streamModules.includes(module) && module.mustBeLoaded !== true
 }
