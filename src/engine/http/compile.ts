@@ -19,7 +19,6 @@ import type { HttpEngine } from './engine.ts'
 import { defaultTypes, type MimeTypes, typesOf } from './mime-types.ts'
 import type { AnyHttpModule, VariableBlock } from './module.ts'
 import type { HttpPart } from './part.ts'
-import type { Request } from './request.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
 import { type HttpUpstreams, noUpstreams, withoutUpstream, withUpstream } from './upstreams.ts'
 

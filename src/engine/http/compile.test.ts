@@ -1,0 +1,265 @@
+/** What a change of the http block costs, and what it keeps. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  append,
+  blockOf,
+  directives,
+  findDirective,
+  indexOfDirective,
+  splice,
+} from '../conf/block.ts'
+import { configurationFromText } from '../conf/includes.ts'
+import { type Directive, withBlock } from '../conf/tree.ts'
+import { CompileSession } from '../core/compile-session.ts'
+import { LogFiles, silentLog } from '../core/log.ts'
+import { ModuleTable } from '../core/module-table.ts'
+import { compileTree, type Snapshot } from '../core/snapshot.ts'
+import { AccessLogWriter } from '../modules/access-log.ts'
+import { privateZoneMemory } from '../modules/limit-conn.ts'
+import { createTransport } from '../net/create-transport.ts'
+import { TimingWheel } from '../net/timing-wheel.ts'
+import { httpModules } from './built-in-modules.ts'
+import type { HttpPart } from './part.ts'
+import type { HttpPort } from './server.ts'
+import { createHttpSubsystem } from './subsystem.ts'
+
+const table = new ModuleTable(httpModules)
+
+class Compiler {
+  readonly subsystem = createHttpSubsystem({
+    transport: createTransport({ log: silentLog, kind: 'node' }),
+    timers: new TimingWheel({ now: () => 0 }),
+    accessLogs: new AccessLogWriter(new LogFiles()),
+    zoneMemory: privateZoneMemory(),
+    errorLog: () => silentLog,
+    nextConnection: () => 1,
+    keyValues: { get: () => undefined },
+    product: { name: 'trijet', version: '0' },
+  })
+  snapshot: Snapshot | undefined
+  tree: Directive
+  messages: readonly string[] = []
+
+  constructor(http: string) {
+    this.tree = parse(http)
+    assert.equal(this.apply(this.tree), true, this.messages.join())
+  }
+
+  get part(): HttpPart {
+    return this.snapshot!.parts.get('http') as HttpPart
+  }
+
+  port(address = '0.0.0.0:80'): HttpPort {
+    return this.part.ports.get(`tcp ${address}`)!
+  }
+
+  /** First name of the server that a host means. */
+  who(host: string): string {
+    const port = this.port()
+    return (port.names.find(host)?.server ?? port.fallback!).name
+  }
+
+  /** Takes the tree into use; false when it is refused, and then nothing has changed. */
+  apply(tree: Directive): boolean {
+    const session = new CompileSession({ table, prefix: '/p', confPrefix: '/p', dryRun: false })
+    const snapshot = compileTree(tree, [this.subsystem], session, this.snapshot)
+    this.messages = session.diagnostics.map(({ message }) => message)
+    if (session.failed) {
+      session.abort()
+      return false
+    }
+    session.commit()
+    this.snapshot = snapshot
+    this.tree = tree
+    return true
+  }
+
+  change(change: (http: Directive) => Directive): boolean {
+    const http = findDirective(this.tree.block, 'http')!
+    const at = indexOfDirective(this.tree.block!, http)
+    return this.apply(withBlock(this.tree, splice(this.tree.block!, at, 1, [change(http)])))
+  }
+
+  add(text: string): boolean {
+    return this.change((http) => withBlock(http, append(http.block!, parseOne(text))))
+  }
+
+  /** Puts `text` in the place of the directive that `find` points to, or takes that away. */
+  replace(find: (node: Directive) => boolean, text?: string): boolean {
+    return this.change((http) => {
+      const node = [...directives(http.block!)].find(find)!
+      const at = indexOfDirective(http.block!, node)
+      return withBlock(http, splice(http.block!, at, 1, text === undefined ? [] : [parseOne(text)]))
+    })
+  }
+}
+
+function parse(http: string): Directive {
+  const { main, diagnostics } = configurationFromText(`http {\n${http}\n}`, 'test.conf')
+  assert.deepEqual(diagnostics, [])
+  return main
+}
+
+function parseOne(text: string): Directive {
+  return [...directives(configurationFromText(text, 'one.conf').main.block!)][0]!
+}
+
+function server(name: string, more = 'return 200;'): string {
+  return `server { listen 80; server_name ${name}; ${more} }`
+}
+
+function named(name: string): (node: Directive) => boolean {
+  return ({ block }) => findDirective(block, 'server_name')?.args[0] === name
+}
+
+test('one server more among ten thousand compiles one, and one less none', () => {
+  const all = Array.from({ length: 10_000 }, (_, i) => server(`s${i}`)).join('\n')
+  const compiler = new Compiler(all)
+  assert.equal(compiler.part.compiled, 10_000)
+  assert.equal(compiler.add(server('late')), true)
+  assert.equal(compiler.part.compiled, 1)
+  assert.equal(compiler.who('late'), 'late')
+  assert.equal(compiler.who('s77'), 's77')
+  assert.equal(compiler.replace(named('s77')), true)
+  assert.equal(compiler.part.compiled, 0)
+  assert.equal(compiler.who('s77'), 's0')
+})
+
+test('a server that is kept stays the same object, and so does the gate of its address', () => {
+  const compiler = new Compiler(server('a') + server('b'))
+  const { gate, fallback } = compiler.port()
+  compiler.replace(named('b'), server('b', 'return 404;'))
+  assert.equal(compiler.part.compiled, 1)
+  assert.equal(compiler.port().fallback, fallback)
+  assert.equal(compiler.port().gate, gate)
+})
+
+test('a setting of the http block compiles all servers anew', () => {
+  const compiler = new Compiler(server('a') + server('b'))
+  assert.equal(compiler.add('server_tokens off;'), true)
+  assert.equal(compiler.part.compiled, 2)
+  assert.equal(compiler.port().fallback!.fallback.signature, 'trijet')
+})
+
+test('so do types, which every location reads', () => {
+  const compiler = new Compiler(server('a') + server('b'))
+  assert.equal(compiler.add('types { a/b c; }'), true)
+  assert.equal(compiler.part.compiled, 2)
+  assert.equal(compiler.port().fallback!.fallback.types.get('c'), 'a/b')
+})
+
+test('a map that changes is taken over without compiling its readers', () => {
+  const map = (value: string): string => `map $host $m { default ${value}; }`
+  const compiler = new Compiler(map('one') + server('a', 'return 200 $m;'))
+  assert.equal(
+    compiler.replace(({ name }) => name === 'map', map('two')),
+    true,
+  )
+  assert.equal(compiler.part.compiled, 0)
+})
+
+test('a map that goes while it is read is refused, and all stays as it was', () => {
+  const compiler = new Compiler(`map $host $m { default one; }${server('a', 'return 200 $m;')}`)
+  const { part } = compiler
+  assert.equal(
+    compiler.replace(({ name }) => name === 'map'),
+    false,
+  )
+  assert.deepEqual(compiler.messages, ['unknown "m" variable'])
+  assert.equal(compiler.part, part)
+  assert.equal(compiler.subsystem.engine.part, part)
+})
+
+test('the default server: the first of its address, or the one that says so', () => {
+  const compiler = new Compiler(server('a') + server('b') + server('c'))
+  assert.equal(compiler.who('x'), 'a')
+  compiler.replace(named('a'))
+  assert.equal(compiler.who('x'), 'b')
+  compiler.add('server { listen 80 default_server; server_name d; return 200; }')
+  assert.equal(compiler.who('x'), 'd')
+  compiler.replace(named('d'))
+  assert.equal(compiler.who('x'), 'b')
+  compiler.change((http) =>
+    withBlock(http, blockOf([parseOne(server('first')), ...directives(http.block!)])),
+  )
+  assert.equal(compiler.who('x'), 'first')
+})
+
+test('a second default server and repeated socket options are refused', () => {
+  const compiler = new Compiler('server { listen 80 default_server backlog=5; return 200; }')
+  assert.equal(compiler.add('server { listen 80 default_server; return 200; }'), false)
+  assert.deepEqual(
+    compiler.messages,
+    [
+      'conflicting server name "" on 0.0.0.0:80, ignored',
+      'a duplicate default server for 0.0.0.0:80',
+    ].toSorted(),
+  )
+  assert.equal(compiler.add('server { listen 80 backlog=6; server_name b; return 200; }'), false)
+  assert.deepEqual(compiler.messages, ['duplicate listen options for 0.0.0.0:80'])
+})
+
+test('a name that is taken is warned of and the first keeps it', () => {
+  const compiler = new Compiler(server('a'))
+  assert.equal(compiler.add(server('A b')), true)
+  assert.deepEqual(compiler.messages, ['conflicting server name "A" on 0.0.0.0:80, ignored'])
+  assert.equal(compiler.who('b'), 'A')
+  assert.equal(compiler.part.ports.get('tcp 0.0.0.0:80')!.names.find('a')!.server.name, 'a')
+})
+
+test('an address comes and goes with its servers', () => {
+  const compiler = new Compiler(server('a'))
+  compiler.add('server { listen 127.0.0.1:81; return 200; }')
+  assert.deepEqual([...compiler.part.listeners.entries()].map(([key]) => key).toSorted(), [
+    'tcp 0.0.0.0:80',
+    'tcp 127.0.0.1:81',
+  ])
+  compiler.replace(({ block }) => findDirective(block, 'listen')?.args[0] === '127.0.0.1:81')
+  assert.equal(compiler.part.listeners.size, 1)
+})
+
+test('a particular address beside a wildcard of its port shares its socket', () => {
+  const compiler = new Compiler(`${server('a')} server { listen 127.0.0.1:80; server_name b; }`)
+  assert.equal(compiler.part.listeners.size, 1)
+  assert.equal(compiler.port().covers, true)
+  compiler.replace(named('a'))
+  assert.deepEqual(
+    [...compiler.part.listeners.entries()].map(([key]) => key),
+    ['tcp 127.0.0.1:80'],
+  )
+})
+
+const refused: readonly (readonly [http: string, message: string])[] = [
+  ['server { listen 80; listen 80; }', 'a duplicate listen 0.0.0.0:80'],
+  ['server { listen 80 foo; }', 'invalid parameter "foo"'],
+  ['server { listen 80 udp; }', 'invalid parameter "udp"'],
+  ['server { listen 1.2.3.4:99999; }', 'invalid port in "1.2.3.4:99999" of the "listen" directive'],
+  [
+    'server { listen 80 ssl; }',
+    'no "ssl_certificate" is defined for the "listen ... ssl" directive',
+  ],
+  ['server { return 1000; }', 'invalid return code "1000"'],
+  ['server { return x; }', 'invalid return code "x"'],
+  ['server { return 200 $nope; }', 'unknown "nope" variable'],
+  ['server { set nope 1; }', 'invalid variable name "nope"'],
+  ['server { set $uri 1; }', 'the duplicate "uri" variable'],
+  ['server { error_page 200 /x; }', 'value "200" must be between 300 and 599'],
+  ['server { error_page x /x; }', 'invalid value "x"'],
+  ['server { access_log x nope; }', 'unknown log format "nope"'],
+  ['log_format combined "x"; server { }', 'duplicate "log_format" name "combined"'],
+  [
+    'server { location / { root a; alias b; } }',
+    '"alias" directive is duplicate, "root" directive was specified earlier',
+  ],
+  ['upstream u { server 127.0.0.1; } upstream u { server 127.0.0.1; }', 'duplicate upstream "u"'],
+  ['upstream u { }', 'no servers are inside upstream'],
+]
+
+for (const [http, message] of refused) {
+  test(`refused: ${http}`, () => {
+    const compiler = new Compiler('')
+    assert.equal(compiler.apply(parse(http)), false)
+    assert.deepEqual(compiler.messages, [message])
+  })
+}
