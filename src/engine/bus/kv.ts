@@ -122,9 +122,16 @@ export class Kv {
   }
 
   async #publish(change: Applied): Promise<void> {
-    const { bus } = this.#options
+    const { bus, log } = this.#options
+    const topic = `/dyn/${change.key}`
+    const fault = topicFault(topic)
+    if (fault !== undefined) {
+      // Whoever wrote it to the store went past `put`; the other keys must not wait for it.
+      log.write('error', `kv: "${change.key}" is not published: ${fault}`)
+      return
+    }
     const value = change.kind === 'put' ? change.value : ''
-    await bus.publish(`/dyn/${change.key}`, value, { retain: true })
+    await bus.publish(topic, value, { retain: true })
   }
 
   /** A retained value whose key the store does not have was deleted while nobody published. */

@@ -110,14 +110,14 @@ class Check {
     if (shape === undefined) return false
     const before = this.diagnostics.length
     const single = 'opens' in shape ? !shape.repeated : shape.merge === undefined
-    if (single) this.#once(node, seen)
-    const { blocks } = this.#memo.of(context)
-    if (blocks.has(node)) return single
-    this.#memo.visits++
     const [min, max] = shape.args
     if (node.args.length < min || node.args.length > max) {
       this.#fail(`invalid number of arguments in "${node.name}" directive`, node)
     }
+    if (single) this.#once(node, seen)
+    const { blocks } = this.#memo.of(context)
+    if (blocks.has(node)) return single
+    this.#memo.visits++
     if ('opens' in shape) this.#children(node, shape)
     if (opensBlock(node) && this.diagnostics.length === before) blocks.add(node)
     return single

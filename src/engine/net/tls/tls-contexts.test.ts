@@ -77,11 +77,11 @@ const faults: Readonly<Record<string, readonly [Partial<TlsContextOptions>, stri
   ],
   'a certificate that is none': [
     { certificates: [{ certificate: 'data:junk', key: keyFile }] },
-    'cannot load certificate "data:junk": PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)',
+    'cannot load certificate "data:...": PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)',
   ],
   'a key that is none': [
     { certificates: [{ certificate: certFile, key: 'data:junk' }] },
-    'cannot load certificate key "data:junk": PEM_read_bio_PrivateKey() failed (SSL: error:1E08010C:DECODER routines::unsupported)',
+    'cannot load certificate key "data:...": PEM_read_bio_PrivateKey() failed (SSL: error:1E08010C:DECODER routines::unsupported)',
   ],
   'a key of another certificate': [
     { certificates: [{ certificate: certFile, key: certificateFor('b.example').keyFile }] },

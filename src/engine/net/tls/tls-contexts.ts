@@ -5,11 +5,12 @@
  * and unchanged files share one, so that ten thousand virtual servers with a wildcard certificate cost one.
  * Contexts are held weakly: one that no server and no connection uses is gone.
  */
-import { constants, createHash } from 'node:crypto'
+import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { ConfError } from '../../conf/diagnostics.ts'
 import {
   contentIdentity,
+  type OpenedKey,
   opensslText,
   readAuthorities,
   readCertificate,
@@ -17,6 +18,7 @@ import {
   readKey,
   readPasswords,
   readRevocations,
+  sourceName,
   type TlsCertificate,
 } from './tls-files.ts'
 
@@ -116,11 +118,10 @@ function toNodeOptions(
   identity: string,
   ticketKey: Buffer | undefined,
 ): SecureContextOptions {
-  const passwords = options.passwordFile === undefined ? [] : readPasswords(options.passwordFile)
-  const keys = options.certificates.map(({ key }) => readKey(key, passwords))
+  const pairs = readPairs(options)
   return {
-    cert: options.certificates.map(({ certificate }) => readCertificate(certificate)),
-    key: keys.map(({ pem, passphrase }) => ({
+    cert: pairs.map(({ certificate }) => certificate),
+    key: pairs.map(({ key: { pem, passphrase } }) => ({
       pem,
       ...(passphrase === undefined ? {} : { passphrase }),
     })),
@@ -137,6 +138,38 @@ function toNodeOptions(
     sessionTimeout: options.sessionTimeoutSeconds,
     ticketKeys: ticketKey,
   }
+}
+
+interface Pair {
+  readonly certificate: string
+  readonly key: OpenedKey
+}
+
+function readPairs({ certificates, passwordFile }: TlsContextOptions): readonly Pair[] {
+  const passwords = passwordFile === undefined ? [] : readPasswords(passwordFile)
+  const lastOfKind = new Map<string, Pair>()
+  for (const source of certificates) {
+    const certificate = readCertificate(source.certificate)
+    const key = readKey(source.key, passwords)
+    const pair = { certificate, key }
+    // A single pair is matched by the context itself.
+    if (certificates.length === 1) return [pair]
+    lastOfKind.set(kindOf(pair, source), pair)
+  }
+  return [...lastOfKind.values()]
+}
+
+/** OpenSSL holds one pair for each kind of key, and as in nginx the last one is shown. */
+function kindOf({ certificate, key: { pem, passphrase } }: Pair, { key }: TlsCertificate): string {
+  const leaf = new X509Certificate(certificate)
+  const secret = createPrivateKey(passphrase === undefined ? pem : { key: pem, passphrase })
+  if (leaf.checkPrivateKey(secret)) return String(leaf.publicKey.asymmetricKeyType)
+  throw new ConfError(mismatch(key))
+}
+
+function mismatch(key: string): string {
+  const text = 'error:05800074:x509 certificate routines::key values mismatch'
+  return `SSL_CTX_use_PrivateKey("${sourceName(key)}") failed (SSL: ${text})`
 }
 
 function versions(
@@ -177,9 +210,9 @@ function createContext(node: SecureContextOptions, options: TlsContextOptions): 
 function contextFault(error: unknown, options: TlsContextOptions): string {
   const { code } = error as NodeJS.ErrnoException
   const text = `failed (SSL: ${opensslText(error)})`
-  const key = options.certificates.at(-1)?.key ?? ''
-  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
-    return `SSL_CTX_use_PrivateKey("${key}") ${text}`
+  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') {
+    return mismatch(options.certificates.at(-1)?.key ?? '')
+  }
   if (code === 'ERR_SSL_NO_CIPHER_MATCH') {
     return `SSL_CTX_set_cipher_list("${options.ciphers}") ${text}`
   }

@@ -22,6 +22,11 @@ export interface OpenedKey {
   readonly passphrase: string | undefined
 }
 
+/** How messages name a source: secrets that stand in the configuration itself are not repeated. */
+export function sourceName(source: string): string {
+  return source.startsWith(inlinePrefix) ? `${inlinePrefix}...` : source
+}
+
 /** What tells one content from another without reading it; for files that cannot be looked at, the path. */
 export function contentIdentity(source: string): string {
   if (source.startsWith(inlinePrefix)) return source
@@ -34,7 +39,7 @@ export function contentIdentity(source: string): string {
 }
 
 export function readCertificate(source: string): string {
-  const what = `cannot load certificate "${source}"`
+  const what = `cannot load certificate "${sourceName(source)}"`
   const pem = read(source, `${what}: BIO_new_file()`)
   try {
     // Only the first is looked at here; the rest of a chain is checked when the context takes it.
@@ -46,7 +51,7 @@ export function readCertificate(source: string): string {
 }
 
 export function readKey(source: string, passwords: readonly string[]): OpenedKey {
-  const what = `cannot load certificate key "${source}"`
+  const what = `cannot load certificate key "${sourceName(source)}"`
   if (source.startsWith('engine:')) throw new ConfError(`${what}: engines are not supported`)
   const pem = read(source, `${what}: BIO_new_file()`)
   let fault: unknown
@@ -63,7 +68,7 @@ export function readKey(source: string, passwords: readonly string[]): OpenedKey
 
 /** Certificates of authorities; a file without one is a fault here, while OpenSSL would trust nobody. */
 export function readAuthorities(source: string): string {
-  const what = `SSL_CTX_load_verify_locations("${source}")`
+  const what = `SSL_CTX_load_verify_locations("${sourceName(source)}")`
   const pem = read(source, what)
   if (/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(pem)) return pem
   throw new ConfError(
@@ -72,7 +77,7 @@ export function readAuthorities(source: string): string {
 }
 
 export function readRevocations(source: string): string {
-  const what = `X509_LOOKUP_load_file("${source}")`
+  const what = `X509_LOOKUP_load_file("${sourceName(source)}")`
   const pem = read(source, what)
   if (pem.includes('-----BEGIN X509 CRL-----')) return pem
   throw new ConfError(
@@ -81,10 +86,10 @@ export function readRevocations(source: string): string {
 }
 
 export function readDhParameters(source: string): string {
-  const pem = read(source, `BIO_new_file("${source}")`)
+  const pem = read(source, `BIO_new_file("${sourceName(source)}")`)
   if (pem.includes('-----BEGIN DH PARAMETERS-----')) return pem
   throw new ConfError(
-    `PEM_read_bio_DHparams("${source}") failed (SSL: error:0480006C:PEM routines::no start line:Expecting: DH PARAMETERS)`,
+    `PEM_read_bio_DHparams("${sourceName(source)}") failed (SSL: error:0480006C:PEM routines::no start line:Expecting: DH PARAMETERS)`,
   )
 }
 
