@@ -6,7 +6,9 @@ import { echo, startTcpBackend } from '../support/echo-servers.ts'
 import { isAlive } from '../support/process-tree.ts'
 import { freePort } from '../support/ports.ts'
 import { connectTcp } from '../support/tcp.ts'
-import { startTrijet } from '../support/trijet.ts'
+import { startProcess } from '../support/process.ts'
+import { makeTempPrefix } from '../support/temp-prefix.ts'
+import { launcher, startTrijet } from '../support/trijet.ts'
 import { until } from '../support/wait.ts'
 import {
   command,
@@ -135,4 +137,27 @@ test('the title of each process says what it is', async (t) => {
   const [master, worker] = engine.processes()
   assert.match(master!.command, /^trijet: master process trijet -p /)
   assert.equal(worker!.command, 'trijet: worker process')
+})
+
+test('a signal that comes while the engine starts is obeyed', async (t) => {
+  const port = await freePort()
+  const prefix = makeTempPrefix(t, { 'conf/trijet.conf': streamConf({ [port]: 'a' }) })
+  const words = [launcher, '-p', prefix.path, '-g', 'daemon off;'] as const
+  const running = await startProcess(t, words)
+  await until(() => prefix.read('logs/error.log').includes('start worker process'), {
+    what: 'the first worker to be started',
+  })
+  running.signal('SIGTERM')
+  assert.deepEqual(await running.exited, { code: 0, signal: null })
+  assert.equal(prefix.read('logs/trijet.pid'), '')
+})
+
+test('many reloads at once end with the files that were written last', async (t) => {
+  const port = await freePort()
+  const engine = await startTrijet(t, { conf: streamConf({ [port]: 'first' }) })
+  for (let round = 0; round < 10; round++) {
+    engine.prefix.write('conf/trijet.conf', streamConf({ [port]: `round ${round}` }))
+    engine.signal('SIGHUP')
+  }
+  await until(() => textOf(t, port).then((text) => text === 'round 9'), { what: 'the last files' })
 })

@@ -1,7 +1,7 @@
 /** What the tests of processes have in common. */
 import assert from 'node:assert/strict'
 import { isAlive } from '../support/process-tree.ts'
-import type { Owner } from '../support/scope.ts'
+import { onEnd, type Owner } from '../support/scope.ts'
 import { exchangeTcp, type TcpClient } from '../support/tcp.ts'
 import type { TempPrefix } from '../support/temp-prefix.ts'
 import { type Trijet, trijetCommand } from '../support/trijet.ts'
@@ -65,7 +65,7 @@ export async function untilGone(pid: number): Promise<void> {
 
 /** Ends a detached engine with its test. */
 export function stopAfter(owner: Owner, prefix: TempPrefix): void {
-  owner.after(async () => {
+  onEnd(owner, () => {
     const pid = Number(prefix.read('logs/trijet.pid'))
     if (pid > 0 && isAlive(pid)) process.kill(pid, 'SIGKILL')
   })

@@ -46,6 +46,8 @@ export const builtInNames: ReadonlySet<string> = new Set([
 export interface ServingSubsystem extends Subsystem<unknown> {
   /** Resolves when nothing is under way any more; idle connections are closed. */
   drain(): Promise<void>
+  /** Connections that are open, to clients and upstreams. */
+  connections(): number
 }
 
 /** Built once for each process. */
@@ -53,7 +55,11 @@ export function createSubsystems(services: ServingServices): readonly ServingSub
   const http = createHttpSubsystem(services)
   const stream = createStreamSubsystem(services)
   return [
-    { ...http, drain: () => http.engine.drain() },
-    { ...stream, drain: () => stream.engine.whenIdle() },
+    { ...http, drain: () => http.engine.drain(), connections: () => http.engine.active },
+    {
+      ...stream,
+      drain: () => stream.engine.whenIdle(),
+      connections: () => stream.engine.active * 2,
+    },
   ]
 }

@@ -10,6 +10,7 @@ import { ModuleTable } from '../core/module-table.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
 import { Configuration, ConfigurationError } from './configuration.ts'
+import { ConnectionLimit, limitedListening } from './connection-limit.ts'
 import { SnapshotListeners } from './listening.ts'
 import { loadModules } from './load-module.ts'
 import type { ReadConfiguration } from './read-configuration.ts'
@@ -24,6 +25,8 @@ export interface DataPlaneOptions {
   readonly sharedMemory: string
   readonly logRules: readonly LogRule[]
   readonly owner: { readonly uid: number; readonly gid: number } | undefined
+  /** Connections that may be open at once; as many as the system allows unless given. */
+  readonly connectionsMax?: number
   /** Modules that are built in here; those of every process unless given. */
   readonly modules?: readonly AnyModule[]
   /** True: compile, but open nothing. */
@@ -37,6 +40,7 @@ export class DataPlane {
   readonly #services: ServingServices
   readonly #subsystems: readonly ServingSubsystem[]
   readonly #listeners: SnapshotListeners
+  readonly #limit: ConnectionLimit
   #errorLog: ErrorLog
 
   constructor(options: DataPlaneOptions) {
@@ -49,9 +53,11 @@ export class DataPlane {
     const { log } = this
     this.#services = createServices({ log, files: this.#files, sharedMemory, owner })
     this.#subsystems = createSubsystems(this.#services)
+    const { connectionsMax = Infinity } = options
+    this.#limit = new ConnectionLimit(connectionsMax, () => this.#connections(), log)
     this.#listeners = new SnapshotListeners({
       contexts: this.#subsystems.map(({ context }) => context),
-      transport: this.#services.transport,
+      transport: limitedListening(this.#services.transport, this.#limit),
       source,
       log,
     })
@@ -76,6 +82,15 @@ export class DataPlane {
   /** Errors go elsewhere from now on. */
   useLog(rules: readonly LogRule[]): void {
     this.#errorLog = new ErrorLog(this.#files, rules)
+  }
+
+  /** Takes another `worker_connections` into use. */
+  limitConnections(max: number): void {
+    this.#limit.max = max
+  }
+
+  #connections(): number {
+    return this.#subsystems.reduce((sum, subsystem) => sum + subsystem.connections(), 0)
   }
 
   reopenLogs(): void {

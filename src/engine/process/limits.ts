@@ -21,8 +21,6 @@ export const processLimits = {
   /** From TERM to KILL, as nginx: a second. Children that have state to flush get longer. */
   workerKillAfterMs: 1_000,
   copilotKillAfterMs: 5_000,
-  /** How long a graceful stop of copilots may take after the workers have gone. */
-  copilotQuitTimeoutMs: 10_000,
 
   /** Addresses that are told to whoever started the engine in the foreground. */
   listeningToldMax: 32,
@@ -31,8 +29,6 @@ export const processLimits = {
   probeTimeoutMs: 20_000,
   /** A detached master says within this time that it serves, or why not. */
   daemonTimeoutMs: 180_000,
-  /** A new master takes over the listening sockets within this time. */
-  upgradeTimeoutMs: 180_000,
 
   /** Sockets that a former master gave and nobody asked for are closed after that. */
   inheritedKeepMs: 60_000,

@@ -5,8 +5,7 @@ import type { Log } from '../core/log.ts'
 import { formatAddress } from '../net/address.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import type { ListenPlan } from '../net/listen-plan.ts'
-import { ListenerSet, type PreparedListeners } from '../net/listeners.ts'
-import type { Transport } from '../net/transport.ts'
+import { ListenerSet, type ListenTransport, type PreparedListeners } from '../net/listeners.ts'
 import { ConfigurationError } from './configuration.ts'
 import type { Listening, PreparedListening } from './runtime.ts'
 
@@ -18,7 +17,7 @@ export interface ListeningPart {
 export interface ListeningOptions {
   /** Names of the subsystems. */
   readonly contexts: readonly string[]
-  readonly transport: Transport
+  readonly transport: ListenTransport
   readonly source: DescriptorSource
   readonly log: Log
 }

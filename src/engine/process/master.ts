@@ -54,6 +54,8 @@ export class Master {
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   /** True while a new binary serves beside this one. */
   #replaced = false
+  /** Reloads are made one after the other: the files that were read last are those in force. */
+  #lastReload: Promise<unknown> = Promise.resolve()
 
   constructor(options: MasterOptions, { settings, helpers, files }: Candidate) {
     const { place, announcer, inherited } = options
@@ -84,12 +86,17 @@ export class Master {
     })
   }
 
+  get stopping(): boolean {
+    return this.#state === 'stopping'
+  }
+
   /** Brings everything up; false when it cannot be, with the reasons announced. */
   async start(): Promise<boolean> {
     const outcomes = await this.#workers.resize(this.#settings.worker_processes)
     const refused = outcomes.find((outcome) => outcome.kind === 'refused')
-    if (refused !== undefined || this.#state !== 'starting') {
-      if (refused !== undefined) this.#announce(refused.refused)
+    if (this.stopping) return true
+    if (refused !== undefined) {
+      this.#announce(refused.refused)
       await this.#end('SIGTERM')
       return false
     }
@@ -109,7 +116,13 @@ export class Master {
   }
 
   /** Takes the files as they are now into use; what is refused leaves everything as it was. */
-  async reload(): Promise<Outcome> {
+  reload(): Promise<Outcome> {
+    const outcome = this.#lastReload.then(() => this.#reconfigure())
+    this.#lastReload = outcome.catch(() => undefined)
+    return outcome
+  }
+
+  async #reconfigure(): Promise<Outcome> {
     this.#announcer.log.write('notice', 'reconfiguring')
     const outcome = this.#workers.count === 0 ? await this.#startAgain() : await this.#reload()
     if (outcome.kind === 'refused') this.#announce(outcome.refused)
@@ -159,6 +172,7 @@ export class Master {
   }
 
   async #startAgain(): Promise<Outcome> {
+    if (this.#state === 'stopping') return refuse([toDiagnostic('the engine is stopping')])
     const outcomes = await this.#workers.resize(this.#settings.worker_processes)
     await this.#copilots.apply(this.#helpers)
     const refused = outcomes.find(({ kind }) => kind === 'refused')
@@ -180,6 +194,7 @@ export class Master {
 
   /** The master's own part of a configuration that the workers have taken into use. */
   async #use({ settings, helpers }: Candidate): Promise<void> {
+    if (this.#state === 'stopping') return
     const { pid } = this.#settings
     this.#settings = settings
     this.#helpers = helpers

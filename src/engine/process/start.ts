@@ -74,6 +74,8 @@ async function runMaster(
     void obey(master, request).then((ended) => ended && resolve(0))
   })
   if (!(await master.start())) return 1
+  // Told to stop while it started: what was told is being done.
+  if (master.stopping) return promise
   announcer.onServing()
   detached?.ready()
   if (detached === undefined && !settings.daemon) onServing(place)

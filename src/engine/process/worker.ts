@@ -32,8 +32,9 @@ export class Worker implements Follower {
   async load(state: State, { sharedMemory }: ChildIdentity): Promise<readonly LeftOutNote[]> {
     const settings = settingsOf(state)
     this.#settings = settings
-    const { logRules, user } = settings
-    this.#plane = new DataPlane({ source: this.#source, sharedMemory, logRules, owner: user })
+    const { logRules, user: owner, worker_connections: connectionsMax } = settings
+    const source = this.#source
+    this.#plane = new DataPlane({ source, sharedMemory, logRules, owner, connectionsMax })
     const leftOut = await this.#plane.runtime.load(state)
     this.#plane.follow()
     return leftOut
@@ -49,6 +50,7 @@ export class Worker implements Follower {
     if (this.#next === undefined) return
     this.#settings = this.#next
     this.#plane!.useLog(this.#next.logRules)
+    this.#plane!.limitConnections(this.#next.worker_connections)
     this.#plane!.follow()
   }
 
