@@ -15,8 +15,8 @@ export const readBytesMax: number = 64 * 1024
 /** Two chunks are copied together up to this size; beyond it two system calls are cheaper. */
 export const joinBytesMax: number = 16 * 1024
 
-/** Accepted per listener and batch, for the same reason. */
-export const acceptsPerBatchMax = 64
+/** Accepted per listener and batch: leaves some to the other workers that share the descriptor. */
+export const acceptsPerBatchMax = 16
 
 /** Writes of one queue per batch. */
 export const flushesPerBatchMax = 8

@@ -16,7 +16,6 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
-  EPOLLEXCLUSIVE,
   EPOLLIN,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -64,8 +63,9 @@ export class EpollListener implements Listener, EventTarget {
   start(): void {
     if (this.#watched || this.#closed) return
     this.#watched = true
-    // Workers that share the descriptor are not all woken for one connection.
-    this.#loop.add(this.#descriptor, this, EPOLLIN | EPOLLEXCLUSIVE)
+    // Workers that share the descriptor are all woken: EPOLLEXCLUSIVE has no effect on an epoll within
+    // another, as ours is within Node's. Whoever comes late finds nothing; `reuseport` spares even that.
+    this.#loop.add(this.#descriptor, this, EPOLLIN)
   }
 
   #stop(): void {

@@ -12,7 +12,6 @@ export const SOCK_CLOEXEC = 0x80000
 
 export const SOL_SOCKET = 1
 export const SO_REUSEADDR = 2
-export const SO_TYPE = 3
 export const SO_ERROR = 4
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
@@ -58,13 +57,6 @@ export const EPOLLIN = 0x1
 export const EPOLLOUT = 0x4
 export const EPOLLERR = 0x8
 export const EPOLLHUP = 0x10
-export const EPOLLEXCLUSIVE = 0x10000000
-
-export const F_SETFD = 2
-export const F_GETFL = 3
-export const F_SETFL = 4
-export const FD_CLOEXEC = 1
-export const O_NONBLOCK = 0x800
 
 export const EINTR = 4
 export const EAGAIN = 11

@@ -40,8 +40,6 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Pointer, length: number): number
   getsockopt(fd: number, level: number, name: number, value: Pointer, length: Pointer): number
   getsockname(fd: number, address: Pointer, length: Pointer): number
-  getpeername(fd: number, address: Pointer, length: Pointer): number
-  fcntl(fd: number, command: number, value: number): number
   epoll_create1(flags: number): number
   epoll_ctl(epoll: number, operation: number, fd: number, event: Pointer): number
   epoll_wait(epoll: number, events: Pointer, count: number, timeoutMs: number): number
@@ -75,8 +73,6 @@ const prototypes = {
   setsockopt: 'int setsockopt(int, int, int, %, uint32_t)',
   getsockopt: 'int getsockopt(int, int, int, %, %)',
   getsockname: 'int getsockname(int, %, %)',
-  getpeername: 'int getpeername(int, %, %)',
-  fcntl: 'int fcntl(int, int, int)',
   epoll_create1: 'int epoll_create1(int)',
   epoll_ctl: 'int epoll_ctl(int, int, int, %)',
   epoll_wait: 'int epoll_wait(int, %, int, int)',

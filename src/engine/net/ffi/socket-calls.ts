@@ -77,18 +77,11 @@ export function getAddressOption(
   return result < 0 ? undefined : decodeSockaddr(region.bytes, 0, region.i32[lengthAt / 4]!)
 }
 
+/** The address a descriptor is bound to; undefined when it is closed. */
 export function localAddress(fd: number): Address | undefined {
-  return addressBy('getsockname', fd)
-}
-
-export function peerAddress(fd: number): Address | undefined {
-  return addressBy('getpeername', fd)
-}
-
-function addressBy(call: 'getsockname' | 'getpeername', fd: number): Address | undefined {
   const { libc, region } = useScratch()
   region.i32[lengthAt / 4] = sockaddrBytesMax
-  if (libc[call](fd, region.address, region.address + lengthAt) < 0) return undefined
+  if (libc.getsockname(fd, region.address, region.address + lengthAt) < 0) return undefined
   return decodeSockaddr(region.bytes, 0, region.i32[lengthAt / 4]!)
 }
 
