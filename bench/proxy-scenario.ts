@@ -51,9 +51,10 @@ export async function startStation(
   owner: Owner,
   transport: ProxyPlan['transport'],
   name: PeerName,
+  workers = 1,
 ): Promise<Station> {
   const [port, backendPort] = (await freePorts(2)) as [number, number]
-  const plan = { transport, port, backendPort }
+  const plan = { transport, port, backendPort, workers }
   const peer = await starters[name](owner, plan)
   await pin(peer.pids(), serverCore)
   return { plan, peer }

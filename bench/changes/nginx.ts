@@ -20,7 +20,7 @@ export const startChangeableNginx: StartChangeable = async (owner) => {
   const conf = (): NginxConf => ({
     main: 'worker_processes 1;\nerror_log logs/error.log warn;',
     events: `worker_connections ${connectionsMax};`,
-    stream: streamConf({ transport: 'tcp', port, backendPort }),
+    stream: streamConf({ transport: 'tcp', port, backendPort, workers: 1 }),
     http: httpConf(httpPort, servers),
   })
   const nginx = await startNginx(owner, conf())

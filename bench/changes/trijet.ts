@@ -30,7 +30,7 @@ function mainConf({ port, backendPort, meshPort }: Ports): string {
     'stream {',
     'map $njtmesh_port $mesh_server_name { default "none"; }',
     `server { listen 127.0.0.1:${meshPort} mesh; return none; }`,
-    streamConf({ transport: 'tcp', port, backendPort }),
+    streamConf({ transport: 'tcp', port, backendPort, workers: 1 }),
     '}',
     '',
   ].join('\n')

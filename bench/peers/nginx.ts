@@ -24,7 +24,7 @@ export function streamConf({ transport, port, backendPort }: ProxyPlan): string 
 
 export const startNginxPeer: StartPeer = async (owner, plan) => {
   const nginx = await startNginx(owner, {
-    main: 'worker_processes 1;\nerror_log logs/error.log warn;',
+    main: `worker_processes ${plan.workers};\nerror_log logs/error.log warn;`,
     events: `worker_connections ${connectionsMax * 2 + 100};`,
     stream: streamConf(plan),
   })

@@ -11,6 +11,8 @@ export interface ProxyPlan {
   readonly transport: 'tcp' | 'udp' | 'tls'
   readonly port: number
   readonly backendPort: number
+  /** Processes that serve. */
+  readonly workers: number
 }
 
 export interface RunningPeer {

@@ -7,7 +7,7 @@ import { connectionsMax, type StartPeer } from './peer.ts'
 
 export const startTrijetPeer: StartPeer = async (owner, plan) => {
   const conf = [
-    'worker_processes 1;',
+    `worker_processes ${plan.workers};`,
     'pid logs/trijet.pid;',
     'error_log logs/error.log warn;',
     `events { worker_connections ${connectionsMax * 2 + 100}; }`,

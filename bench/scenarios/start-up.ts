@@ -34,7 +34,12 @@ async function measure({ starters }: Bench, name: PeerName): Promise<Sample> {
     const backend = await startTcpBackend(owner)
     const port = await freePort()
     const began = performance.now()
-    const starting = starters[name](owner, { transport: 'tcp', port, backendPort: backend.port })
+    const starting = starters[name](owner, {
+      transport: 'tcp',
+      port,
+      backendPort: backend.port,
+      workers: 1,
+    })
     const [peer, answered] = await Promise.all([starting, firstAnswer(owner, port)])
     const pids = peer.pids()
     const memory = pids.reduce((sum, pid) => sum + memoryBytes(pid), 0)
