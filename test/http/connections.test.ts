@@ -153,6 +153,21 @@ test('a head that comes too slowly is cut, byte by byte or not at all', async (t
   assert.equal((await silent.readAll({ orReset: true })).length, 0)
 })
 
+test('the time for a head ends with the head, and begins anew with the next', async (t) => {
+  const handler = `export default async (): Promise<Response> => {
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    return new Response('<late>')
+  }`
+  const { connect } = await start(t, 'client_header_timeout 100ms; location / { handler h.ts; }', {
+    'h.ts': handler,
+  })
+  const client = await connect()
+  await client.send(get)
+  await client.readUntil('<late>')
+  await client.send('GET / HTTP/1.1\r\n')
+  assert.equal((await client.readAll({ orReset: true })).length, 0)
+})
+
 test('a body that stops is cut after client_body_timeout', async (t) => {
   const handler = `export default async (request: Request): Promise<Response> =>
     new Response(await request.text().catch((error) => 'failed ' + error))`
@@ -176,9 +191,12 @@ test('a client that reads nothing is cut after send_timeout', async (t) => {
   const client = await connect()
   client.socket.pause()
   await client.send(get)
-  await until(() => engine.errorLog.includes('client timed out while sending to client'), {
-    what: 'the log',
-  })
+  await until(
+    () => engine.errorLog.includes('(110: Connection timed out) while sending to client'),
+    {
+      what: 'the log',
+    },
+  )
   client.socket.resume()
   await client.readAll({ orReset: true })
 })

@@ -16,18 +16,28 @@ import type { VariableTable } from '../core/variables.ts'
 import { type Address, formatAddress, formatHost } from '../net/address.ts'
 import type { ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
-import { SecureSocket } from '../net/tls/secure-socket.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { HttpEngine } from './engine.ts'
-import type { OutputOwner } from './output.ts'
 import { discardedBodyBytesMax, pipelinedPerTurnMax } from './limits.ts'
+import { Linger } from './linger.ts'
+import type { OutputOwner } from './output.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
-import type { CoreConf } from './modules/core.ts'
 import type { HttpPort, HttpServer } from './server.ts'
-import { statuses } from './status.ts'
+import { refusalByTls } from './tls-requirements.ts'
 
-const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, lingering: 5, closed: 6 } as const
+const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, closed: 5 } as const
+
+/** What the timer is for; one that was armed for something else before is not asked to stop. */
+const waits = { nothing: 0, head: 1, body: 2, send: 3, next: 4 } as const
+
+const waitTexts = [
+  '',
+  'reading client request headers',
+  'reading client request body',
+  'sending to client',
+  '',
+]
 
 const continueText = 'HTTP/1.1 100 Continue\r\n\r\n'
 
@@ -49,7 +59,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   readonly number: number
   readonly secure: boolean
   /** The client, as the PROXY protocol names it where there is one. */
-  remote: Address
+  readonly remote: Address
   /** Header of the PROXY protocol, where the port takes one. */
   readonly proxy: ProxyHeader | undefined
   /** Requests that were begun here. */
@@ -59,6 +69,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   request: Request | undefined
   blocked: boolean
   readonly #timer: Timer
+  #waits: number
   #server: HttpServer
   readonly #handshakeServer: HttpServer | undefined
   #mode: number
@@ -68,8 +79,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   #consuming: boolean
   #clientEnded: boolean
   #requestsThisTurn: number
-  #startedAt: number
-  #lingerUntil: number
+  readonly #startedAt: number
 
   constructor({ engine, port, socket, secure, proxy, server }: ConnectionStart) {
     this.engine = engine
@@ -84,6 +94,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.request = undefined
     this.blocked = false
     this.#timer = new Timer(this)
+    this.#waits = waits.nothing
     this.#server = server ?? port.fallback!
     this.#handshakeServer = secure ? this.#server : undefined
     this.#mode = modes.idle
@@ -93,21 +104,16 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.#clientEnded = false
     this.#requestsThisTurn = 0
     this.#startedAt = Date.now()
-    this.#lingerUntil = 0
     socket.handler = this
   }
 
   /** Begins to wait for the first request. */
   start(): void {
-    this.#arm(this.#server.core.client_header_timeout)
+    this.#wait(waits.head, this.#server.core.client_header_timeout)
   }
 
   get variables(): VariableTable<Request> {
     return this.engine.part!.variables
-  }
-
-  get idle(): boolean {
-    return this.#mode === modes.idle
   }
 
   /** True when bytes of a further request have come already. */
@@ -125,7 +131,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     return !this.closing && this.requests < this.#server.core.keepalive_requests
   }
 
-  /** True when the kernel has taken all that was written. */
+  /** True when more can be written now. */
   get writable(): boolean {
     return !this.blocked
   }
@@ -138,35 +144,20 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
 
   /** 0, or the status with which TLS has it that a request is refused. */
   checkTls(request: Request): number {
-    if (!this.secure) return (this.port.traits.get('ssl') ?? 0) > 0 ? statuses.toHttps : 0
-    const { tls } = request.server
-    if (tls?.verifies !== true) return 0
-    const served = this.#handshakeServer
-    if (served !== request.server && served?.node !== request.server.node) {
-      request.logError(
-        'client attempted to request the server name different from the one that was negotiated',
-        'info',
-      )
-      return 421
-    }
-    const facts = this.socket instanceof SecureSocket ? this.socket.facts : undefined
-    const refusal = facts && tls.refusalOf(facts)
-    if (refusal === undefined) return 0
-    request.logError(refusal, 'info')
-    return facts?.peerCertificate === undefined ? statuses.noCertificate : statuses.badCertificate
+    const wanted = (this.port.traits.get('ssl') ?? 0) > 0
+    if (!wanted && !this.secure) return 0
+    return refusalByTls(request, { wanted, server: this.#handshakeServer })
   }
 
   logContext(): string {
-    return `client: ${formatHost(this.remote)}, server: ${formatAddress(this.socket.local)}`
+    const { name } = this.#server
+    const server = name === '' ? formatAddress(this.socket.local) : name
+    return `client: ${formatHost(this.remote)}, server: ${server}`
   }
 
   onConnect(): void {}
 
   onData(_socket: Socket, chunk: Buffer): void {
-    if (this.#mode === modes.lingering) {
-      this.#linger()
-      return
-    }
     this.#requestsThisTurn = 0
     this.#consume(chunk, 0)
   }
@@ -175,9 +166,8 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   onEnd(): void {
     this.#clientEnded = true
     this.closing = true
-    if (this.#mode === modes.idle || this.#mode === modes.head) this.#close()
-    else if (this.#mode === modes.busy) this.#clientGone()
-    else if (this.#mode === modes.discard || this.#mode === modes.lingering) this.#close()
+    if (this.#mode === modes.busy) this.#clientGone()
+    else if (this.#mode < modes.flush) this.#close()
   }
 
   #clientGone(): void {
@@ -189,8 +179,10 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
 
   onDrain(): void {
     this.blocked = false
+    if (this.#waits === waits.send) this.#waits = waits.nothing
     const { request } = this
     if (this.#mode === modes.flush) this.#afterFlush()
+    else if (this.#mode === modes.idle) this.#nextTurn()
     else if (request?.producer !== undefined) {
       this.cork()
       request.producer.onWritable()
@@ -203,18 +195,18 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   }
 
   onTimeout(): void {
-    const { request } = this
-    if (this.#mode === modes.head || this.#mode === modes.busy) {
-      const what =
-        this.#mode === modes.head ? 'reading client request headers' : 'sending to client'
-      this.#server.errorLog.write(
+    const text = waitTexts[this.#waits]!
+    if (this.#waits === waits.nothing) return
+    if (text !== '') {
+      const { errorLog } = this.#server
+      errorLog.write(
         'info',
-        `client timed out while ${what}, ${this.logContext()}`,
+        `client timed out (110: Connection timed out) while ${text}, ${this.logContext()}`,
         this.number,
       )
-      if (request !== undefined) request.response.status = 408
+      if (this.request !== undefined) this.request.response.status = 408
     }
-    const reset = this.#mode !== modes.idle && this.#server.core.reset_timedout_connection
+    const reset = text !== '' && this.#server.core.reset_timedout_connection
     this.socket.destroy(undefined, reset)
     this.#closed()
   }
@@ -228,12 +220,11 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.#corked -= 1
     if (this.#corked > 0) return
     this.engine.output.flush()
-    if (this.#mode === modes.busy && this.blocked) this.#armSend()
+    if (this.#mode === modes.busy && this.blocked) this.#waitForClient()
   }
 
   sendText(text: string): void {
-    this.request!.bytesSent += text.length
-    this.engine.output.text(this, text)
+    this.request!.bytesSent += this.engine.output.text(this, text)
     if (this.#corked === 0) this.engine.output.flush()
   }
 
@@ -247,34 +238,30 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   wantBody(): void {
     const { request } = this
     if (this.#mode !== modes.busy || request === undefined) return
-    if (
-      request.framing.expectContinue &&
-      request.body.received === 0 &&
-      this.#pending === undefined
-    ) {
+    const { framing, body } = request
+    if (framing.expectContinue && body.received === 0 && this.#pending === undefined) {
       this.engine.output.text(this, continueText)
       if (this.#corked === 0) this.engine.output.flush()
     }
-    this.#arm(request.location.core.client_body_timeout)
+    this.#wait(waits.body, request.location.core.client_body_timeout)
     if (!this.#consuming) this.#resume()
   }
 
   pauseBody(): void {
+    this.#stopWaiting(waits.body)
     this.socket.pause()
   }
 
   /** The response is complete, or as complete as it will be. */
   onResponseEnd(): void {
     const request = this.request!
-    if (this.#corked === 0) this.engine.output.flush()
     if (!request.body.complete) this.#discardBody(request)
-    else this.#endRequest()
+    else this.#endRequest(request)
   }
 
   /** Nothing can be said any more: the connection is cut. */
   abort(): void {
-    this.socket.destroy()
-    this.#closed()
+    this.#close()
   }
 
   /** The engine ends: what is under way is finished, nothing new is begun. */
@@ -291,8 +278,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
       const before = at
       at = this.#take(chunk, at)
       if (at !== before) continue
-      if (this.#mode >= modes.lingering) break
-      this.#keep(chunk, at)
+      if (this.#mode !== modes.closed) this.#keep(chunk, at)
       break
     }
     this.#consuming = false
@@ -332,6 +318,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     const outcome = parser.parse()
     if (outcome === again) return at + taken
     this.#mode = modes.busy
+    this.#waits = waits.nothing
     this.requests += 1
     if (outcome === done) request.begin()
     else request.refuse(outcome, parser.problem)
@@ -344,14 +331,16 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     const next = request.body.take(chunk, at)
     if (this.request !== request || this.#mode >= modes.flush) return next
     if (this.#mode === modes.discard) this.#afterDiscarded(request)
-    else if (!request.body.complete) this.#arm(request.location.core.client_body_timeout)
+    else if (request.body.flowing) {
+      this.#wait(waits.body, request.location.core.client_body_timeout)
+    } else this.#stopWaiting(waits.body)
     return next
   }
 
   #afterDiscarded(request: Request): void {
     const { body } = request
-    if (body.complete) this.#endRequest()
-    else if (body.failed || body.received > discardedBodyBytesMax) this.#endWithoutBody()
+    if (body.complete) this.#endRequest(request)
+    else if (body.failed || body.received > discardedBodyBytesMax) this.#endWithoutBody(request)
   }
 
   #keep(chunk: Buffer, at: number): void {
@@ -363,78 +352,74 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   /** Takes up what was kept, then lets the socket go on. */
   #resume(): void {
     const pending = this.#pending
-    if (pending === undefined) {
-      this.socket.resume()
-      return
-    }
     this.#pending = undefined
-    this.#consume(pending, 0)
-    if (this.#pending === undefined && this.#mode < modes.lingering) this.socket.resume()
+    if (pending !== undefined) this.#consume(pending, 0)
+    if (this.#pending === undefined && this.#mode !== modes.closed) this.socket.resume()
   }
 
-  /** Too many pipelined requests for one turn: the others have theirs first. */
   #afterTurn(): void {
-    if (this.#mode === modes.idle) {
-      if (this.#pending !== undefined && !this.blocked) setImmediate(() => this.#nextTurn())
-      else if (this.requests > 0) this.#arm(this.#server.core.keepalive_timeout.ms)
-    } else if (this.#mode === modes.head && !this.#timer.running) {
-      this.#arm(this.#server.core.client_header_timeout)
+    const { core } = this.#server
+    if (this.#mode === modes.head) {
+      if (this.#waits !== waits.head) this.#wait(waits.head, core.client_header_timeout)
+    } else if (this.#mode === modes.idle) {
+      if (this.blocked) this.#waitForClient()
+      // Too many pipelined requests for one turn: other connections have theirs first.
+      else if (this.#pending !== undefined) setImmediate(() => this.#nextTurn())
+      else if (this.requests > 0) this.#wait(waits.next, core.keepalive_timeout.ms)
     }
   }
 
   #nextTurn(): void {
     this.#requestsThisTurn = 0
     if (this.#mode === modes.idle) this.#resume()
+    this.#afterTurn()
   }
 
   #discardBody(request: Request): void {
     const { body } = request
     if (body.failed || !request.keepAlive) {
-      this.#endWithoutBody()
+      this.#endWithoutBody(request)
       return
     }
     body.discard()
     this.#mode = modes.discard
-    this.#arm(request.location.core.lingering_timeout)
+    this.#wait(waits.body, request.location.core.lingering_timeout)
     if (!this.#consuming) this.#resume()
   }
 
-  #endWithoutBody(): void {
-    this.request!.keepAlive = false
-    this.#endRequest()
+  #endWithoutBody(request: Request): void {
+    request.keepAlive = false
+    this.#endRequest(request)
   }
 
-  /** The request is over once the kernel has taken the response. */
-  #endRequest(): void {
-    if (this.#corked > 0) this.engine.output.flush()
-    if (this.blocked) {
+  /**
+   * The request is over once the kernel has taken the response. Within a turn the response waits for those
+   * of the requests behind it; the next request is not begun if the kernel does not take them all.
+   */
+  #endRequest(request: Request): void {
+    const last = !request.keepAlive || this.closing || this.#clientEnded
+    if (!this.#consuming || last) this.engine.output.flush()
+    if (this.blocked && (!this.#consuming || last)) {
       this.#mode = modes.flush
-      this.#armSend()
+      this.#waitForClient()
     } else this.#afterFlush()
   }
 
   #afterFlush(): void {
     const request = this.request!
-    const keepAlive = request.keepAlive && !this.#clientEnded
-    const lingers = !request.body.complete
+    const last = !request.keepAlive || this.closing || this.#clientEnded
+    const unread = !request.body.complete
     request.log()
     this.#server = request.server
     this.#release()
-    if (!keepAlive || this.closing) {
-      this.#closeGently(lingers)
+    if (last) {
+      this.#closeGently(unread)
       return
     }
     this.#mode = modes.idle
-    if (this.#consuming) return
-    this.#arm(this.#server.core.keepalive_timeout.ms)
-    this.#requestsThisTurn = 0
-    this.#resume()
+    if (!this.#consuming) this.#nextTurn()
   }
 
-  /**
-   * Closing while the client still sends would reset the connection and could take our answer with it: FIN
-   * is sent, and what comes is thrown away for a while (`lingering_close`).
-   */
   #closeGently(unread: boolean): void {
     const { core } = this.#server
     const lingers = core.lingering_close === 'always' || (core.lingering_close === 'on' && unread)
@@ -443,18 +428,8 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
       this.#close()
       return
     }
-    this.#mode = modes.lingering
-    this.#pending = undefined
-    this.#lingerUntil = Date.now() + core.lingering_time
-    this.socket.end()
-    this.socket.resume()
-    this.#arm(core.lingering_timeout)
-  }
-
-  /** More came that nobody reads: it is waited on, but not for ever. */
-  #linger(): void {
-    if (Date.now() >= this.#lingerUntil) this.#close()
-    else this.#arm(this.#server.core.lingering_timeout)
+    this.#closed()
+    new Linger(this.engine.services.timers, this.socket, core).start()
   }
 
   #close(): void {
@@ -467,17 +442,19 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.#mode = modes.closed
     this.engine.services.timers.cancel(this.#timer)
     this.#pending = undefined
-    const { request } = this
-    if (request !== undefined) {
-      const { producer } = request
-      request.producer = undefined
-      request.finished = true
-      request.body.fail(400)
-      producer?.onAbort()
-      if (request.head.methodEnd > 0) request.log()
-      this.#release()
-    }
+    if (this.request !== undefined) this.#abandon(this.request)
     this.engine.forget(this)
+  }
+
+  /** The request cannot be answered any more. */
+  #abandon(request: Request): void {
+    const { producer } = request
+    request.producer = undefined
+    request.finished = true
+    request.body.fail(400)
+    producer?.onAbort()
+    if (request.head.methodEnd > 0) request.log()
+    this.#release()
   }
 
   #release(): void {
@@ -486,13 +463,18 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.engine.giveRequest(request)
   }
 
-  #armSend(): void {
-    this.#arm((this.request?.location.core ?? this.#server.core).send_timeout)
+  #waitForClient(): void {
+    this.#wait(waits.send, (this.request?.location.core ?? this.#server.core).send_timeout)
   }
 
-  #arm(ms: CoreConf['send_timeout']): void {
+  #stopWaiting(what: number): void {
+    if (this.#waits === what) this.#waits = waits.nothing
+  }
+
+  #wait(what: number, ms: number): void {
     if (this.#mode === modes.closed) return
     const { timers } = this.engine.services
+    this.#waits = what
     if (ms > 0) timers.arm(this.#timer, ms)
     else timers.cancel(this.#timer)
   }

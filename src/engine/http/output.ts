@@ -25,15 +25,18 @@ export class Output {
   #length = 0
   #owner: OutputOwner | undefined
 
-  /** Adds a text; what does not fit is sent first. */
-  text(owner: OutputOwner, text: string): void {
+  /** Adds a text and returns its bytes; what does not fit is sent first. */
+  text(owner: OutputOwner, text: string): number {
     const room = text.length * bytesPerUnitMax
     if (room > outputBytes) {
-      this.bytes(owner, Buffer.from(text))
-      return
+      const bytes = Buffer.from(text)
+      this.bytes(owner, bytes)
+      return bytes.length
     }
     this.#claim(owner, room)
-    this.#length += this.#bytes.write(text, this.#length)
+    const length = this.#bytes.write(text, this.#length)
+    this.#length += length
+    return length
   }
 
   /** Adds bytes: copied where they are few, written at once where they are many. */

@@ -11,7 +11,7 @@ import type { Address } from '../net/address.ts'
 import type { HttpConnection } from './connection.ts'
 import { requestFilename } from './file-path.ts'
 import { Framing } from './framing.ts'
-import { discardedBodyBytesMax, internalRedirectsMax, variableDepthMax } from './limits.ts'
+import { discardedBodyBytesMax, internalRedirectsMax } from './limits.ts'
 import type { Location } from './location.ts'
 import { methods } from './methods.ts'
 import { outcomes } from './module.ts'
@@ -21,8 +21,10 @@ import { RequestBody } from './request-body.ts'
 import { RequestHead } from './request-head.ts'
 import { Response } from './response.ts'
 import type { HttpServer } from './server.ts'
-import { closesConnection, hasPage, statuses, statusPage } from './status.ts'
+import { errorPageOf, sendStatus } from './special-response.ts'
+import { closesConnection, statuses } from './status.ts'
 import { normalizePath } from './uri.ts'
+import { VariableCache } from './variable-cache.ts'
 import { renderHead } from './writer.ts'
 
 /** Makes a response's body piece by piece. */
@@ -34,8 +36,6 @@ export interface BodyProducer {
   /** The request is over before the body was: nothing can be written any more. */
   onAbort(): void
 }
-
-const slotsInitial = 128
 
 export class Request implements CaptureHost {
   readonly head: RequestHead = new RequestHead()
@@ -68,17 +68,15 @@ export class Request implements CaptureHost {
   /** Status that `error_page` keeps for what its page answers; 0 for none. */
   errorStatus: number
   producer: BodyProducer | undefined
+  /** True once an `error_page` was gone to. */
+  inErrorPage: boolean
   finished: boolean
   /** Grows with each use of the object: tells a late callback that its request is over. */
   generation: number
-  #inErrorPage: boolean
   #redirects: number
   #inServer: boolean
   #step: number
-  #values: VariableValue[]
-  #stamps: Int32Array
-  #stamp: number
-  #depth: number
+  readonly #cache: VariableCache
 
   constructor(connection: HttpConnection, server: HttpServer, limits: HeadLimits) {
     this.parser = new RequestParser(this.head, limits)
@@ -106,14 +104,11 @@ export class Request implements CaptureHost {
     this.producer = undefined
     this.finished = false
     this.generation = 0
-    this.#inErrorPage = false
+    this.inErrorPage = false
     this.#redirects = 0
     this.#inServer = true
     this.#step = 0
-    this.#values = Array.from({ length: slotsInitial })
-    this.#stamps = new Int32Array(slotsInitial)
-    this.#stamp = 1
-    this.#depth = 0
+    this.#cache = new VariableCache()
   }
 
   /** Makes it a new request of a connection. */
@@ -142,11 +137,11 @@ export class Request implements CaptureHost {
     this.producer = undefined
     this.finished = false
     this.generation += 1
-    this.#inErrorPage = false
+    this.inErrorPage = false
     this.#redirects = 0
     this.#inServer = true
     this.#step = 0
-    this.#stamp += 1
+    this.#cache.clear()
   }
 
   get isHead(): boolean {
@@ -329,49 +324,9 @@ export class Request implements CaptureHost {
     }
     this.producer = undefined
     if (closesConnection(status)) this.keepAlive = false
-    const next = this.#errorPage(status)
-    if (next === undefined) this.#sendStatus(status)
+    const next = errorPageOf(this, status)
+    if (next === undefined) sendStatus(this, status)
     else this.#run(next)
-  }
-
-  /** What `#run` goes on with when a page is configured for the status. */
-  #errorPage(status: number): number | undefined {
-    const { core } = this.location
-    if (status < 300 || core.error_page.length === 0) return undefined
-    if (this.#inErrorPage && !core.recursive_error_pages) return undefined
-    const page = core.error_page.find(({ codes }) => codes.includes(status))
-    if (page === undefined) return undefined
-    this.#inErrorPage = true
-    this.errorStatus = page.overwrite === undefined ? status : page.overwrite
-    const target = page.target.evaluate(this)
-    this.response.clear()
-    if (target.startsWith('/')) {
-      if (this.method !== methods.head) this.method = methods.get
-      const query = target.indexOf('?')
-      return query < 0
-        ? this.redirect(target, '')
-        : this.redirect(target.slice(0, query), target.slice(query + 1))
-    }
-    if (target.startsWith('@')) return this.redirectToNamed(target)
-    this.response.location = target
-    const redirects = this.errorStatus >= 301 && this.errorStatus <= 308 && this.errorStatus !== 304
-    const code = redirects ? this.errorStatus : 302
-    this.errorStatus = 0
-    this.#sendStatus(code)
-    return outcomes.done
-  }
-
-  #sendStatus(status: number): void {
-    const { response } = this
-    response.clearEntity()
-    response.status = status
-    if (status < 300 || !hasPage(status)) {
-      response.contentType = undefined
-      this.respond('')
-      return
-    }
-    response.contentType = 'text/html'
-    this.respond(statusPage(status, this.signature))
   }
 
   /** Sends a whole body and ends. */
@@ -446,26 +401,10 @@ export class Request implements CaptureHost {
   }
 
   get(slot: number): VariableValue {
-    if (this.#stamps[slot] === this.#stamp) return this.#values[slot]
-    const definition = this.variables.at(slot)
-    if (definition === undefined || this.#depth >= variableDepthMax) return undefined
-    this.#depth += 1
-    const value = definition.get(this, this.variables.names.name(slot))
-    this.#depth -= 1
-    if (definition.volatile !== true) this.store(slot, value)
-    return value
+    return this.#cache.read(this, slot)
   }
 
   store(slot: number, value: VariableValue): void {
-    if (slot >= this.#stamps.length) this.#growSlots(slot)
-    this.#values[slot] = value
-    this.#stamps[slot] = this.#stamp
-  }
-
-  #growSlots(slot: number): void {
-    const size = Math.max(slot + 1, this.#stamps.length * 2)
-    const stamps = new Int32Array(size)
-    stamps.set(this.#stamps)
-    this.#stamps = stamps
+    this.#cache.store(slot, value)
   }
 }

@@ -32,7 +32,7 @@ export function renderHead(request: Request): string {
     head += `Content-Length: ${response.contentLength}\r\n`
   }
   if (response.lastModified >= 0 && (status === 200 || status === 206 || status === 304)) {
-    head += `Last-Modified: ${new Date(response.lastModified).toUTCString()}\r\n`
+    head += `Last-Modified: ${httpTime(response.lastModified)}\r\n`
   }
   const { location } = response
   const absolute = location?.startsWith('/') === true && core.absolute_redirect
@@ -44,6 +44,19 @@ export function renderHead(request: Request): string {
   const { names, values } = response
   for (let i = 0; i < names.length; i++) head += `${names[i]}: ${values[i]}\r\n`
   return `${head}\r\n`
+}
+
+const times = new Map<number, string>()
+const timesMax = 1024
+
+/** The same files are asked for again and again, and their times with them. */
+function httpTime(ms: number): string {
+  const known = times.get(ms)
+  if (known !== undefined) return known
+  const text = new Date(ms).toUTCString()
+  if (times.size >= timesMax) times.clear()
+  times.set(ms, text)
+  return text
 }
 
 function connectionField(request: Request, headerSeconds: number): string {
