@@ -110,6 +110,23 @@ describe('terminated', () => {
     }
   })
 
+  test('the log counts the bytes of the plain text', async (t) => {
+    const backend = await startTcpBackend(t)
+    await compareWithNginx(t, {
+      stream: (port) => `
+        log_format a '$status $bytes_received $bytes_sent $upstream_bytes_sent $upstream_bytes_received';
+        access_log logs/access.log a;
+        server { listen ${host}:${port} ssl; ${ownCertificate} proxy_pass ${backend.address}; }`,
+      run: async ({ port, accessLog }) => {
+        const client = await connectTls(t, { host, port })
+        await client.send('hello')
+        await client.read(5)
+        client.close()
+        return accessLog(1)
+      },
+    })
+  })
+
   test('openssl s_client agrees on protocol and ALPN', async (t) => {
     const port = await freePort()
     await startStream(

@@ -11,59 +11,8 @@ import {
 } from '../conf/block.ts'
 import { configurationFromText } from '../conf/includes.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
-import { CompileSession } from '../core/compile-session.ts'
-import { silentLog } from '../core/log.ts'
-import { ModuleTable } from '../core/module-table.ts'
-import { compileTree, type Snapshot } from '../core/snapshot.ts'
-import { privateZoneMemory } from '../modules/limit-conn.ts'
-import { AccessLogWriter } from '../modules/access-log.ts'
-import { LogFiles } from '../core/log.ts'
-import { createTransport } from '../net/create-transport.ts'
-import { TimingWheel } from '../net/timing-wheel.ts'
-import { createPrivateZone } from '../upstream/peer-state.ts'
-import { streamModules } from './built-in-modules.ts'
+import { StreamCompiler } from './compile.fixture.ts'
 import type { StreamPart } from './part.ts'
-import { createStreamSubsystem, type StreamSubsystem } from './subsystem.ts'
-
-const table = new ModuleTable(streamModules)
-
-function createSubsystem(): StreamSubsystem {
-  const transport = createTransport({ log: silentLog, kind: 'node' })
-  return createStreamSubsystem({
-    transport,
-    log: silentLog,
-    timers: new TimingWheel(transport.clock),
-    accessLogs: new AccessLogWriter(new LogFiles()),
-    zoneMemory: privateZoneMemory(),
-    peerZone: () => createPrivateZone(64),
-    errorLog: () => silentLog,
-    nextConnection: () => 1,
-  })
-}
-
-class Compiler {
-  readonly subsystem = createSubsystem()
-  snapshot: Snapshot | undefined
-  messages: readonly string[] = []
-
-  get part(): StreamPart {
-    return this.snapshot!.parts.get('stream') as StreamPart
-  }
-
-  /** Takes the tree into use; false when it is refused, and then nothing has changed. */
-  apply(tree: Directive): boolean {
-    const session = new CompileSession({ table, prefix: '/p', confPrefix: '/p', dryRun: false })
-    const snapshot = compileTree(tree, [this.subsystem], session, this.snapshot)
-    this.messages = session.diagnostics.map(({ message }) => message)
-    if (session.failed) {
-      session.abort()
-      return false
-    }
-    session.commit()
-    this.snapshot = snapshot
-    return true
-  }
-}
 
 function parse(stream: string): Directive {
   const { main, diagnostics } = configurationFromText(`stream {\n${stream}\n}`, 'test.conf')
@@ -102,7 +51,7 @@ const key = 'tcp 0.0.0.0:1000'
 
 describe('cost of a change', () => {
   test('one server among 10,000 is one compile, added, changed and removed', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const servers = Array.from({ length: 10_000 }, (_, i) =>
       parseOne(`server { listen 1000; server_name s${i}; return ${i}; }`),
     )
@@ -126,7 +75,7 @@ describe('cost of a change', () => {
   })
 
   test('a changed map or group compiles no server', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     let tree = parse(`
       map $remote_addr $x { default a; }
       upstream u { server 127.0.0.1:1; }
@@ -148,7 +97,7 @@ describe('cost of a change', () => {
   })
 
   test('a changed setting of the stream block compiles all servers', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const body = 'server { listen 1000; return a; } server { listen 1001; return b; }'
     assert.ok(compiler.apply(parse(`proxy_timeout 1s; ${body}`)))
     assert.ok(compiler.apply(parse(`proxy_timeout 2s; ${body}`)))
@@ -158,7 +107,7 @@ describe('cost of a change', () => {
 
 describe('what is refused leaves what is in force', () => {
   test('the last map of a variable that is read', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const tree = parse('map $remote_addr $x { default a; } server { listen 1000; return $x; }')
     assert.ok(compiler.apply(tree))
     const { part } = compiler
@@ -169,7 +118,7 @@ describe('what is refused leaves what is in force', () => {
   })
 
   test('a group that a server refers to', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const tree = parse('upstream u { server 127.0.0.1:1; } server { listen 1000; proxy_pass u; }')
     assert.ok(compiler.apply(tree))
     assert.equal(compiler.apply(replace(tree, 0, undefined)), false)
@@ -179,7 +128,7 @@ describe('what is refused leaves what is in force', () => {
   })
 
   test('the last server that sets a variable others read', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const tree = parse(
       'server { listen 1000; set $y 1; return a; } server { listen 1001; return $y; }',
     )
@@ -192,7 +141,7 @@ describe('what is refused leaves what is in force', () => {
 
 describe('default server', () => {
   test('is the first, and after it goes the next; a server put before it takes its place', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     let tree = parse(`
       server { listen 1000; server_name a; return a; }
       server { listen 1000; server_name b; return b; }
@@ -213,7 +162,7 @@ describe('default server', () => {
   })
 
   test('stays the default when its directives change', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const tree = parse(`
       server { listen 1000; server_name a; return a; }
       server { listen 1000; server_name b; return b; }`)
@@ -225,7 +174,7 @@ describe('default server', () => {
 
 describe('sockets', () => {
   test('a particular address has none where a wildcard of its port is listened on', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     let tree = parse(`
       server { listen 127.0.0.1:1000; return a; }
       server { listen 1000; return b; }
@@ -245,7 +194,7 @@ describe('sockets', () => {
   })
 
   test('an unchanged address keeps its plan, whatever happens to its servers', () => {
-    const compiler = new Compiler()
+    const compiler = new StreamCompiler()
     const tree = parse('server { listen 1000 backlog=5; return a; }')
     assert.ok(compiler.apply(tree))
     const plan = compiler.part.listeners.get(key)

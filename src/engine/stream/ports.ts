@@ -108,6 +108,13 @@ export class PortTable {
     return this.#planned(this.ports.set(key, port), [key])
   }
 
+  /** The port with its names handed out anew. */
+  withNames(key: string, names: NameTable<VirtualServer>): PortTable {
+    const port = this.ports.get(key)
+    if (port === undefined) return this
+    return new PortTable(this.ports.set(key, { ...port, names }), this.listeners, this.#groups)
+  }
+
   #withGroupOf(
     port: Port,
     ports: PersistentMap<Port>,

@@ -9,6 +9,7 @@ import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { blocksOf, type Scope } from '../core/scope.ts'
+import { NameTable } from '../core/server-names.ts'
 import { compileServer, type ServerInput } from './compile-server.ts'
 import type { StreamEngine } from './engine.ts'
 import { PortGate } from './port-gate.ts'
@@ -44,6 +45,9 @@ export class ServerSet {
   readonly #added: VirtualServer[] = []
   readonly #touched = new Set<string>()
   readonly #headless = new Set<string>()
+  /** Addresses where the order of servers decides who owns a name. */
+  readonly #contested = new Set<string>()
+  readonly #reordered = new Set<string>()
 
   /** Goes on from the part before when `keep` is set, and begins with nothing otherwise. */
   constructor(
@@ -88,9 +92,14 @@ export class ServerSet {
       const at = server.scope.own('listen')[i] ?? server.node
       this.table = this.table.add(server, listen, () => this.#gate(listen.key), {
         fail: (message) => this.#session.fail(message, at),
-        warn: (message) => this.#session.warn(message, at),
+        warn: (message) => {
+          this.#session.warn(message, at)
+          this.#contested.add(listen.key)
+        },
       })
       this.#touched.add(listen.key)
+      // The order of expressions decides.
+      if (server.names.some(({ kind }) => kind === 'regex')) this.#contested.add(listen.key)
     }
     this.#added.push(server)
     for (const name of server.declared) {
@@ -98,14 +107,18 @@ export class ServerSet {
     }
   }
 
-  /** A server was put between others: it may be the first of its addresses now. */
+  /** A server was put between others: it may be the first of its addresses, and of its names. */
   reorder(server: VirtualServer): void {
-    for (const { key } of server.listens) this.#headless.add(key)
+    for (const { key } of server.listens) {
+      this.#headless.add(key)
+      if (this.#contested.has(key)) this.#reordered.add(key)
+    }
   }
 
   /** Settles what takes all servers: default servers, certificates of ports, sessions without a server. */
   finish(block: Block, scope: Scope): void {
     for (const key of this.#headless) this.#appoint(key, block, scope)
+    for (const key of this.#reordered) this.#rename(key, block, scope)
     for (const key of this.#touched) {
       const port = this.table.get(key)
       if (port !== undefined && port.ssl > 0) checkPortTls(port, this.#session)
@@ -138,6 +151,17 @@ export class ServerSet {
       if (listen !== undefined) first ??= server
     }
     if (first !== undefined) this.table = this.table.withFallback(key, first, false)
+  }
+
+  /** Hands out the names of an address anew, in the order of the file. */
+  #rename(key: string, block: Block, scope: Scope): void {
+    let names = NameTable.empty<VirtualServer>()
+    for (const node of blocksOf(block)) {
+      const server = node.name === 'server' ? compiledServer(scope, node) : undefined
+      if (server?.listens.some((listen) => listen.key === key) !== true) continue
+      for (const name of server.names) names = names.add(name, server)
+    }
+    this.table = this.table.withNames(key, names)
   }
 
   #gate(key: string): PortGate {

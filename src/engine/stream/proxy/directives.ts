@@ -37,7 +37,6 @@ export interface ProxyConf {
   readonly proxy_pp2: boolean
   readonly proxy_pp2_set_tlv: readonly ProxyTlv[]
   readonly proxy_half_close: boolean
-  readonly proxy_session_drop: boolean
 }
 
 const bindType: ValueType<ProxyBind | undefined> = {
@@ -204,11 +203,5 @@ export const proxyRows: Rows<ProxyConf> = {
     flag,
     false,
     'Closes each direction of a TCP connection on its own.',
-  ),
-  proxy_session_drop: row(
-    'proxy_session_drop on | off',
-    flag,
-    false,
-    'Ends sessions whose server was removed from its group or failed for good.',
   ),
 }

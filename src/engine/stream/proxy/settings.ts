@@ -25,6 +25,8 @@ export interface ProxySettings {
   /** 0: no limit. */
   readonly nextTimeoutMs: number
   readonly halfClose: boolean
+  /** Off lets the kernel collect small writes, towards the client as well. */
+  readonly noDelay: boolean
   readonly requests: number
   /** `undefined`: any number. */
   readonly responses: number | undefined
@@ -54,6 +56,7 @@ export function compileSettings(
     tries: conf.proxy_next_upstream_tries,
     nextTimeoutMs: conf.proxy_next_upstream_timeout,
     halfClose: conf.proxy_half_close,
+    noDelay: tcpNoDelay,
     requests: conf.proxy_requests,
     responses: conf.proxy_responses,
     uploadRate: compileRate(conf.proxy_upload_rate),

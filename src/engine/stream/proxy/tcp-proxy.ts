@@ -102,6 +102,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     this.#attempt!.connectMs = this.#now() - this.#attemptAt
     this.#logConnected(socket)
     this.#session.action = 'proxying connection'
+    if (!this.#settings.noDelay) this.#client.setNoDelay(false)
     this.#startThrottles()
     this.#sendWaiting(socket)
     this.#release(this.#client, this.#up, fullBuffer)
