@@ -135,24 +135,16 @@ async function change(
     })
   }
   try {
-    const edits = body.type === 'add' ? addition(state, body, request) : removal(state, body)
+    const edits =
+      body.type === 'add'
+        ? [{ key: freeKey(state, body), body: request.body! }]
+        : removal(state, body)
     const { action, actor, dryRun, timeoutMs } = request
     return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return json(200, error.reply)
   }
-}
-
-function addition(
-  state: DynamicState,
-  body: StreamServerRequest,
-  request: ApiRequest,
-): readonly Edit[] {
-  const edits = [{ key: freeKey(state, body), body: request.body! }]
-  // Tried here first: what the tree alone refuses need not trouble the workers.
-  state.edit(edits)
-  return edits
 }
 
 function removal(state: DynamicState, body: StreamServerRequest): readonly Edit[] {

@@ -1,5 +1,4 @@
 /** The control plane of a running engine: changes go to the master, the state is read from the image. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { DynamicState } from '../../control/dynamic-state.ts'
 import type {
   ChangeRequest,
@@ -58,12 +57,11 @@ export class LivePlane implements ControlPlane {
 
 /** The answer, or that there was none in time; the change then goes on by itself. */
 async function inTime(result: Promise<ChangeResult>, timeoutMs: number): Promise<ChangeResult> {
-  const ended = new AbortController()
-  const late = delay(timeoutMs, { kind: 'timeout' } as const, { signal: ended.signal })
-  late.catch(() => {})
+  const { promise: late, resolve } = Promise.withResolvers<ChangeResult>()
+  const timer = setTimeout(() => resolve({ kind: 'timeout' }), timeoutMs)
   try {
     return await Promise.race([result, late])
   } finally {
-    ended.abort()
+    clearTimeout(timer)
   }
 }
