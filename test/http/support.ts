@@ -13,7 +13,7 @@ import { ErrorLog, LogFiles } from '../../src/engine/core/log.ts'
 import { ModuleTable } from '../../src/engine/core/module-table.ts'
 import { compileTree, type Snapshot } from '../../src/engine/core/snapshot.ts'
 import { AccessLogWriter } from '../../src/engine/modules/access-log.ts'
-import { privateZoneMemory } from '../../src/engine/modules/limit-conn.ts'
+import { privateZoneMemory, type ZoneMemory } from '../../src/engine/modules/limit-conn.ts'
 import { createTransport } from '../../src/engine/net/create-transport.ts'
 import { LocalDescriptorSource } from '../../src/engine/net/descriptor-source.ts'
 import { ListenerSet } from '../../src/engine/net/listeners.ts'
@@ -37,6 +37,8 @@ export class ConfigurationFault extends Error {
 
 export class HttpRunner {
   readonly prefix: TempPrefix
+  /** Where zones lie, so that tests can look into them. */
+  readonly zoneMemory: ZoneMemory = privateZoneMemory()
   readonly #subsystem: HttpSubsystem
   readonly #listeners: ListenerSet
   readonly #accessLogs: AccessLogWriter
@@ -56,7 +58,7 @@ export class HttpRunner {
       transport,
       timers: new TimingWheel(transport.clock),
       accessLogs: this.#accessLogs,
-      zoneMemory: privateZoneMemory(),
+      zoneMemory: this.zoneMemory,
       errorLog: () => log,
       product: { name: 'trijet', version: '0.0.0' },
       keyValues: { get: () => undefined },

@@ -75,8 +75,8 @@ function conditional(request: Request, conf: HttpFilesConf): number {
   // RFC 9110 §15.4.5: the validators are sent with it, the rest of what describes the body is not.
   const { response } = request
   response.status = 304
-  response.headOnly = true
-  request.respond('')
+  request.sendHead()
+  request.end()
   return outcomes.done
 }
 

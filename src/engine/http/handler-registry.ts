@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfError } from '../conf/diagnostics.ts'
+import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { FetchFunction } from './fetch-handler.ts'
 
@@ -20,12 +21,21 @@ export interface LoadedHandler {
 const loaded = new Map<string, Promise<FetchFunction>>()
 
 /** Loads the handler that a directive names while the session is prepared. Throws for a file that is not there. */
-export function loadHandler(text: string, session: CompileSession): LoadedHandler {
+export function loadHandler(
+  text: string,
+  node: Directive | undefined,
+  session: CompileSession,
+): LoadedHandler {
   const path = findFile(text, session)
   const digest = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)
   const handler: LoadedHandler = { current: undefined }
   session.onPrepare(async () => {
-    handler.current = await importHandler(path, digest)
+    try {
+      handler.current = await importHandler(path, digest)
+    } catch (error) {
+      if (error instanceof ConfError) session.fail(error.message, node)
+      throw error
+    }
   })
   return handler
 }

@@ -24,7 +24,8 @@ export class RequestStream implements RequestBodySink {
           this.#over = true
         },
       },
-      { highWaterMark: 0 },
+      // Nothing is asked of the client before the handler reads.
+      { highWaterMark: 0, size: ({ byteLength }) => byteLength },
     )
   }
 
@@ -32,7 +33,8 @@ export class RequestStream implements RequestBodySink {
     if (this.#over || end === start) return
     // A copy: the chunk's memory is used again.
     this.#controller.enqueue(new Uint8Array(chunk.subarray(start, end)))
-    if ((this.#controller.desiredSize ?? 0) <= 0) this.#request.body.pause()
+    const waiting = -(this.#controller.desiredSize ?? 0)
+    if (waiting >= this.#request.location.core.client_body_buffer_size) this.#request.body.pause()
     this.#defer()
   }
 

@@ -317,7 +317,7 @@ export class Request implements CaptureHost {
   /** Ends the request with a status: by its `error_page`, by nginx's page, or without a word. */
   finalize(status: number): void {
     if (this.finished) return
-    if (this.response.headSent || status === statuses.close || status === 408) {
+    if (this.response.headSent || isSilent(status)) {
       if (!this.response.headSent) this.response.status = status
       this.connection.abort()
       return
@@ -407,4 +407,9 @@ export class Request implements CaptureHost {
   store(slot: number, value: VariableValue): void {
     this.#cache.store(slot, value)
   }
+}
+
+/** Statuses that stand in the log only: nobody is there to be told, or nobody shall be. */
+function isSilent(status: number): boolean {
+  return status === statuses.close || status === 408 || status === statuses.clientClosed
 }

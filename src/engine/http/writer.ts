@@ -24,11 +24,11 @@ export function renderHead(request: Request): string {
   const { core } = request.location
   const status = visibleStatus(response.status)
   let head = `HTTP/1.1 ${statusText(status)}\r\nServer: ${request.signature}\r\nDate: ${httpDate()}\r\n`
-  if (response.contentType !== undefined && status !== 204 && status !== 304) {
+  if (response.contentType !== undefined && status !== 204) {
     head += `Content-Type: ${safeValue(response.contentType)}`
     head += response.charset === undefined ? '\r\n' : `; charset=${response.charset}\r\n`
   }
-  if (response.contentLength >= 0 && status !== 204 && status !== 304) {
+  if (response.contentLength >= 0 && status !== 204) {
     head += `Content-Length: ${response.contentLength}\r\n`
   }
   if (response.lastModified >= 0 && (status === 200 || status === 206 || status === 304)) {

@@ -22,9 +22,9 @@ export const httpHandler: HttpModule<HttpHandlerConf> = defineHttpModule<HttpHan
     },
   },
   hooks: {
-    content: ({ handler: file }, { session }) => {
+    content: ({ handler: file }, { session, scope }) => {
       if (file === undefined) return undefined
-      const loaded = loadHandler(file, session)
+      const loaded = loadHandler(file, scope.own('handler')[0], session)
       return fetchHandler((request, context) => loaded.current!(request, context))
     },
   },

@@ -106,8 +106,9 @@ function parseReturn([first = '', second]: readonly string[], env: ValueEnv): Ha
     return toRedirect(302, env.complex(first))
   }
   if (code > codeMax) throw new ConfError(`invalid return code "${first}"`)
-  if (second === undefined && (code < 200 || code >= 300 || code === 204)) return () => code
   const value = env.complex(second ?? '')
+  // From 400 on a status without a text has its page; 444 closes the connection.
+  if (value.constant === '' && (code >= 400 || code < 200)) return () => code
   return redirects.has(code) ? toRedirect(code, value) : toText(code, value)
 }
 
