@@ -111,10 +111,7 @@ const setters: Readonly<Record<string, Setter>> = {
   sndbuf: (draft, value, parameter) => {
     set(draft, 'sndbuf', parseSize(value) ?? refuse(`invalid sndbuf "${parameter}"`))
   },
-  ipv6only: (draft, value) => {
-    if (value !== 'on' && value !== 'off') refuse(`invalid ipv6only flags "${value}"`)
-    set(draft, 'ipv6only', value === 'on')
-  },
+  ipv6only: (draft, value) => set(draft, 'ipv6only', value === 'on'),
   so_keepalive: (draft, value) => set(draft, 'soKeepalive', parseKeepAlive(value)),
 }
 
@@ -130,9 +127,9 @@ function takeParameter(
   }
   const equals = parameter.indexOf('=')
   const name = equals < 0 ? '' : parameter.slice(0, equals)
-  if (name === 'setfib') refuse('setfib is not supported on this platform')
   const setter = Object.hasOwn(setters, name) ? setters[name] : undefined
-  if (setter === undefined) refuse(grammar.unknown(parameter))
+  const malformed = name === 'ipv6only' && !/=(?:on|off)$/.test(parameter)
+  if (setter === undefined || malformed) refuse(grammar.unknown(parameter))
   else setter(draft, parameter.slice(equals + 1), parameter)
 }
 

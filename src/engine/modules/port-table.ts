@@ -139,6 +139,14 @@ export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
     return this.#planned(this.ports.set(key, port), [key], this.#groups)
   }
 
+  /** The port with its names handed out anew. */
+  withNames(key: string, names: NameTable<Server>): PortTable<Server, Gate, Trait> {
+    const port = this.ports.get(key)
+    if (port === undefined) return this
+    const ports = this.ports.set(key, { ...port, names })
+    return new PortTable({ ports, listeners: this.listeners, groups: this.#groups })
+  }
+
   #regrouped(
     port: Port<Server, Gate, Trait>,
     ports: PersistentMap<Port<Server, Gate, Trait>>,
@@ -181,11 +189,26 @@ function withPlan<Server, Gate, Trait extends string>(
   listeners: PersistentMap<PortPlan<Gate>>,
   port: Port<Server, Gate, Trait>,
 ): PersistentMap<PortPlan<Gate>> {
-  const { key, protocol, address, gate, options } = port
+  const { key, protocol, address, gate } = port
+  const options = isMesh(port) ? withMesh(port.options) : port.options
   const known = listeners.get(key)
   const same = known !== undefined && known.port === gate && equalOptions(known.options, options)
   if (same) return listeners
   return listeners.set(key, Object.freeze({ key, protocol, address, options, port: gate }))
+}
+
+/** One server that takes intercepted traffic is enough for the socket to be made for it. */
+function isMesh({ traits }: { readonly traits: ReadonlyMap<string, number> }): boolean {
+  return (traits.get('mesh') ?? 0) > 0
+}
+
+const meshOptions = new WeakMap<ListenOptions, ListenOptions>()
+
+/** The same object for the same options: they are compared by every plan. */
+function withMesh(options: ListenOptions): ListenOptions {
+  const known = meshOptions.get(options) ?? Object.freeze({ ...options, mesh: true })
+  meshOptions.set(options, known)
+  return known
 }
 
 function groupOf({ protocol, address }: Pick<PortPlan<unknown>, 'protocol' | 'address'>): string {

@@ -42,17 +42,17 @@ function randomBlock(random: (below: number) => number): Directive {
   return parseOne(`server { listen ${listen}; server_name ${names}; ${body[random(4)]!} }`)
 }
 
-function parseOne(text: string): Directive {
-  return [...directives(configurationFromText(text, 'one.conf').main.block!)][0]!
+function parseOne(source: string): Directive {
+  return [...directives(configurationFromText(source, 'one.conf').main.block!)][0]!
 }
 
 function change(tree: Directive, random: (below: number) => number): Directive {
   const stream = findDirective(tree.block, 'stream')!
   const block = stream.block!
-  const at = random(block.size + 1)
-  const remove = at < block.size && random(2) === 0 ? 1 : 0
+  const index = random(block.size + 1)
+  const remove = index < block.size && random(2) === 0 ? 1 : 0
   const nodes = remove === 1 && random(2) === 0 ? [] : [randomBlock(random)]
-  const next = withBlock(stream, splice(block, at, remove, nodes))
+  const next = withBlock(stream, splice(block, index, remove, nodes))
   return withBlock(tree, splice(tree.block!, indexOfDirective(tree.block!, stream), 1, [next]))
 }
 
@@ -108,7 +108,7 @@ test('a random walk of changes ends where a fresh start begins', () => {
       assert.equal(
         ok,
         freshOk,
-        `seed ${seed} step ${step}: ${walking.messages} / ${fresh.messages}`,
+        `seed ${seed} step ${step}: ${walking.messages.join()} / ${fresh.messages.join()}`,
       )
       if (!ok) continue
       accepted += 1

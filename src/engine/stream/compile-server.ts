@@ -3,7 +3,7 @@ import type { Directive } from '../conf/tree.ts'
 import { createScope, type Scope } from '../core/scope.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
-import type { Listen } from './listen.ts'
+import type { StreamListen } from './listen.ts'
 import {
   type AnyStreamModule,
   type ContentHandler,
@@ -52,8 +52,8 @@ export function compileServer(input: ServerInput): VirtualServer {
     services,
     variables,
     upstreams: recordUses(input.upstreams, used),
-    listensWithSsl: listens.some(({ ssl }) => ssl),
-    listensWithMesh: listens.some(({ mesh }) => mesh),
+    listensWithSsl: listens.some(({ traits }) => traits.has('ssl')),
+    listensWithMesh: listens.some(({ traits }) => traits.has('mesh')),
   }
   for (const { stream } of modules) stream.check?.(scope, session)
   return {
@@ -72,14 +72,14 @@ export function compileServer(input: ServerInput): VirtualServer {
 
 /** The listens of a server; an address that stands twice is refused and counted once. */
 function checkListens(
-  listens: readonly Listen[],
+  listens: readonly StreamListen[],
   node: Directive,
   scope: Scope,
   session: CompileSession,
-): readonly Listen[] {
+): readonly StreamListen[] {
   const nodes = scope.own('listen')
   if (nodes.length === 0) session.fail('no "listen" is defined for server', node)
-  const byKey = new Map<string, Listen>()
+  const byKey = new Map<string, StreamListen>()
   for (const [i, listen] of listens.entries()) {
     if (!byKey.has(listen.key)) byKey.set(listen.key, listen)
     else session.fail(`a duplicate listen ${nodes[i]?.args[0] ?? listen.key}`, nodes[i] ?? node)

@@ -19,6 +19,7 @@ import type { StreamEngine } from './engine.ts'
 import type { AnyStreamModule } from './module.ts'
 import { streamCore } from './modules/core.ts'
 import type { StreamPart } from './part.ts'
+import { plansOf } from './ports.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
 import { UpstreamCompiler } from './upstream-compiler.ts'
 import {
@@ -66,7 +67,7 @@ export function compileStream(input: StreamCompileInput): StreamPart {
     upstreams: plan.upstreams.finish(),
     declared: plan.servers.declared,
     compiled: plan.servers.compiled,
-    listeners: plan.servers.table.listeners,
+    listeners: plansOf(plan.servers.table),
   })
   session.onCommit(() => {
     engine.part = part

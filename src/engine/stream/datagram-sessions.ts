@@ -5,7 +5,7 @@ import { failureText } from '../net/errors.ts'
 import { DatagramClient } from './datagram-client.ts'
 import type { StreamEngine } from './engine.ts'
 import { datagramSessionsMax } from './limits.ts'
-import type { Port } from './ports.ts'
+import { hasTrait, type StreamPort } from './ports.ts'
 
 type Clients = Map<string | number, DatagramClient>
 
@@ -17,21 +17,21 @@ export class DatagramSessions {
     this.#engine = engine
   }
 
-  receive(listener: DatagramListener, datagram: Datagram, port: Port): void {
+  receive(listener: DatagramListener, datagram: Datagram, port: StreamPort): void {
     const clients = this.#clientsOf(listener)
     const known = clients.get(datagram.sessionKey)
     if (known === undefined) this.#begin(clients, datagram, port)
     else known.receive(datagram.data)
   }
 
-  #begin(clients: Clients, datagram: Datagram, port: Port): void {
+  #begin(clients: Clients, datagram: Datagram, port: StreamPort): void {
     // More clients than that at once: their datagrams are lost, as on a network that is full.
     if (clients.size >= datagramSessionsMax) return
     const client = this.#admit(clients, datagram, port)
     if (client === undefined) return
     const session = this.#engine.begin(client, port)
     const { local } = client
-    if (port.mesh > 0 && local.family !== 'unix') {
+    if (hasTrait(port, 'mesh') && local.family !== 'unix') {
       session.facts.original = local
       session.facts.intercepted = isElsewhere(local, port.address)
     }
@@ -40,7 +40,7 @@ export class DatagramSessions {
     session.start()
   }
 
-  #admit(clients: Clients, datagram: Datagram, port: Port): DatagramClient | undefined {
+  #admit(clients: Clients, datagram: Datagram, port: StreamPort): DatagramClient | undefined {
     const { sessionKey } = datagram
     try {
       const reply = datagram.openReply()

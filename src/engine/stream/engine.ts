@@ -6,7 +6,7 @@ import type { Datagram, DatagramListener } from '../net/datagram.ts'
 import type { Socket } from '../net/socket.ts'
 import { DatagramSessions } from './datagram-sessions.ts'
 import type { StreamPart } from './part.ts'
-import type { Port } from './ports.ts'
+import { hasTrait, type StreamPort } from './ports.ts'
 import { ProxyHeaderReader } from './proxy-header-reader.ts'
 import type { StreamServices } from './services.ts'
 import { Session } from './session.ts'
@@ -36,18 +36,18 @@ export class StreamEngine {
     await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
-  accept(client: Socket, port: Port): void {
+  accept(client: Socket, port: StreamPort): void {
     const session = this.begin(client, port)
-    if (port.proxyProtocol > 0) new ProxyHeaderReader(session).start()
+    if (hasTrait(port, 'proxy_protocol')) new ProxyHeaderReader(session).start()
     else session.start()
   }
 
-  receive(listener: DatagramListener, datagram: Datagram, port: Port): void {
+  receive(listener: DatagramListener, datagram: Datagram, port: StreamPort): void {
     this.#datagrams.receive(listener, datagram, port)
   }
 
   /** A session of the port's default server, not yet started. */
-  begin(client: Socket, port: Port): Session {
+  begin(client: Socket, port: StreamPort): Session {
     this.#active += 1
     const { variables } = this.part!
     return new Session({ engine: this, port, server: port.fallback!, client, variables })

@@ -5,7 +5,7 @@ import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Scope } from '../core/scope.ts'
 import type { VariableTable } from '../core/variables.ts'
 import type { ListenPlan } from '../net/listen-plan.ts'
-import type { PortTable } from './ports.ts'
+import type { StreamPorts } from './ports.ts'
 import type { Session } from './session.ts'
 import type { UpstreamTable } from './upstream-cells.ts'
 
@@ -14,7 +14,7 @@ export interface StreamPart {
   readonly scope: Scope
   readonly modules: ModuleTable
   readonly variables: VariableTable<Session>
-  readonly table: PortTable
+  readonly table: StreamPorts
   readonly upstreams: UpstreamTable
   /** How many servers declare each variable by `set`. */
   readonly declared: PersistentMap<number>

@@ -1,15 +1,19 @@
 /** Whether every server of a port with TLS has something to show to a client. */
 import type { CompileSession } from '../core/compile-session.ts'
-import type { Port } from './ports.ts'
+import type { StreamPort } from './ports.ts'
 import type { VirtualServer } from './virtual-server.ts'
 
 /** Reports a default server that has neither a certificate nor the order to refuse. */
-export function checkPortTls({ fallback, key }: Port, session: CompileSession): void {
+export function checkPortTls({ fallback, key }: StreamPort, session: CompileSession): void {
   if (fallback !== undefined && fallback.tls === undefined) reportMissing(fallback, key, session)
 }
 
 /** Reports a server without a certificate where the default server has none to lend. */
-export function checkServerTls(server: VirtualServer, port: Port, session: CompileSession): void {
+export function checkServerTls(
+  server: VirtualServer,
+  port: StreamPort,
+  session: CompileSession,
+): void {
   if (server.tls === undefined && port.fallback?.tls?.settings === undefined) {
     reportMissing(server, port.key, session)
   }

@@ -14,7 +14,7 @@ import { compileServer, type ServerInput } from './compile-server.ts'
 import type { StreamEngine } from './engine.ts'
 import { PortGate } from './port-gate.ts'
 import { checkPortTls, checkServerTls } from './port-tls.ts'
-import { PortTable } from './ports.ts'
+import { hasTrait, noPorts, type StreamPorts } from './ports.ts'
 import type { Session } from './session.ts'
 import { SessionList } from './session-list.ts'
 import type { StreamPart } from './part.ts'
@@ -32,7 +32,7 @@ export function compiledServer(scope: Scope, node: Directive): VirtualServer | u
 }
 
 export class ServerSet {
-  table: PortTable
+  table: StreamPorts
   declared: PersistentMap<number>
   /** Servers that were compiled: the cost of the change. */
   compiled = 0
@@ -59,7 +59,7 @@ export class ServerSet {
     this.#engine = engine
     this.#session = session
     this.#before = before
-    this.table = keep ? before!.table : PortTable.empty()
+    this.table = keep ? before!.table : noPorts()
     this.declared = keep ? before!.declared : PersistentMap.empty()
   }
 
@@ -121,7 +121,7 @@ export class ServerSet {
     for (const key of this.#reordered) this.#rename(key, block, scope)
     for (const key of this.#touched) {
       const port = this.table.get(key)
-      if (port !== undefined && port.ssl > 0) checkPortTls(port, this.#session)
+      if (port !== undefined && hasTrait(port, 'ssl')) checkPortTls(port, this.#session)
     }
     for (const server of this.#added) this.#checkTls(server)
     const deleted = [...this.#removed]
@@ -131,7 +131,7 @@ export class ServerSet {
   #checkTls(server: VirtualServer): void {
     for (const { key } of server.listens) {
       const port = this.table.get(key)
-      if (port === undefined || port.ssl === 0 || port.fallback === server) continue
+      if (port === undefined || !hasTrait(port, 'ssl') || port.fallback === server) continue
       checkServerTls(server, port, this.#session)
     }
   }

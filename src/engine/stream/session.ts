@@ -14,7 +14,7 @@ import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { StreamEngine } from './engine.ts'
 import { variableDepthMax } from './limits.ts'
 import { type Outcome, phases, type Status } from './module.ts'
-import type { Port } from './ports.ts'
+import type { StreamPort } from './ports.ts'
 import { SessionFacts } from './session-facts.ts'
 import type { Listed } from './session-list.ts'
 import type { StreamServices } from './services.ts'
@@ -30,7 +30,7 @@ export interface SessionContent {
 
 export interface SessionStart {
   readonly engine: StreamEngine
-  readonly port: Port
+  readonly port: StreamPort
   readonly server: VirtualServer
   readonly client: Socket
   readonly variables: VariableTable<Session>
@@ -44,7 +44,7 @@ const absent = null
 export class Session implements CaptureHost, SocketHandler, TimerOwner, Listed {
   readonly engine: StreamEngine
   readonly services: StreamServices
-  readonly port: Port
+  readonly port: StreamPort
   readonly number: number
   /** By the wall clock, for `$session_time`. */
   readonly startedAt: number

@@ -5,7 +5,7 @@ import type { Directive } from '../conf/tree.ts'
 import type { Log } from '../core/log.ts'
 import type { Scope } from '../core/scope.ts'
 import type { ServerName } from '../core/server-names.ts'
-import type { Listen } from './listen.ts'
+import type { StreamListen } from './listen.ts'
 import type { ContentHandler, LogHandler, Phase, PhaseHandler } from './module.ts'
 import type { StreamCoreConf } from './modules/core.ts'
 import type { ServerSsl } from '../modules/server-ssl.ts'
@@ -16,7 +16,7 @@ export interface VirtualServer {
   readonly node: Directive
   readonly scope: Scope
   readonly core: StreamCoreConf
-  readonly listens: readonly Listen[]
+  readonly listens: readonly StreamListen[]
   readonly names: readonly ServerName[]
   readonly handlers: Readonly<Record<Phase, readonly PhaseHandler[]>>
   readonly content: ContentHandler | undefined

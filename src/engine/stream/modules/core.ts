@@ -13,13 +13,13 @@ import {
   resolverTimeoutValue,
   resolverValue,
 } from '../../upstream/resolver-directive.ts'
-import { type Listen, listenType } from '../listen.ts'
+import { listenType, type StreamListen } from '../listen.ts'
 import { defineStreamModule, type SessionVariables, type StreamModule } from '../module.ts'
 import { coreVariables } from '../core-variables.ts'
 import { proxyProtocolTlvs, proxyProtocolVariables } from '../proxy-protocol-variables.ts'
 
 export interface StreamCoreConf {
-  readonly listen: readonly Listen[]
+  readonly listen: readonly StreamListen[]
   readonly server_name: readonly ServerName[]
   readonly preread_buffer_size: number
   readonly preread_timeout: number

@@ -13,6 +13,7 @@ import { formatAddress, type InetAddress } from '../../net/address.ts'
 import { originalDestination } from '../../net/original-destination.ts'
 import { sniffProtocol } from '../../net/protocol-sniff.ts'
 import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
+import { hasTrait } from '../ports.ts'
 import type { Session } from '../session.ts'
 
 export interface PortMode {
@@ -82,7 +83,7 @@ function rememberOriginal(session: Session): Outcome {
 
 function originalOf(session: Session): InetAddress | undefined {
   const { facts, port, client } = session
-  if (port.mesh === 0) return undefined
+  if (!hasTrait(port, 'mesh')) return undefined
   if (facts.original === undefined && session.protocol === 'TCP') {
     const found = originalDestination(client, port.address)
     facts.original = found?.address

@@ -6,18 +6,28 @@
  */
 import type { TlsServerSettings } from '../../net/tls/secure-server.ts'
 import { compileServerSsl, type ServerSslConf, serverSslRows } from '../../modules/server-ssl.ts'
+import { sslVariablesOf } from '../../modules/ssl-variables.ts'
 import { tlsContextsOf } from '../../modules/tls-contexts.ts'
 import type { ClientHello } from '../../net/client-hello.ts'
 import { secureServer } from '../../net/tls/secure-server.ts'
 import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
+import { hasTrait } from '../ports.ts'
 import type { Session } from '../session.ts'
-import { sslVariables } from '../ssl-variables.ts'
+import { cipherName, curveName } from '../tls-names.ts'
 import { TlsHandshake } from '../tls-handshake.ts'
 
 export const streamSsl: StreamModule<ServerSslConf> = defineStreamModule<ServerSslConf>({
   id: 'stream.ssl',
   directives: serverSslRows(['stream', 'stream.server']),
-  variables: sslVariables,
+  variables: {
+    ...sslVariablesOf<Session>(({ facts }) => facts.tls),
+    ssl_ciphers: {
+      get: ({ facts }: Session) => facts.tls?.hello?.ciphers.map(cipherName).join(':'),
+    },
+    ssl_curves: {
+      get: ({ facts }: Session) => facts.tls?.hello?.groups.map(curveName).join(':'),
+    },
+  },
   hooks: {
     tls: (conf, { services, listensWithSsl }) =>
       compileServerSsl(conf, tlsContextsOf(services.zoneMemory), listensWithSsl),
@@ -29,7 +39,7 @@ const handshakeTimeoutDefaultMs = 60_000
 
 function startHandshake(session: Session): Outcome {
   // Any server of the port may be reached, whether or not its own "listen" says "ssl".
-  if (session.port.ssl === 0) return 'declined'
+  if (!hasTrait(session.port, 'ssl')) return 'declined'
   const { services, server, client, preread } = session
   session.action = 'SSL handshaking'
   session.preread = Buffer.alloc(0)
