@@ -37,6 +37,8 @@ export class Kv {
   readonly #closing = new AbortController()
   readonly #published = new RevisionGate()
   readonly #running: Promise<void>
+  /** From one publication of the whole range to the next. */
+  #round = new AbortController()
 
   /** Begins to publish at once. */
   constructor(options: KvOptions) {
@@ -61,6 +63,11 @@ export class Kv {
     return true
   }
 
+  /** Publishes everything anew: to be called when the broker may have lost what it retained. */
+  republish(): void {
+    this.#round.abort()
+  }
+
   /** What is stored stays stored; what was not published yet is published after the next start. */
   async close(): Promise<void> {
     this.#closing.abort()
@@ -83,10 +90,12 @@ export class Kv {
       .subscribe({ filter: '/dyn/#', onMessage: (message) => this.#eraseStale(message) })
       .catch((error: Error) => log.write('error', `kv: ${error.message}`))
     while (!signal.aborted) {
+      const round = (this.#round = new AbortController())
       try {
-        await this.#follow(await this.#publishAll())
+        await this.#follow(await this.#publishAll(), AbortSignal.any([signal, round.signal]))
       } catch (error) {
         if (signal.aborted) return
+        if (round.signal.aborted) continue
         log.write('error', `kv: ${(error as Error).message}`)
         await delay(kvLimits.restartAfterMs, undefined, { signal }).catch(() => undefined)
       }
@@ -108,10 +117,10 @@ export class Kv {
     return first ?? 0
   }
 
-  async #follow(revision: number): Promise<void> {
+  async #follow(revision: number, signal: AbortSignal): Promise<void> {
     const { store } = this.#options
     this.#published.pass(revision)
-    for await (const transaction of store.watch(kvPrefix, revision, this.#closing.signal)) {
+    for await (const transaction of store.watch(kvPrefix, revision, signal)) {
       await this.#publishTransaction(transaction)
     }
   }

@@ -51,3 +51,28 @@ test('after a connection the broker is brought to what the journal says, and no 
     'retained /ins/stream_srv/missing body',
   ])
 })
+
+test('what an old connection left unsent does not outlive the comparison', async () => {
+  const retained = new Map<string, string>()
+  let arrive = (): void => undefined
+  let online = false
+  const broker = {
+    publish: async (topic: string, payload: string): Promise<void> => {
+      if (!online) await new Promise<void>((resolve) => (arrive = resolve))
+      retained.set(topic, payload)
+    },
+  }
+  const none = PersistentMap.empty<string>()
+  let instructions = none.set(key, body)
+  const view = new BusView(broker, () => instructions)
+  const sent = view.onCommit([{ key, body }])
+  // The connection breaks before the broker has it, and the server is deleted meanwhile.
+  await Promise.resolve()
+  view.forget()
+  instructions = none
+  online = true
+  const completed = view.complete()
+  arrive()
+  await Promise.all([sent, completed])
+  assert.deepEqual([...retained], [[key, '']])
+})

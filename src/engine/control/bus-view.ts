@@ -42,11 +42,18 @@ export class BusView {
     if (this.#instructions().get(topic) !== payload) void this.#inTurn(() => this.#show(topic))
   }
 
+  /** The connection is lost, and what the broker retains may be lost or be another's. */
+  forget(): void {
+    this.#shown.clear()
+  }
+
   /** To be called once all retained messages are in: publishes what the broker does not have. */
   async complete(): Promise<void> {
-    for (const [key] of this.#instructions().entries()) {
-      if (!this.#shown.has(key)) await this.#inTurn(() => this.#show(key))
-    }
+    // What was under way when the last connection broke is sent again on this one, and may be out of date.
+    await this.#last
+    const keys = new Set(this.#shown.keys())
+    for (const [key] of this.#instructions().entries()) keys.add(key)
+    for (const key of keys) await this.#inTurn(() => this.#show(key))
   }
 
   /** A change that was committed: its instructions are in force, or gone. */

@@ -39,7 +39,7 @@ export const copilot: Copilot = defineCopilot({
     context.master.follow(image)
     await Promise.race([image.loaded, aborted(context.signal)])
     if (context.signal.aborted) return
-    const link = joinBus(context, image, own.tree)
+    const link = joinBus(context, image, own.tree, () => kv.republish())
     links.push(link)
     const values = new SqliteStore(keyValuesPath(context.prefix))
     const kv = new Kv({ store: values, bus: link.client, log: context.log })
@@ -72,13 +72,19 @@ function readOwn({ confFile, prefix, log }: CopilotContext): Own {
 }
 
 /** The bus as `dyn_sendmsg_conf` says it; the installation's own broker otherwise. */
-function joinBus(context: CopilotContext, image: Image, tree: Directive): BusLink {
+function joinBus(
+  context: CopilotContext,
+  image: Image,
+  tree: Directive,
+  onReturn: () => void,
+): BusLink {
   const setting = findDirective(findDirective(tree.block, 'http')?.block, 'dyn_sendmsg_conf')
   return new BusLink({
     conf: readBusConf(setting?.args[0], context),
     clientId: `${context.nodeName}_msg_${process.pid}`,
     log: context.log,
     instructions: () => image.state.instructions,
+    onReturn,
   })
 }
 

@@ -22,17 +22,20 @@ export interface BusLinkOptions {
   readonly clientId: string
   readonly log: Log
   readonly instructions: () => Instructions
+  /** The bus is there again after it was away, possibly without what it retained. */
+  readonly onReturn: () => void
 }
 
 export class BusLink {
   readonly client: BusClient
-  readonly #instructions: () => Instructions
   readonly #log: Log
-  #view: BusView
+  readonly #onReturn: () => void
+  readonly #view: BusView
   #quiet: NodeJS.Timeout | undefined
+  #lost = false
 
-  constructor({ conf, clientId, log, instructions }: BusLinkOptions) {
-    this.#instructions = instructions
+  constructor({ conf, clientId, log, instructions, onReturn }: BusLinkOptions) {
+    this.#onReturn = onReturn
     this.#log = log
     const { address, keepaliveSeconds, will } = conf
     this.client = new BusClient({
@@ -41,7 +44,7 @@ export class BusLink {
       log,
       keepaliveSeconds,
       ...(will !== undefined && { will }),
-      onConnect: () => this.#waitForQuiet(),
+      onConnect: () => this.#begin(),
       onDisconnect: () => this.#beginAnew(),
     })
     this.#view = new BusView(this.client, instructions)
@@ -69,6 +72,11 @@ export class BusLink {
     if (this.#quiet !== undefined) this.#waitForQuiet()
   }
 
+  #begin(): void {
+    if (this.#lost) this.#onReturn()
+    this.#waitForQuiet()
+  }
+
   #waitForQuiet(): void {
     clearTimeout(this.#quiet)
     this.#quiet = setTimeout(() => {
@@ -80,7 +88,8 @@ export class BusLink {
   #beginAnew(): void {
     clearTimeout(this.#quiet)
     this.#quiet = undefined
-    this.#view = new BusView(this.client, this.#instructions)
+    this.#view.forget()
+    this.#lost = true
   }
 
   #warn(error: Error): void {
