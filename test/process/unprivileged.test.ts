@@ -1,6 +1,6 @@
 /** Without root everything works but low ports and changing the user, and each says why. */
 import assert from 'node:assert/strict'
-import { chownSync, chmodSync } from 'node:fs'
+import { chmodSync, chownSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { freePort } from '../support/ports.ts'
 import { readProcess } from '../support/process-tree.ts'
@@ -33,6 +33,27 @@ test('an engine without root serves, reloads and stops', async (t) => {
   await engine.reload(streamConf({ [port]: 'reloaded' }))
   assert.equal(await textOf(t, port), 'reloaded')
   assert.equal((await engine.stop()).code, 0)
+})
+
+test("another user's leftovers in shared memory do not stand in the way", async (t) => {
+  const port = await freePort()
+  // As a killed master of root leaves it: no process has that number with that start.
+  const leftover = '/dev/shm/trijet.000000000000-1-1.zone.000000000000.8'
+  writeFileSync(leftover, '12345678', { mode: 0o600 })
+  t.after(() => rmSync(leftover, { force: true }))
+  const prefix = openTo(makeTempPrefix(t))
+  await startTrijet(t, { conf: streamConf({ [port]: 'serves' }), prefix, under })
+  assert.equal(await textOf(t, port), 'serves')
+})
+
+test('mesh without the capability says which one is missing, and serves what comes directly', async (t) => {
+  const port = await freePort()
+  const prefix = openTo(makeTempPrefix(t))
+  const conf = `error_log logs/error.log notice; events {}
+stream { server { listen ${port} mesh; return direct; } }`
+  const engine = await startTrijet(t, { conf, prefix, under, ports: [port] })
+  assert.equal(await textOf(t, port), 'direct')
+  if (isRoot) assert.match(engine.errorLog, /need the capability CAP_NET_ADMIN/)
 })
 
 test('a low port is refused with the reason', async (t) => {

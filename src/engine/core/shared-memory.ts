@@ -176,7 +176,7 @@ function openSegment(
 }
 
 function openExisting(path: string, options: SharedMemoryOptions): number | undefined {
-  const descriptor = unless('ENOENT', () => openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
+  const descriptor = unless(['ENOENT'], () => openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
   if (descriptor === undefined) return undefined
   const stat = fstatSync(descriptor)
   const trusted = [0, process.getuid?.(), options.owner?.uid].includes(stat.uid)
@@ -203,7 +203,7 @@ function createSegment(
       throw new Error(`no shared memory: ${bytes} bytes in ${folder} (errno ${failure})`)
     if (owner !== undefined && process.getuid?.() === 0)
       fchownSync(descriptor, owner.uid, owner.gid)
-    unless('EEXIST', () => linkSync(draft, path))
+    unless(['EEXIST'], () => linkSync(draft, path))
   } finally {
     closeSync(descriptor)
     removeFile(draft)
@@ -219,16 +219,17 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12)
 }
 
+/** Another user's segments are another user's to remove: the folder is sticky. */
 function removeFile(path: string): void {
-  unless('ENOENT', () => unlinkSync(path))
+  unless(['ENOENT', 'EPERM'], () => unlinkSync(path))
 }
 
-/** Runs a system call for which one error is an answer. */
-function unless<T>(code: string, call: () => T): T | undefined {
+/** Runs a system call for which some errors are an answer. */
+function unless<T>(codes: readonly string[], call: () => T): T | undefined {
   try {
     return call()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === code) return undefined
+    if (codes.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
     throw error
   }
 }
