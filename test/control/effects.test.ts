@@ -17,6 +17,7 @@ import {
   type Control,
   datagramFor,
   host,
+  refused,
   startControl,
   success,
   textFor,
@@ -212,6 +213,27 @@ describe('effects of a change', { timeout: 120_000 }, () => {
     await assert.rejects(subject('one.test'), 'the default server refuses handshakes')
     assert.deepEqual(await subject('two.test'), ['two.test', 'two.test'])
     await del(at, 'two.test')
+  })
+
+  it('puts requests that come at the same time one behind the other', async () => {
+    const server = { addr_port: `${host}:${plain}`, server_name: 's-127.0.1.1' }
+    const bodies = Array.from({ length: 12 }, (_, i) => `return "body ${i}";`)
+    const added = await Promise.all(
+      bodies.map((server_body) => control.add(scope, { ...server, server_body })),
+    )
+    const first = added.filter(({ text }) => text === success.text)
+    assert.equal(first.length, 1, 'one of them was first')
+    const exists = refused(5, `error:[${server.addr_port}] server[s-127.0.1.1] exist!`)
+    for (const reply of added) assert.ok(first.includes(reply) || reply.text === exists.text)
+    const winner = bodies[added.indexOf(first[0]!)]!
+    assert.equal((await control.servers(scope))[0]?.server_body, winner)
+    const deleted = await Promise.all(bodies.map(() => control.del(scope, server)))
+    assert.equal(deleted.filter(({ text }) => text === success.text).length, 1)
+
+    const names = bodies.map((_, i) => `crowd-${i}`)
+    await Promise.all(names.map((name) => add(server.addr_port, name, 'return x;')))
+    assert.equal((await control.servers(scope)).length, names.length)
+    await Promise.all(names.map((name) => del(server.addr_port, name)))
   })
 
   it('leaves nothing behind', async () => {

@@ -54,9 +54,28 @@ async function merge(
   plane: ControlPlane,
 ): Promise<Response> {
   const items = declaration.items(document)
+  let faults: readonly string[] = []
+  const edits = (state: DynamicState): readonly Edit[] => {
+    const tried = tryItems(declaration, items, state)
+    faults = tried.faults
+    if (faults.length === 0 || faults.length < items.length) return tried.edits
+    throw new Refusal(replyCodes.failure, 'update dyn conf error.', faults)
+  }
+  const { action, actor, dryRun, timeoutMs } = request
+  const result = await plane.change({ edits, action, actor, dryRun, timeoutMs })
+  if (result.kind !== 'done' || faults.length === 0) return changeResponse(result)
+  return json(200, { data: faults, code: replyCodes.partial, msg: 'partial success.' })
+}
+
+/** Item by item, each on top of those before it. */
+function tryItems(
+  declaration: Declaration,
+  items: readonly unknown[],
+  start: DynamicState,
+): { readonly edits: readonly Edit[]; readonly faults: readonly string[] } {
   const edits: Edit[] = []
   const faults: string[] = []
-  let state = plane.state()
+  let state = start
   for (const item of items) {
     try {
       const made = declaration.toEdits(item, state)
@@ -67,13 +86,7 @@ async function merge(
       faults.push(error.message)
     }
   }
-  if (faults.length > 0 && faults.length === items.length) {
-    return json(200, { data: faults, code: replyCodes.failure, msg: 'update dyn conf error.' })
-  }
-  const { action, actor, dryRun, timeoutMs } = request
-  const result = await plane.change({ edits, action, actor, dryRun, timeoutMs })
-  if (result.kind !== 'done' || faults.length === 0) return changeResponse(result)
-  return json(200, { data: faults, code: replyCodes.partial, msg: 'partial success.' })
+  return { edits, faults }
 }
 
 function parseDocument(text: string | undefined): unknown {

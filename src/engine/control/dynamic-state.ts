@@ -8,7 +8,7 @@ import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import type { Applied, Edit, Instruction, Instructions } from './instruction.ts'
 import { kindOf, kindRank } from './instruction-kinds.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, replyCodes } from './refusal.ts'
 import { StreamIndex } from './stream-index.ts'
 
 /** An instruction that the files no longer have room for; it stays in the journal and is tried again at a reload. */
@@ -58,8 +58,9 @@ export class DynamicState {
   edit(edits: readonly Edit[]): DynamicState {
     let applied: Applied = { tree: this.tree, index: this.index }
     let { instructions } = this
-    for (const { key, body } of inOrder(edits)) {
+    for (const { key, body, before: expected } of inOrder(edits)) {
       const before = instructions.get(key)
+      if (expected !== undefined && expected !== (before ?? null)) throw stale(key)
       if (body === null && before === undefined) continue
       applied = kindOf(key).apply({
         ...applied,
@@ -74,6 +75,20 @@ export class DynamicState {
     }
     return new DynamicState(this.#base, applied, instructions, this.#prefix)
   }
+
+  /** The same edits, to be refused as stale when somebody else is quicker with one of the instructions. */
+  expecting(edits: readonly Edit[]): readonly Edit[] {
+    const seen = new Set<string>()
+    return edits.map((edit) => {
+      if (seen.has(edit.key)) return edit
+      seen.add(edit.key)
+      return { ...edit, before: this.instructions.get(edit.key) ?? null }
+    })
+  }
+}
+
+function stale(key: string): Refusal {
+  return new Refusal(replyCodes.stale, `"${key}" was changed by another request meanwhile`)
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Edit {
   readonly key: string
   /** JSON text, or `null` to take the instruction away. */
   readonly body: string | null
+  /** What whoever asks saw there, `null` for nothing: the edit holds only while that is so. */
+  readonly before?: string | null
 }
 
 /** The tree and what is known about it, as one instruction kind hands it to the next. */

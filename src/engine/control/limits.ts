@@ -12,6 +12,9 @@ export const declarationBytesMin = 2
 /** Requests that wait for the engine at the same time; further ones are told to come back (reference §0.3). */
 export const inFlightMax = 500
 
+/** How often a change is worked out anew because others were quicker: they are no more than are in flight. */
+export const staleAttemptsMax = 500
+
 /** How long a change may take before the requester is told so, unless `dyn_sendmsg_rpc_timeout` says else. */
 export const changeTimeoutMs = 2_000
 

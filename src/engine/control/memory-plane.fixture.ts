@@ -29,7 +29,8 @@ export class MemoryPlane implements ControlPlane {
     return this.#state
   }
 
-  async change({ edits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
+  async change({ edits: toEdits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
+    const edits = toEdits(this.#state)
     try {
       const before = this.#state.instructions
       const next = this.#state.edit(edits)
@@ -59,7 +60,13 @@ export class MemoryPlane implements ControlPlane {
       for (const { key, before } of edits) bodies.set(key, before)
     }
     const edits = [...bodies].map(([key, body]) => ({ key, body }))
-    return this.change({ edits, action: `rollback to ${to}`, actor, dryRun, timeoutMs })
+    return this.change({
+      edits: () => edits,
+      action: `rollback to ${to}`,
+      actor,
+      dryRun,
+      timeoutMs,
+    })
   }
 
   async history({ limit, before = Infinity }: { limit: number; before?: number }): Promise<{

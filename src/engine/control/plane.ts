@@ -14,7 +14,11 @@ export interface Actor {
 }
 
 export interface ChangeRequest {
-  readonly edits: readonly Edit[]
+  /**
+   * Works the edits out; may throw `Refusal`. It is asked again when another change was quicker with the
+   * same instructions, so that of two requests at the same time one comes first.
+   */
+  readonly edits: (state: DynamicState) => readonly Edit[]
   /** Method and path, as the history shows it. */
   readonly action: string
   readonly actor: Actor

@@ -14,6 +14,8 @@ export const replyCodes = {
   badParameter: 10,
   certificateRepeated: 11,
   notRegistered: -1,
+  /** Others were quicker each time the change was tried. */
+  stale: -3,
 } as const
 
 export interface Reply {

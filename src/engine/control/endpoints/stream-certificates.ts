@@ -66,7 +66,8 @@ export const streamCertificates: Endpoint = {
     if (request.method === 'GET') return json(200, { servers: dump(plane.state()) })
     if (request.method !== 'PUT') return notFound()
     try {
-      const edits = toEdits(parseRequest(request), plane.state())
+      const body = parseRequest(request)
+      const edits = (state: DynamicState): readonly Edit[] => toEdits(body, state)
       const { action, actor, dryRun, timeoutMs } = request
       return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
     } catch (error) {

@@ -128,14 +128,13 @@ async function change(
   request: ApiRequest,
   plane: ControlPlane,
 ): Promise<Response> {
-  const state = plane.state()
-  if (!loadsModule(state.tree, 'stream_dyn_server_module')) {
+  if (!loadsModule(plane.state().tree, 'stream_dyn_server_module')) {
     return new Response('{"code":-1, "msg":"no rpc handler registered"}', {
       headers: { 'content-type': 'application/json' },
     })
   }
   try {
-    const edits =
+    const edits = (state: DynamicState): readonly Edit[] =>
       body.type === 'add'
         ? [{ key: freeKey(state, body), body: request.body! }]
         : removal(state, body)

@@ -1,5 +1,6 @@
 /** The control plane of a running engine: changes go to the master, the state is read from the image. */
 import type { DynamicState } from '../../control/dynamic-state.ts'
+import { staleAttemptsMax } from '../../control/limits.ts'
 import type {
   ChangeRequest,
   ChangeResult,
@@ -8,6 +9,7 @@ import type {
   KeyValues,
   RollbackRequest,
 } from '../../control/plane.ts'
+import { replyCodes } from '../../control/refusal.ts'
 import type { MasterLink } from '../../process/master-link.ts'
 import type { Image } from './image.ts'
 
@@ -33,9 +35,25 @@ export class LivePlane implements ControlPlane {
     return this.#options.image.state
   }
 
-  async change({ timeoutMs, actor, ...change }: ChangeRequest): Promise<ChangeResult> {
+  async change({ timeoutMs, ...request }: ChangeRequest): Promise<ChangeResult> {
+    return inTime(this.#change(request), timeoutMs)
+  }
+
+  /** The image is up to date by the time a stale change is refused: what was quicker is committed in it. */
+  async #change({
+    edits,
+    actor,
+    ...change
+  }: Omit<ChangeRequest, 'timeoutMs'>): Promise<ChangeResult> {
     const request = { ...change, actor: actor.name ?? actor.peer }
-    return inTime(this.#options.master.change(request), timeoutMs)
+    for (let attempt = 1; ; attempt++) {
+      const state = this.state()
+      const result = await this.#options.master.change({
+        ...request,
+        edits: state.expecting(edits(state)),
+      })
+      if (!isStale(result) || attempt === staleAttemptsMax) return result
+    }
   }
 
   async rollback({ to, actor, dryRun, timeoutMs }: RollbackRequest): Promise<ChangeResult> {
@@ -53,6 +71,10 @@ export class LivePlane implements ControlPlane {
     const { revision, entries } = await this.#options.master.history(before, limit)
     return { revision, entries }
   }
+}
+
+function isStale(result: ChangeResult): boolean {
+  return result.kind === 'refused' && result.reply.code === replyCodes.stale
 }
 
 /** The answer, or that there was none in time; the change then goes on by itself. */
