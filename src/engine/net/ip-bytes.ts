@@ -8,6 +8,36 @@ export function hostToBytes(host: string): Uint8Array | undefined {
   return ipv6Bytes(host)
 }
 
+const zero = 0x30
+const nine = 0x39
+const dot = 0x2e
+
+/**
+ * Writes the four bytes of an IPv4 address; false when `host` is none. For every connection that is
+ * opened, so it walks over the text once and makes nothing.
+ */
+export function writeIpv4(bytes: Uint8Array, at: number, host: string): boolean {
+  let part = 0
+  let digits = 0
+  let written = 0
+  for (let i = 0; i <= host.length; i += 1) {
+    const code = i === host.length ? dot : host.charCodeAt(i)
+    if (code >= zero && code <= nine) {
+      part = part * 10 + code - zero
+      digits += 1
+      // No leading zeros: some systems take them for octal numbers.
+      if (part > 255 || digits > 3 || (digits > 1 && part < 10 ** (digits - 1))) return false
+    } else {
+      if (code !== dot || digits === 0 || written === 4) return false
+      bytes[at + written] = part
+      written += 1
+      part = 0
+      digits = 0
+    }
+  }
+  return written === 4
+}
+
 function ipv6Bytes(host: string): Uint8Array {
   const [head, tail] = host.split('::', 2) as [string, string?]
   const front = groupBytes(head)

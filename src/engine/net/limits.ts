@@ -9,8 +9,11 @@ export const eventsPerBatchMax = 512
  */
 export const batchesPerWakeMax = 8
 
-/** One read. A socket is read once per batch, so that a fast sender leaves room for the others. */
-export const readBytesMax: number = 64 * 1024
+/**
+ * One read. A socket is read once per batch, so that a fast sender leaves room for the others. What is read
+ * is sent on while it is in the processor's first cache: twice the size cost a third more per byte.
+ */
+export const readBytesMax: number = 32 * 1024
 
 /** Two chunks are copied together up to this size; beyond it two system calls are cheaper. */
 export const joinBytesMax: number = 16 * 1024
@@ -30,8 +33,8 @@ export const writeQueueBytesMax: number = 64 * 1024 * 1024
 /** Queued small writes are collected in blocks of this size. */
 export const queueBlockBytes = 4096
 
-/** What nginx's `listen` takes without `backlog=` on Linux. */
-export const defaultBacklog = 511
+/** Connections that wait to be accepted, where `backlog=` says nothing: nginx's default on Linux. */
+export const backlogConnections = 511
 
 /** Largest UDP payload. */
 export const datagramBytesMax = 65535

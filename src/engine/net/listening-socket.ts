@@ -38,7 +38,7 @@ import {
 import { bindSocket, check, connectSocket, setOption, useScratch } from './ffi/socket-calls.ts'
 import { familyOf } from './ffi/sockaddr.ts'
 import { applyKeepAlive } from './keep-alive.ts'
-import { defaultBacklog } from './limits.ts'
+import { backlogConnections } from './limits.ts'
 import type { ListenSpec } from './listen-plan.ts'
 
 /** Everybody may connect to a unix socket, as with nginx; the folder's mode keeps others out. */
@@ -132,7 +132,7 @@ function listen(fd: number, spec: ListenSpec, set: SetOption): void {
       set(SOL_TCP, TCP_DEFER_ACCEPT, options.deferred ? 1 : 0, 'TCP_DEFER_ACCEPT')
     }
   }
-  const backlog = options.backlog ?? defaultBacklog
+  const backlog = options.backlog ?? backlogConnections
   attempt(
     `listen() to ${formatAddress(spec.address)}, backlog ${backlog}`,
     () => check(useScratch().libc.listen(fd, backlog), 'listen'),

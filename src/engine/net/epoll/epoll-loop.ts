@@ -25,7 +25,13 @@ import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../f
 import { requireSystem, type Libc, type System } from '../ffi/libc.ts'
 import { check } from '../ffi/socket-calls.ts'
 import { sockaddrBytesMax } from '../ffi/sockaddr.ts'
-import { batchesPerWakeMax, eventsPerBatchMax, joinBytesMax, readBytesMax } from '../limits.ts'
+import {
+  batchesPerWakeMax,
+  datagramBytesMax,
+  eventsPerBatchMax,
+  joinBytesMax,
+  readBytesMax,
+} from '../limits.ts'
 import { LoopClock } from './loop-clock.ts'
 
 /** `struct epoll_event` is packed on x64 only: events, then data. In words of four bytes. */
@@ -35,6 +41,8 @@ const layout =
 /** Chunks up to this size come as a cached view: most reads are small, and a view costs as much as they do. */
 const cachedChunkBytesMax = 8 * 1024
 const arenaBytes = 128 * 1024
+/** A datagram must fit whole, so sockets for those read more at once. */
+const inputBytes: number = Math.max(readBytesMax, datagramBytesMax)
 
 /** Whose descriptor is watched. */
 export interface EventTarget {
@@ -79,7 +87,7 @@ export class EpollLoop {
     this.system = requireSystem()
     this.libc = this.system.libc
     const arena = this.system.createArena(arenaBytes)
-    this.input = arena.take(readBytesMax)
+    this.input = arena.take(inputBytes)
     this.output = arena.take(joinBytesMax)
     this.peer = arena.take(sockaddrBytesMax + 4)
     this.#events = arena.take(eventsPerBatchMax * layout.words * 4)

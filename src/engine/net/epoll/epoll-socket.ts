@@ -35,7 +35,7 @@ import {
   ECONNRESET,
 } from '../ffi/constants.ts'
 import { getOption, localAddress, setOption, setOptionPair } from '../ffi/socket-calls.ts'
-import { flushesPerBatchMax, writeQueueBytesMax } from '../limits.ts'
+import { flushesPerBatchMax, readBytesMax, writeQueueBytesMax } from '../limits.ts'
 import type { Socket, SocketHandler } from '../socket.ts'
 import type { Corpse, EpollLoop, EventTarget } from './epoll-loop.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -202,7 +202,7 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
 
   #read(): void {
     const { libc, input } = this.#loop
-    const count = libc.recv(this.descriptor, input.address, input.bytes.length, 0)
+    const count = libc.recv(this.descriptor, input.address, readBytesMax, 0)
     if (count > 0) {
       this.bytesRead += count
       this.handler.onData(this, this.#loop.chunk(count))
@@ -217,9 +217,10 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
   /** The peer's FIN. */
   #finish(): void {
     this.#state |= readEnded
-    this.#watch()
     this.handler.onEnd(this)
+    if ((this.#state & destroyed) !== 0) return
     if ((this.#state & writeEnded) !== 0) this.destroy()
+    else this.#watch()
   }
 
   /** Something to read came while nobody wants to read. */
@@ -288,10 +289,11 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
   }
 
   #shutdown(): void {
-    // Fails only where the peer has reset the connection, which the next read tells.
-    this.#loop.libc.shutdown(this.descriptor, SHUT_WR)
     this.#state |= writeEnded
+    // Both sides have said all: closing sends the FIN.
     if ((this.#state & readEnded) !== 0) this.destroy()
+    // Fails only where the peer has reset the connection, which the next read tells.
+    else this.#loop.libc.shutdown(this.descriptor, SHUT_WR)
   }
 
   #fail(syscall: string, errno: number): void {

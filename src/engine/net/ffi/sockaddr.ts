@@ -8,7 +8,7 @@
  * ```
  */
 import type { Address } from '../address.ts'
-import { hostToBytes, ipv4Text, ipv6Text } from '../ip-bytes.ts'
+import { hostToBytes, ipv4Text, ipv6Text, writeIpv4 } from '../ip-bytes.ts'
 import { AF_INET, AF_INET6, AF_UNIX } from './constants.ts'
 
 /** Room for any of them. */
@@ -21,16 +21,24 @@ export const unixPathBytesMax = 107
 /** Writes an address at `at`; returns its length. Throws where the address has no such form. */
 export function encodeSockaddr(bytes: Buffer, at: number, address: Address): number {
   if (address.family === 'unix') return encodeUnix(bytes, at, address.path)
-  const host = hostToBytes(address.host)
-  if (host === undefined || host.length !== (address.family === 4 ? 4 : 16)) {
-    throw new TypeError(`invalid IPv${address.family} address "${address.host}"`)
-  }
   const length = address.family === 4 ? sockaddrInBytes : sockaddrIn6Bytes
   bytes.fill(0, at, at + length)
-  bytes.writeUInt16LE(address.family === 4 ? AF_INET : AF_INET6, at)
-  bytes.writeUInt16BE(address.port, at + 2)
-  bytes.set(host, address.family === 4 ? at + 4 : at + 8)
+  bytes[at] = address.family === 4 ? AF_INET : AF_INET6
+  bytes[at + 2] = address.port >> 8
+  bytes[at + 3] = address.port & 0xff
+  const written =
+    address.family === 4
+      ? writeIpv4(bytes, at + 4, address.host)
+      : writeIpv6(bytes, at + 8, address.host)
+  if (!written) throw new TypeError(`invalid IPv${address.family} address "${address.host}"`)
   return length
+}
+
+function writeIpv6(bytes: Buffer, at: number, host: string): boolean {
+  const wanted = hostToBytes(host)
+  if (wanted?.length !== 16) return false
+  bytes.set(wanted, at)
+  return true
 }
 
 function encodeUnix(bytes: Buffer, at: number, path: string): number {

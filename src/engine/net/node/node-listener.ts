@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts'
 import type { Address } from '../address.ts'
 import { failureText } from '../errors.ts'
 import { idleHandler } from '../idle-handler.ts'
-import { defaultBacklog, readBytesMax } from '../limits.ts'
+import { backlogConnections, readBytesMax } from '../limits.ts'
 import type { ListenSpec } from '../listen-plan.ts'
 import type { Acceptor } from '../socket.ts'
 import type { Listener } from '../transport.ts'
@@ -57,7 +57,7 @@ export class NodeListener implements Listener {
 }
 
 function listenOptions({ address, options }: ListenSpec): ListenOptions {
-  const backlog = options.backlog ?? defaultBacklog
+  const backlog = options.backlog ?? backlogConnections
   if (address.family === 'unix')
     return { path: address.path, backlog, writableAll: true, readableAll: true }
   return {
