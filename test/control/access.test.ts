@@ -116,7 +116,7 @@ describe('access to control', patient, () => {
 
   it('shows the running configuration, as text and as JSON', async () => {
     const server = { addr_port: `${host}:${port}`, server_name: 'x', server_body: 'return "a b";' }
-    const before = await get('/api/v2/config')
+    const original = await get('/api/v2/config')
     assert.deepEqual(await control.add(scope, server), success)
     const text = await get('/api/v2/config')
     assert.equal(text.header('content-type'), 'text/plain')
@@ -138,12 +138,12 @@ describe('access to control', patient, () => {
     assert.equal((await get('/api/v2/config?format=yaml')).status, 400)
 
     const etag = text.header('etag')!
-    assert.notEqual(etag, before.header('etag'))
+    assert.notEqual(etag, original.header('etag'))
     assert.notEqual(etag, asJson.header('etag'))
     const same = await get('/api/v2/config', '-H', `If-None-Match: "other", ${etag}`)
     assert.deepEqual([same.status, same.body.length], [304, 0])
     assert.deepEqual(await control.del(scope, server), success)
-    assert.equal((await get('/api/v2/config')).header('etag'), before.header('etag'))
+    assert.equal((await get('/api/v2/config')).header('etag'), original.header('etag'))
   })
 })
 

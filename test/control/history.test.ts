@@ -137,7 +137,7 @@ describe('dry runs, history and rollback', { timeout: 120_000 }, () => {
   it('a dry run says what a change would be answered, and changes nothing', async () => {
     const port = await freePort()
     const server = { ...named('dry'), addr_port: `${host}:${port}` }
-    const before = await picture()
+    const still = await picture()
     const revision = await control.revision(scope)
     for (const query of ['?dry_run=1', '?dry_run=true']) {
       assert.deepEqual(await control.add(scope, server, query), success)
@@ -151,7 +151,7 @@ describe('dry runs, history and rollback', { timeout: 120_000 }, () => {
       refused(4, `Port ${control.port} is already in use in checking port`),
     )
     assert.equal(isListening(port, 'tcp', control.engine.pid), false)
-    assert.deepEqual(await picture(), before)
+    assert.deepEqual(await picture(), still)
     assert.equal(await control.revision(scope), revision)
 
     assert.deepEqual(await control.add(scope, server), success)
@@ -238,13 +238,13 @@ describe('dry runs, history and rollback', { timeout: 120_000 }, () => {
     const server = { ...named('gone'), addr_port: `${host}:${port}` }
     assert.deepEqual(await control.add(scope, server), success)
     assert.deepEqual(await control.del(scope, server), success)
-    const before = await picture()
+    const still = await picture()
     const blocker = await startTcpBackend(scope, sayName('blocker'), { port })
     assert.deepEqual(
       await rollBack(revision + 1),
       refused(4, `Port ${port} is already in use in checking port`),
     )
-    assert.deepEqual(await picture(), before)
+    assert.deepEqual(await picture(), still)
     assert.equal(await control.revision(scope), revision + 2)
     await blocker.close()
     assert.deepEqual(await rollBack(revision + 1), success)

@@ -228,11 +228,9 @@ describe('replies of /api/v1/stream_srv', { timeout: 120_000 }, () => {
   })
 
   it('refuses a target that nobody knows', async () => {
-    const server_body = 'proxy_pass nowhere.invalid:1;'
-    const { status, text } = await ask('POST', { ...server, server_body })
-    assert.equal(status, 200)
-    assert.match(JSON.parse(text).msg, /^host not found in upstream "nowhere\.invalid:1"/)
-    assert.deepEqual(await control.servers(scope), [])
+    const target = 'nowhere.invalid:1'
+    const message = `host not found in upstream "${target}" in ${where(5)}`
+    await refuses([[{ server_body: `preread_timeout 1s;\nproxy_pass ${target};` }, message]])
   })
 
   it('refuses directives that a dynamic server cannot have', async () => {

@@ -145,8 +145,8 @@ function composeContent(
 
 function recordUses(cells: UpstreamCells, used: Set<string>): UpstreamCells {
   return {
-    use(target: string): UpstreamCell {
-      const cell = cells.use(target)
+    use(target: string, at?: Directive): UpstreamCell {
+      const cell = cells.use(target, at)
       used.add(cell.name)
       return cell
     },

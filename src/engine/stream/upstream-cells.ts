@@ -36,8 +36,11 @@ export interface UpstreamEntry {
 
 /** What a module asks while a server is compiled. */
 export interface UpstreamCells {
-  /** The cell of a target as `proxy_pass` names it; throws `ConfError` in nginx's words. */
-  use(target: string): UpstreamCell
+  /**
+   * The cell of a target as `proxy_pass` names it; throws `ConfError` in nginx's words. What is found out
+   * later, such as a host that nobody knows, is told of the directive `at`.
+   */
+  use(target: string, at?: Directive): UpstreamCell
 }
 
 /** The groups of one part. */

@@ -77,9 +77,9 @@ export class UpstreamCompiler implements UpstreamCells {
     if (entry.uses > 0) this.#entries = this.#entries.set(key, { ...entry, node: undefined })
   }
 
-  use(target: string): UpstreamCell {
+  use(target: string, at?: Directive): UpstreamCell {
     const key = target.toLowerCase()
-    const known = this.#entries.get(key) ?? this.#implicit(key, target)
+    const known = this.#entries.get(key) ?? this.#implicit(key, target, at)
     this.#entries = this.#entries.set(key, { ...known, uses: known.uses + 1 })
     return known.cell
   }
@@ -111,11 +111,11 @@ export class UpstreamCompiler implements UpstreamCells {
   }
 
   /** A group of one target that is no block. */
-  #implicit(key: string, target: string): UpstreamEntry {
+  #implicit(key: string, target: string, at: Directive | undefined): UpstreamEntry {
     const before = this.#before.get(key)
     if (before !== undefined && before.node === undefined) return { ...before, uses: 0 }
     const config = implicitConfig(target)
-    return this.#build(key, { node: undefined, config, before: undefined, uses: 0 })
+    return this.#build(key, { node: undefined, config, before: undefined, uses: 0 }, at)
   }
 
   #build(
@@ -123,6 +123,7 @@ export class UpstreamCompiler implements UpstreamCells {
     draft: Pick<UpstreamEntry, 'node' | 'config' | 'uses'> & {
       readonly before: UpstreamEntry | undefined
     },
+    at: Directive | undefined = draft.node,
   ): UpstreamEntry {
     const { node, config, before, uses } = draft
     const { session } = this.#options
@@ -133,7 +134,7 @@ export class UpstreamCompiler implements UpstreamCells {
     else {
       session.onPrepare(async () => {
         const members = await lookUpServers(unknown).catch((error: unknown) => {
-          if (error instanceof ConfError) session.fail(error.message, node)
+          if (error instanceof ConfError) session.fail(error.message, at)
           throw error
         })
         if (!watched) this.#point(cell, config, members)

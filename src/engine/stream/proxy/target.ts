@@ -15,7 +15,8 @@ export interface Target {
 
 export function compileTarget(pass: ComplexValue, { upstreams, scope }: ServerEnv): Target {
   if (pass.constant !== undefined) {
-    const cell = upstreams.use(pass.constant)
+    const at = scope.settings.findLast(({ name }) => name === 'proxy_pass')
+    const cell = upstreams.use(pass.constant, at)
     return { find: () => cell.current }
   }
   return {
