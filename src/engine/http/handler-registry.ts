@@ -2,14 +2,13 @@
  * Files that hold fetch functions: found, loaded once per content, and taken anew when their content has
  * changed.
  */
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
+import { contentDigest, dependOnFile, versionedUrl } from '../core/file-dependencies.ts'
 import type { FetchFunction } from './fetch-handler.ts'
 
 /** A function that is there once the session was prepared. */
@@ -21,13 +20,10 @@ export interface LoadedHandler {
 const loaded = new Map<string, Promise<FetchFunction>>()
 
 /** Loads the handler that a directive names while the session is prepared. Throws for a file that is not there. */
-export function loadHandler(
-  text: string,
-  node: Directive | undefined,
-  session: CompileSession,
-): LoadedHandler {
+export function loadHandler(text: string, node: Directive, session: CompileSession): LoadedHandler {
   const path = findFile(text, session)
-  const digest = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)
+  dependOnFile(node, path)
+  const digest = digestOf(path)
   const handler: LoadedHandler = { current: undefined }
   session.onPrepare(async () => {
     try {
@@ -53,8 +49,16 @@ function findFile(text: string, session: CompileSession): string {
   }
 }
 
+function digestOf(path: string): string {
+  try {
+    return contentDigest(path)
+  } catch (error) {
+    throw new ConfError(`handler "${path}" cannot be read: ${(error as Error).message}`)
+  }
+}
+
 async function importHandler(path: string, digest: string): Promise<FetchFunction> {
-  const url = `${pathToFileURL(path).href}?content=${digest}`
+  const url = versionedUrl(path, digest)
   const known = loaded.get(url)
   if (known !== undefined) return known
   const promise = importFetch(url, path)

@@ -6,6 +6,7 @@
  */
 import { ConfError } from '../conf/diagnostics.ts'
 import { parseSize } from '../conf/units.ts'
+import { dependOnFile } from '../core/file-dependencies.ts'
 import type { Context, Row, ValueEnv, ValueType } from '../core/module.ts'
 import type { TlsServerSettings } from '../net/tls/secure-server.ts'
 import type { TlsContexts, TlsProtocol } from '../net/tls/tls-contexts.ts'
@@ -64,7 +65,9 @@ function resolvePath(path: string, env: ValueEnv): string {
   if (env.complex(path).constant === undefined) {
     throw new ConfError(`variables are not supported in "${env.node.name}"`)
   }
-  return env.confPath(path)
+  const file = env.confPath(path)
+  dependOnFile(env.node, file)
+  return file
 }
 
 const protocolNames = ['SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const

@@ -7,11 +7,11 @@
  *   @acme/trijet-hello                         an npm package with the same export
  * ```
  */
-import { pathToFileURL } from 'node:url'
 import { directives } from '../conf/block.ts'
 import { ConfError, type Diagnostic } from '../conf/diagnostics.ts'
 import { type Directive, reportedAt } from '../conf/tree.ts'
 import { loadName } from '../control/loaded-modules.ts'
+import { contentDigest, versionedUrl } from '../core/file-dependencies.ts'
 import type { AnyModule } from '../core/module.ts'
 import { builtInModules, builtInNames } from './built-ins.ts'
 import { fileOf } from './program-file.ts'
@@ -59,11 +59,15 @@ async function resolveModule(text: string, prefix: string): Promise<readonly Any
   return [module]
 }
 
-/** Imports what a path or package name stands for; throws `ConfError` as nginx words it. */
+/**
+ * Imports what a path or package name stands for, anew when its content is another; throws `ConfError` as
+ * nginx words it.
+ */
 async function importOf(text: string, prefix: string): Promise<Record<string, unknown>> {
   const path = fileOf(text, prefix)
   try {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    const url = versionedUrl(path, contentDigest(path))
+    return (await import(url)) as Record<string, unknown>
   } catch (error) {
     throw new ConfError(`dlopen() "${path}" failed (${(error as Error).message})`)
   }

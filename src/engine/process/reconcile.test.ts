@@ -65,6 +65,24 @@ test('one node never stands twice in a tree', () => {
   assert.notEqual(one, two)
 })
 
+test('an outdated directive is new, with the blocks around it; the rest is kept', () => {
+  const [first, second, third] = servers(before)
+  const outdated = findDirective(second!.block, 'return')
+  const result = reconcile(
+    before,
+    read(
+      'stream { server { listen 1; return a; } server { listen 2; return b; } server { listen 3; return c; } }',
+    ),
+    (node) => node === outdated,
+  )
+  const [one, two, three] = servers(result)
+  assert.equal(one, first)
+  assert.notEqual(two, second)
+  assert.equal(findDirective(two!.block, 'listen'), findDirective(second!.block, 'listen'))
+  assert.notEqual(findDirective(two!.block, 'return'), outdated)
+  assert.equal(three, third)
+})
+
 test('ten thousand servers are compared in well under a second', () => {
   const text = Array.from({ length: 10_000 }, (_, i) => `server { listen ${i + 1}; return ${i}; }`)
   const one = read(`stream { ${text.join('\n')} }`)

@@ -14,24 +14,55 @@ import { hash } from 'node:crypto'
 import { type Block, blockOf, directives } from '../conf/block.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 
-/** `next`, built from the nodes of `last` wherever they are equal; `last` itself when nothing changed. */
-export function reconcile(last: Directive, next: Directive): Directive {
+/**
+ * `next`, built from the nodes of `last` wherever they are equal; `last` itself when nothing changed. A
+ * directive that is `outdated` is equal to none, nor is any block around it: what it stands for is another.
+ */
+export function reconcile(
+  last: Directive,
+  next: Directive,
+  outdated: (node: Directive) => boolean = () => false,
+): Directive {
+  const changed = new Set<Directive>()
+  collectOutdated(last, outdated, changed)
+  return reconcileNode(last, next, changed)
+}
+
+/** Directives that are outdated, and the blocks around them. */
+function collectOutdated(
+  node: Directive,
+  outdated: (node: Directive) => boolean,
+  found: Set<Directive>,
+): void {
+  const before = found.size
+  if (node.block !== undefined) {
+    for (const child of directives(node.block)) collectOutdated(child, outdated, found)
+  }
+  if (found.size > before || outdated(node)) found.add(node)
+}
+
+function reconcileNode(last: Directive, next: Directive, changed: Changed): Directive {
   if (next.block === undefined || last.block === undefined) return next
-  const block = reconcileBlock(last.block, next.block)
+  const block = reconcileBlock(last.block, next.block, changed)
   return block === last.block && sameWords(last, next) ? last : withBlock(next, block)
 }
 
-function reconcileBlock(last: Block, next: Block): Block {
+type Changed = ReadonlySet<Directive>
+
+function reconcileBlock(last: Block, next: Block, changed: Changed): Block {
   const lasts = new Map<string, Directive[]>()
-  for (const node of directives(last)) push(lasts, fingerprint(node), node)
+  const outdated = new Map<string, Directive[]>()
+  for (const node of directives(last)) {
+    push(changed.has(node) ? outdated : lasts, fingerprint(node), node)
+  }
   const fresh = [...directives(next)]
   const nodes = fresh.map((node) => lasts.get(fingerprint(node))?.shift())
-  const changed = changedBlocks(lasts)
+  const others = changedBlocks(lasts)
   const result = nodes.map((equal, i) => {
     const node = fresh[i]!
-    const alike = equal ?? changed.get(wordsOf(node))?.shift()
-    if (alike === undefined) return node
-    return equal ?? reconcile(alike, node)
+    if (equal !== undefined) return equal
+    const alike = outdated.get(fingerprint(node))?.shift() ?? others.get(wordsOf(node))?.shift()
+    return alike === undefined ? node : reconcileNode(alike, node, changed)
   })
   return sameNodes(last, result) ? last : blockOf(result)
 }

@@ -16,6 +16,7 @@ import type { Instruction } from '../control/instruction.ts'
 import { kindRank } from '../control/instruction-kinds.ts'
 import { Refusal } from '../control/refusal.ts'
 import type { CompileSession } from '../core/compile-session.ts'
+import { hasChangedFile } from '../core/file-dependencies.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import { type Compiled, type Configuration, ConfigurationError } from './configuration.ts'
 import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
@@ -168,7 +169,7 @@ export class Runtime {
     const last = this.#version?.configuration
     const read = readTexts(files)
     if (read.diagnostics.length > 0) throw new ConfigurationError(read.diagnostics)
-    const tree = last === undefined ? read.tree : reconcile(last.tree, read.tree)
+    const tree = last === undefined ? read.tree : reconcile(last.tree, read.tree, hasChangedFile)
     return this.#options.configure({ ...read, tree }, last)
   }
 

@@ -24,7 +24,7 @@ export const httpHandler: HttpModule<HttpHandlerConf> = defineHttpModule<HttpHan
   hooks: {
     content: ({ handler: file }, { session, scope }) => {
       if (file === undefined) return undefined
-      const loaded = loadHandler(file, scope.own('handler')[0], session)
+      const loaded = loadHandler(file, scope.own('handler').at(-1)!, session)
       return fetchHandler((request, context) => loaded.current!(request, context))
     },
   },

@@ -4,8 +4,9 @@
  * Faults are told in nginx's words, as near as Node lets us see what OpenSSL said.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { ConfError } from '../../conf/diagnostics.ts'
+import { fileIdentity } from '../../core/file-dependencies.ts'
 import { errnoText } from '../errors.ts'
 
 const inlinePrefix = 'data:'
@@ -27,15 +28,9 @@ export function sourceName(source: string): string {
   return source.startsWith(inlinePrefix) ? `${inlinePrefix}...` : source
 }
 
-/** What tells one content from another without reading it; for files that cannot be looked at, the path. */
+/** Equal for equal content, without reading a file. */
 export function contentIdentity(source: string): string {
-  if (source.startsWith(inlinePrefix)) return source
-  try {
-    const { dev, ino, size, mtimeNs } = statSync(source, { bigint: true })
-    return `${source} ${dev} ${ino} ${size} ${mtimeNs}`
-  } catch {
-    return source
-  }
+  return source.startsWith(inlinePrefix) ? source : fileIdentity(source)
 }
 
 export function readCertificate(source: string): string {
