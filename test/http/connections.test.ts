@@ -1,7 +1,9 @@
 /** The life of a connection: keep-alive, pipelining, time-outs, limits, closing, and bodies nobody reads. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { freePort } from '../support/ports.ts'
+import { emptyBlock } from '../../src/engine/conf/block.ts'
+import { directive } from '../../src/engine/conf/tree.ts'
+import { freePort, freePorts } from '../support/ports.ts'
 import { connectTcp, type TcpClient } from '../support/tcp.ts'
 import { until } from '../support/wait.ts'
 import { askBoth, request, startBoth, statusOf, talk } from './both.ts'
@@ -24,6 +26,7 @@ async function start(
   return { engine, port, connect: () => connectTcp(t, { port, host: '127.0.0.1' }) }
 }
 
+const host = '127.0.0.1'
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 test('many requests on one connection, each answered in order', async (t) => {
@@ -63,6 +66,42 @@ test('pipelined requests to a handler that takes its time keep their order', asy
   const paths = ['/slow', '/a', '/slow', '/b', '/c']
   await client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''))
   for (const path of paths) assert.match(await client.readUntil('>'), new RegExp(`<${path}>$`))
+})
+
+test('connections to what is listened on no more end with the request under way', async (t) => {
+  const [goes, stays] = (await freePorts(2)) as [number, number]
+  const body = 'location / { handler h.ts; }'
+  const kept = `server { listen ${host}:${stays}; ${body} }`
+  const gone = `server { listen ${host}:${goes}; ${body} }`
+  const handler = 'export default async (r: Request) => new Response(`<${await r.text()}>`)'
+  const engine = await startHttp(t, `access_log off; ${kept} ${gone}`, { 'h.ts': handler })
+  const connect = async (port: number): Promise<TcpClient> => {
+    const client = await connectTcp(t, { port, host })
+    await client.send(get)
+    await client.readUntil('<>')
+    return client
+  }
+  const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n'
+  for (const [port, change] of [
+    [goes, () => engine.load(`access_log off; ${kept}`)],
+    [stays, () => engine.apply(directive('main', [], emptyBlock))],
+  ] as const) {
+    const [idle, busy, bystander] = [await connect(port), await connect(port), await connect(stays)]
+    await busy.send(post)
+    await busy.readUntil('Continue\r\n\r\n')
+    await change()
+    assert.equal((await idle.readAll()).length, 0)
+    await busy.send(`late${get}`)
+    const answer = (await busy.readAll({ orReset: true })).toString()
+    assert.match(answer, /^HTTP\/1.1 200 OK\r\n[^]*Connection: close[^]*<late>$/)
+    await assert.rejects(connectTcp(t, { port, host }), /ECONNREFUSED/)
+    if (port === stays) break
+    await bystander.send(get)
+    await bystander.readUntil('<>')
+  }
+  assert.equal(engine.engine.active, 0)
+  await engine.load(`access_log off; ${kept}`)
+  await connect(stays)
 })
 
 test('a body that nobody reads is passed over, and the connection lives on', async (t) => {

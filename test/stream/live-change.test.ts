@@ -1,6 +1,8 @@
 /** What a change of the configuration does to sessions under way. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { emptyBlock } from '../../src/engine/conf/block.ts'
+import { directive } from '../../src/engine/conf/tree.ts'
 import { startTcpBackend, startUdpBackend } from '../support/echo-servers.ts'
 import { freePort, freePorts } from '../support/ports.ts'
 import type { Owner } from '../support/scope.ts'
@@ -53,6 +55,23 @@ test('sessions of a server that is deleted end, those of its neighbours do not',
   await talk(kept, 'three')
   assert.equal(engine.engine.active, 1)
   await assert.rejects(connectTcp(t, { port: second!, host }), /ECONNREFUSED/)
+})
+
+test('sessions end with the block they belong to, and a new block starts afresh', async (t) => {
+  const [port, backend] = [await freePort(), await startTcpBackend(t)]
+  const conf = `server { listen ${host}:${port}; proxy_pass ${backend.address}; }`
+  const engine = await startStream(t, conf)
+  const client = await connectTcp(t, { port, host })
+  await talk(client, 'one')
+  await engine.apply(directive('main', [], emptyBlock))
+  await client.readAll({ orReset: true })
+  assert.equal(engine.engine.active, 0)
+  await assert.rejects(connectTcp(t, { port, host }), /ECONNREFUSED/)
+  const empty = engine.part
+  await engine.apply(directive('main', [], emptyBlock))
+  assert.equal(engine.part, empty)
+  await engine.load(conf)
+  await talk(await connectTcp(t, { port, host }), 'two')
 })
 
 test('a server that was changed and then deleted takes its older sessions with it', async (t) => {

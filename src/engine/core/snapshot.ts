@@ -3,15 +3,16 @@
  *
  * A snapshot is one part per subsystem (`http`, `stream`). A subsystem is given its last part and reuses
  * of it all that did not change; when neither its block nor its surroundings changed, the part itself is
- * used again and the subsystem is not even asked.
+ * used again and the subsystem is not even asked. A block that is gone is compiled as an empty one, so that
+ * its subsystem lets go of what it served.
  *
  * ```text
  *   tree ──▶ main scope ──▶ http part   (listeners, servers, upstreams)
  *                       └─▶ stream part (listeners, servers, upstreams)
  * ```
  */
-import { findDirective } from '../conf/block.ts'
-import type { Directive } from '../conf/tree.ts'
+import { emptyBlock, findDirective } from '../conf/block.ts'
+import { type Directive, directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
 import type { Context } from './module.ts'
 import { createScope, type Scope } from './scope.ts'
@@ -54,13 +55,23 @@ export function compileTree(
   })
   const parts = new Map<string, unknown>()
   for (const subsystem of subsystems) {
-    const node = findDirective(tree.block, subsystem.context)
-    if (node === undefined) continue
-    const last = before?.parts.get(subsystem.context)
+    const { context } = subsystem
+    const last = before?.parts.get(context)
+    if (last === undefined && findDirective(tree.block, context) === undefined) continue
+    const node = blockIn(tree, context)
     const same =
-      before?.main === main && findDirective(before.tree.block, subsystem.context) === node
+      last !== undefined && before?.main === main && blockIn(before.tree, context) === node
     const input = { node, main, session, before: last }
-    parts.set(subsystem.context, same ? last : subsystem.compile(input))
+    parts.set(context, same ? last : subsystem.compile(input))
   }
   return Object.freeze({ tree, main, parts })
+}
+
+const absent = {
+  http: directive('http', [], emptyBlock),
+  stream: directive('stream', [], emptyBlock),
+} as const
+
+function blockIn(tree: Directive, context: keyof typeof absent): Directive {
+  return findDirective(tree.block, context) ?? absent[context]
 }

@@ -63,9 +63,7 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     compiled: plan.servers.compiled,
     listeners: plan.servers.ports.listeners as HttpPart['listeners'],
   })
-  session.onCommit(() => {
-    engine.part = part
-  })
+  session.onCommit(() => engine.serve(part))
   return part
 }
 

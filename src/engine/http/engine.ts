@@ -15,14 +15,31 @@ import type { HttpServices } from './services.ts'
 export class HttpEngine {
   readonly services: HttpServices
   readonly output: Output = new Output()
-  /** What new requests are served by; replaced as a whole when another snapshot is taken into use. */
-  part: HttpPart | undefined = undefined
+  #part: HttpPart | undefined
   readonly #connections = new Set<HttpConnection>()
   readonly #idleRequests: Request[] = []
   #waiting: (() => void)[] = []
 
   constructor(services: HttpServices) {
     this.services = services
+  }
+
+  /** What new requests are served by. */
+  get part(): HttpPart | undefined {
+    return this.#part
+  }
+
+  /**
+   * Takes a part into use, as a whole. Connections to addresses that nobody listens on any more end with the
+   * request that is under way.
+   */
+  serve(part: HttpPart): void {
+    const before = this.#part
+    this.#part = part
+    if (before === undefined || !losesPort(before, part)) return
+    for (const connection of [...this.#connections]) {
+      if (!this.#isListenedOn(connection)) connection.drain()
+    }
   }
 
   /** Connections that are open, idle ones included. */
@@ -34,6 +51,8 @@ export class HttpEngine {
   begin(start: Omit<ConnectionStart, 'engine'>): HttpConnection {
     const connection = new HttpConnection({ ...start, engine: this })
     this.#connections.add(connection)
+    // What comes before HTTP took its time, and the port is gone: one request is answered.
+    if (!this.#isListenedOn(connection)) connection.closing = true
     connection.start()
     return connection
   }
@@ -58,7 +77,11 @@ export class HttpEngine {
 
   /** The port in force that a socket's connections belong to; the one they began with when it is gone. */
   portOf(key: string, socket: Socket): HttpPort | undefined {
-    return this.part?.ports.find(key, () => listenKey('tcp', socket.local))
+    return this.#part?.ports.find(key, () => listenKey('tcp', socket.local))
+  }
+
+  #isListenedOn({ port, socket }: HttpConnection): boolean {
+    return this.portOf(port.key, socket) !== undefined
   }
 
   /** The server that a host name means; the port's default where no name matches. */
@@ -83,4 +106,9 @@ export class HttpEngine {
     request.generation += 1
     if (this.#idleRequests.length < idleRequestsMax) this.#idleRequests.push(request)
   }
+}
+
+function losesPort(before: HttpPart, after: HttpPart): boolean {
+  const changes = after.ports.ports.changesSince(before.ports.ports)
+  return changes.some((change) => change.after === undefined)
 }
