@@ -3,7 +3,7 @@
  */
 import { portReply } from '../control/port-reply.ts'
 import { Refusal, replyCodes } from '../control/refusal.ts'
-import { formatDiagnostic } from '../conf/diagnostics.ts'
+import { ConfError, formatDiagnostic } from '../conf/diagnostics.ts'
 import type { Log } from '../core/log.ts'
 import { ListenError } from '../net/listening-socket.ts'
 import { ConfigurationError } from './configuration.ts'
@@ -103,6 +103,8 @@ export function toRefused(error: unknown, log: Log): Refused {
   const { message, stack } = error as Error
   const diagnostics = [{ severity: 'emerg', message, at: undefined }] as const
   if (error instanceof ListenError) return { reply: portReply(error), diagnostics }
+  if (error instanceof ConfError)
+    return { reply: { code: replyCodes.failure, msg: message }, diagnostics }
   log.write('alert', `a change failed: ${stack}`)
   return { reply: { code: replyCodes.failure, msg: message }, diagnostics }
 }
