@@ -121,13 +121,14 @@ function groupByModule(
 }
 
 function inheritedConf(module: AnyModule, parent: Scope | undefined): object {
-  if (parent === undefined) return defaultsOf(module)
+  const { defaults, own } = startOf(module)
+  if (parent === undefined) return defaults
   const outer = parent.conf(module)
-  return hasOwnOnlyRows(module) ? Object.freeze(startingConf(module, outer)) : outer
+  return own === undefined ? outer : Object.freeze(startingConf(module, outer))
 }
 
 function ownConf(module: AnyModule, nodes: readonly Directive[], options: ScopeOptions): object {
-  const outer = options.parent?.conf(module) ?? defaultsOf(module)
+  const outer = options.parent?.conf(module) ?? startOf(module).defaults
   const conf = startingConf(module, outer)
   const occurrences = new Map<string, unknown[]>()
   for (const node of nodes) {
@@ -171,24 +172,31 @@ function parseValue(row: Row<unknown>, node: Directive, options: ScopeOptions): 
 
 /** The outer block's values, with the defaults where a value does not go down. */
 function startingConf(module: AnyModule, outer: object): Record<string, unknown> {
-  const conf: Record<string, unknown> = { ...outer }
-  for (const [name, row] of Object.entries(module.directives)) {
-    if ((row as Row<unknown>).inherited === false) conf[name] = (row as Row<unknown>).default
-  }
-  return conf
+  return { ...outer, ...startOf(module).own }
 }
 
-const defaultsMemo = new WeakMap<AnyModule, object>()
+/** What a module's settings begin with; worked out once, as every block of every server asks. */
+interface Start {
+  readonly defaults: object
+  /** Defaults of what does not go down to inner blocks; `undefined` where everything does. */
+  readonly own: object | undefined
+}
 
-function defaultsOf(module: AnyModule): object {
-  const known = defaultsMemo.get(module)
+const startMemo = new WeakMap<AnyModule, Start>()
+
+function startOf(module: AnyModule): Start {
+  const known = startMemo.get(module)
   if (known !== undefined) return known
   const rows = Object.entries(module.directives) as [string, Row<unknown>][]
-  const defaults = Object.freeze(Object.fromEntries(rows.map(([name, row]) => [name, row.default])))
-  defaultsMemo.set(module, defaults)
-  return defaults
+  const own = rows.filter(([, row]) => row.inherited === false)
+  const start = {
+    defaults: defaultsOf(rows),
+    own: own.length === 0 ? undefined : defaultsOf(own),
+  }
+  startMemo.set(module, start)
+  return start
 }
 
-function hasOwnOnlyRows(module: AnyModule): boolean {
-  return Object.values(module.directives).some((row) => (row as Row<unknown>).inherited === false)
+function defaultsOf(rows: readonly [string, Row<unknown>][]): object {
+  return Object.freeze(Object.fromEntries(rows.map(([name, row]) => [name, row.default])))
 }
