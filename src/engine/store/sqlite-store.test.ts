@@ -9,7 +9,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { seededRandom, type Random } from '../../../test/support/random.ts'
 import { del, put, show, storeConformance, take, text } from './conformance.ts'
-import { MemoryStore } from './memory-store.ts'
+import { MemoryStore } from './memory-store.fixture.ts'
 import { SqliteStore } from './sqlite-store.ts'
 import type { Change, Expectation, HistoryLimits, Store } from './store.ts'
 
@@ -44,13 +44,22 @@ describe('sqlite store: on disk', () => {
 
   it('ends the leases that ran out while it was closed', async (t) => {
     const path = freshFile()
-    const first = open(t, path)
-    const lease = await first.grant(10)
+    let now = 1_000_000
+    const openThen = (): SqliteStore => {
+      const store = new SqliteStore(path, {}, () => now)
+      t.after(() => store.close())
+      return store
+    }
+    const first = openThen()
+    const lease = await first.grant(60_000)
     await first.commit([{ kind: 'put', key: 'a', value: '1', lease }])
     await first.close()
-    const opened = Date.now()
-    while (Date.now() <= opened + 10) await new Promise(setImmediate)
-    assert.equal(open(t, path).getSync('a'), undefined)
+    now += 59_999
+    const second = openThen()
+    assert.equal(text(second.getSync('a')?.value), '1')
+    await second.close()
+    now += 1
+    assert.equal(openThen().getSync('a'), undefined)
   })
 
   it('is readable by its owner only', (t) => {

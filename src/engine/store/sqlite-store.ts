@@ -37,12 +37,15 @@ export class SqliteStore implements Store, Leases {
   readonly #alarm = new Alarm()
   readonly #closing = new AbortController()
   readonly #limits: Required<HistoryLimits>
+  readonly #now: () => number
   readonly #commitWatch: CommitWatch
   /** The last revision the watchers were woken for. */
   #seen: number
   #watchers = 0
 
-  constructor(path: string, limits: HistoryLimits = {}) {
+  /** `now` is in milliseconds since 1970, the same for all processes that share the file. */
+  constructor(path: string, limits: HistoryLimits = {}, now: () => number = Date.now) {
+    this.#now = now
     this.#limits = { ...storeLimits, ...limits }
     this.#database = openDatabase(path, storeSchema)
     this.#tables = new StoreTables(this.#database)
@@ -118,7 +121,7 @@ export class SqliteStore implements Store, Leases {
       if (count >= storeLimits.leasesMax) {
         throw new StoreError('TRIJET_STORE_SIZE', `there are ${count} leases already`)
       }
-      return this.#tables.addLease(ttlMs, Date.now() + ttlMs)
+      return this.#tables.addLease(ttlMs, this.#now() + ttlMs)
     })
   }
 
@@ -130,7 +133,7 @@ export class SqliteStore implements Store, Leases {
     this.#checkOpen()
     this.#database.exec('PRAGMA synchronous = NORMAL')
     try {
-      return this.#tables.renewLease(lease, Date.now())
+      return this.#tables.renewLease(lease, this.#now())
     } finally {
       this.#database.exec('PRAGMA synchronous = FULL')
     }
@@ -180,7 +183,7 @@ export class SqliteStore implements Store, Leases {
       this.#tables.addChange({ revision, key, value: null }, position)
       return true
     }
-    if (change.lease !== undefined && !this.#tables.hasLease(change.lease, Date.now())) {
+    if (change.lease !== undefined && !this.#tables.hasLease(change.lease, this.#now())) {
       throw new StoreError('TRIJET_STORE_LEASE', `lease ${change.lease} has ended`)
     }
     const value = toBytes(change.value)
@@ -238,11 +241,11 @@ export class SqliteStore implements Store, Leases {
   }
 
   #endLeases(): void {
-    const ended = this.#tables.endedLeases(Date.now())
+    const ended = this.#tables.endedLeases(this.#now())
     if (ended.length === 0) return
     // Asked again under the lock: another process may have ended or renewed them.
     transact(this.#database, () => {
-      for (const id of this.#tables.endedLeases(Date.now())) this.#endLease(id)
+      for (const id of this.#tables.endedLeases(this.#now())) this.#endLease(id)
     })
   }
 

@@ -1,6 +1,4 @@
-/**
- * The store kept in memory: the reference of the contract, and what tests and `persistence false` use.
- */
+/** The store kept in memory, for tests: the reference of the contract. */
 import { checkCommit, checkKey, checkPrefix, checkTtl, pageLimit, toBytes } from './checks.ts'
 import { Alarm, checkHistory, checkWatchers, follow, type Stretch } from './follow.ts'
 import { storeLimits } from './limits.ts'
