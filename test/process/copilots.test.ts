@@ -245,3 +245,48 @@ test('an executable is started again when it dies, and never runs twice', async 
   await until(() => execPids(engine).length === 3, { what: 'its third start' })
   await untilGone(execPids(engine)[1]!)
 })
+
+test('a copilot asks another one by the bus', async (t) => {
+  const program = (body: string): string => `
+    import { appendFileSync } from 'node:fs'
+    import { once } from 'node:events'
+    import { defineCopilot } from '${contract}'
+    export const copilot = defineCopilot({
+      version: 1,
+      async run({ prefix, signal, request, serve }) {
+        const note = (text) => appendFileSync(prefix + '/logs/answers.txt', text + '\\n')
+        ${body}
+        if (!signal.aborted) await once(signal, 'abort')
+      },
+    })`
+  const lines = `
+    helper broker modules/njt_helper_broker_module.so conf/mqtt.conf;
+    helper answers answers.ts;
+    helper asks asks.ts;`
+  const { engine } = await startWith(t, lines, {
+    'conf/mqtt.conf': '',
+    'answers.ts': program(`
+      await serve('/rpc/#', (topic, body) => {
+        if (body.fail) throw new Error('told to')
+        return { topic, twice: body.number * 2 }
+      })`),
+    // Nobody answers before the other one is there.
+    'asks.ts': program(`
+      const ask = async (body) => {
+        for (let tries = 0; tries < 100; tries++) {
+          try {
+            return JSON.stringify(await request('/rpc/double', body, { timeoutMs: 500 }))
+          } catch ({ code, message }) {
+            if (code !== 'TRIJET_BUS_TIMEOUT') return code + ' ' + message
+          }
+        }
+      }
+      note(await ask({ number: 21 }))
+      note(await ask({ fail: true }))`),
+  })
+  const answers = (): string => engine.prefix.read('logs/answers.txt')
+  await until(() => answers().split('\n').length > 2, { what: 'both answers' })
+  const [answer, fault] = answers().split('\n')
+  assert.deepEqual(JSON.parse(answer!), { topic: '/rpc/double', twice: 42 })
+  assert.equal(fault, 'TRIJET_BUS_REMOTE told to')
+})

@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url'
 import { BusClient } from '../bus/client.ts'
 import { parseClientConf } from '../bus/client-conf.ts'
+import { Requester, serve } from '../bus/request-reply.ts'
 import { ErrorLog, type Log, LogFiles } from '../core/log.ts'
 import type { Copilot, CopilotCommand, CopilotContext } from './copilot.ts'
 import type { HostOptions } from './copilot-pool.ts'
@@ -28,6 +29,7 @@ export class CopilotHost {
   #membership: Membership | undefined
   #wake: () => void = () => {}
   #bus: BusClient | undefined
+  #requester: Requester | undefined
 
   constructor(options: HostOptions, raw: RawChannel) {
     this.#options = options
@@ -80,6 +82,7 @@ export class CopilotHost {
   #context(): CopilotContext {
     const { tag, confFile, prefix, clusterName, nodeName } = this.#options
     const bus = (): BusClient => (this.#bus ??= this.#connect())
+    const requester = (): Requester => (this.#requester ??= new Requester(bus()))
     return {
       tag,
       confFile,
@@ -92,6 +95,8 @@ export class CopilotHost {
       get bus() {
         return bus()
       },
+      request: (topic, body, options) => requester().request(topic, body, options),
+      serve: (filter, handler) => serve(bus(), filter, handler),
       kv: this.#kv,
       master: this.#master,
       sockets: this.#channel,

@@ -15,6 +15,8 @@
  * was told to, is started again.
  */
 import type { BusClient } from '../bus/client.ts'
+import type { Json } from '../bus/envelope.ts'
+import type { RequestHandler, RequestOptions } from '../bus/request-reply.ts'
 import type { KeyValues } from '../control/plane.ts'
 import type { Log } from '../core/log.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
@@ -42,6 +44,13 @@ export interface CopilotContext {
   readonly commands: AsyncIterable<CopilotCommand>
   /** The event bus of the installation; connects when it is first asked for. */
   readonly bus: BusClient
+  /**
+   * Asks whoever serves the topic, by the bus. Fails with `TRIJET_BUS_TIMEOUT` when no reply comes, with
+   * `TRIJET_BUS_REMOTE` when the other side's handler failed.
+   */
+  request(topic: string, body: Json, options?: RequestOptions): Promise<Json>
+  /** Answers requests on the topics of a filter. */
+  serve(filter: string, handler: RequestHandler): Promise<void>
   /** Key values that every process sees. */
   readonly kv: KeyValues
   /** The dynamic configuration: changes, history, following. */
