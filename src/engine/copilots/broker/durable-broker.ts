@@ -163,8 +163,8 @@ export class DurableBroker extends Aedes {
   async #replay(client: Client, subs: readonly Subscription[]): Promise<void> {
     for (const { topic: filter, qos } of subs) {
       const topics = this.#persistence.retainedTopics(filter)
-      for (let at = 0; at < topics.length; at += brokerLimits.replayWindow) {
-        const window = topics.slice(at, at + brokerLimits.replayWindow)
+      for (let at = 0; at < topics.length; at += brokerLimits.replayedTogetherMax) {
+        const window = topics.slice(at, at + brokerLimits.replayedTogetherMax)
         await Promise.all(window.map((topic) => this.#replayOne(client, topic, qos)))
         if (client.closed) return
       }

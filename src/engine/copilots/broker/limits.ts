@@ -24,7 +24,7 @@ export const brokerLimits = {
   /** Writes that share one flush of the disk. */
   writesPerCommitMax: 1_000,
   /** Retained messages that are on their way to one new subscriber at a time. */
-  replayWindow: 100,
+  replayedTogetherMax: 100,
   configurationBytesMax: 1_048_576,
   /** Time that a stale socket's owner has to answer before its file is removed. */
   socketProbeTimeoutMs: 1_000,
