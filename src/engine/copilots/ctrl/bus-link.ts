@@ -2,10 +2,12 @@
  * Control on the bus: shows every change there, as retained messages.
  *
  * ```text
- *   connect ─▶ subscribe ─▶ retained messages come in ─▶ quiet ─▶ what is missing is published
+ *   connect ─▶ subscribe ─▶ retained messages come in ─▶ quiet ─▶ unsubscribe, what is missing is published
  *      ▲                                                            then change by change
  *      └──────────────── connection lost: the broker may have forgotten, begin anew
  * ```
+ *
+ * It listens only while it compares: afterwards all it would hear are its own words.
  */
 import { BusClient } from '../../bus/client.ts'
 import type { ClientConf } from '../../bus/client-conf.ts'
@@ -33,6 +35,7 @@ export class BusLink {
   readonly #view: BusView
   #quiet: NodeJS.Timeout | undefined
   #lost = false
+  #comparing = false
 
   constructor({ conf, clientId, log, instructions, onReturn }: BusLinkOptions) {
     this.#onReturn = onReturn
@@ -48,11 +51,8 @@ export class BusLink {
       onDisconnect: () => this.#beginAnew(),
     })
     this.#view = new BusView(this.client, instructions)
-    const filters = [...BusView.filters, ...conf.topics]
-    const onMessage = (message: Message): void => this.#onMessage(message)
-    this.client
-      .subscribe(...filters.map((filter) => ({ filter, onMessage })))
-      .catch((error: Error) => log.write('error', `bus: ${error.message}`))
+    this.#compare()
+    this.#subscribe(conf.topics)
   }
 
   /** Shows a committed change. */
@@ -77,12 +77,32 @@ export class BusLink {
     this.#waitForQuiet()
   }
 
+  #compare(): void {
+    if (this.#comparing) return
+    this.#comparing = true
+    this.#subscribe(BusView.filters)
+  }
+
+  #subscribe(filters: readonly string[]): void {
+    const onMessage = (message: Message): void => this.#onMessage(message)
+    this.client
+      .subscribe(...filters.map((filter) => ({ filter, onMessage })))
+      .catch((error: Error) => this.#warn(error))
+  }
+
   #waitForQuiet(): void {
     clearTimeout(this.#quiet)
     this.#quiet = setTimeout(() => {
       this.#quiet = undefined
-      this.#view.complete().catch((error: Error) => this.#warn(error))
+      this.#onQuiet().catch((error: Error) => this.#warn(error))
     }, quietMs)
+  }
+
+  async #onQuiet(): Promise<void> {
+    this.#comparing = false
+    // All in one go: a connection that is lost meanwhile finds none of them, and begins anew with all.
+    await Promise.all(BusView.filters.map((filter) => this.client.unsubscribe(filter)))
+    await this.#view.complete()
   }
 
   #beginAnew(): void {
@@ -90,6 +110,7 @@ export class BusLink {
     this.#quiet = undefined
     this.#view.forget()
     this.#lost = true
+    this.#compare()
   }
 
   #warn(error: Error): void {
