@@ -111,10 +111,9 @@ test('whatever comes in is answered in form, and refused requests change nothing
     const method = random.pick(['POST', 'PUT', 'PUT', 'POST', 'DELETE', 'GET'])
     const body = method === 'GET' ? null : mutate(random.pick(valid), random)
     const before = plane.state()
-    const response = await api(
-      new Request(`http://127.0.0.1/api${path}`, { method, body }),
-      { remoteAddress: '127.0.0.1' },
-    )
+    const response = await api(new Request(`http://127.0.0.1/api${path}`, { method, body }), {
+      remoteAddress: '127.0.0.1',
+    })
     const text = await response.text()
     assert.ok([200, 400, 404].includes(response.status), `${response.status} ${text}`)
     if (plane.state() === before) continue

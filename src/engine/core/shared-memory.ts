@@ -176,7 +176,9 @@ function openSegment(
 }
 
 function openExisting(path: string, options: SharedMemoryOptions): number | undefined {
-  const descriptor = unless(['ENOENT'], () => openSync(path, constants.O_RDWR | constants.O_NOFOLLOW))
+  const descriptor = unless(['ENOENT'], () =>
+    openSync(path, constants.O_RDWR | constants.O_NOFOLLOW),
+  )
   if (descriptor === undefined) return undefined
   const stat = fstatSync(descriptor)
   const trusted = [0, process.getuid?.(), options.owner?.uid].includes(stat.uid)
