@@ -8,6 +8,8 @@ export const processLimits = {
   commitTimeoutMs: 15_000,
   /** How long a change waits for a worker when there is none just now. */
   arrivalTimeoutMs: 10_000,
+  /** How often a change is tried while worker after worker dies under it. */
+  desertedAttemptsMax: 3,
   /** Changes that wait for their turn; more are refused at once. */
   queuedChangesMax: 2_000,
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Journal } from './journal.ts'
+import { processLimits } from './limits.ts'
 import type { ConfigurationFiles, FromChild, ToChild } from './messages.ts'
 import { type Member, type Outcome, Transactions } from './transactions.ts'
 
@@ -143,8 +144,31 @@ test('without anyone who serves a change is refused, and one that only follows d
     setImmediate(() => transactions.onGone(worker))
     return undefined
   }
-  assert.equal((await change('k')).kind, 'refused')
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const outcome = change('k')
+  // Nobody comes, however often it is waited for.
+  for (let attempt = 1; attempt < processLimits.desertedAttemptsMax; attempt++) {
+    for (let i = 0; i < 10; i++) await turn()
+    t.mock.timers.tick(processLimits.arrivalTimeoutMs)
+  }
+  assert.equal((await outcome).kind, 'refused')
   assert.equal(journal.revision, 0)
+})
+
+test('a change under which the only worker dies is made with its successor', async (t) => {
+  const { transactions, join: enter, change, journal } = bed(t)
+  const [first, second] = [new FakeChild(0), new FakeChild(0)]
+  await enter(first)
+  first.answer = () => {
+    setImmediate(() => transactions.onGone(first))
+    return undefined
+  }
+  const outcome = change('k')
+  await turn()
+  await enter(second)
+  assert.equal((await outcome).kind, 'done')
+  assert.equal(second.kinds(), 'init serve prepare commit')
+  assert.equal(journal.revision, 1)
 })
 
 test('a change waits for the successor of the only worker', async (t) => {

@@ -117,8 +117,13 @@ export class Transactions {
     }
     this.#waiting += 1
     try {
-      await this.#someoneServes()
-      return await this.#inTurn(() => this.#edit(request))
+      for (let attempt = 1; ; attempt++) {
+        await this.#someoneServes()
+        const outcome = await this.#inTurn(() => this.#edit(request))
+        const alone = outcome.kind === 'refused' && outcome.refused === deserted
+        // The only worker may have died unnoticed: its successor is waited for, as if none had been there.
+        if (!alone || attempt === processLimits.desertedAttemptsMax) return outcome
+      }
     } finally {
       this.#waiting -= 1
     }
@@ -214,7 +219,7 @@ export class Transactions {
     for (const answer of answers.values()) if (answer.kind === 'refused') return answer.refused
     if (silent.length > 0) return refusal('a process did not answer in time')
     const served = [...answers.keys()].some(({ serves }) => serves)
-    if (!served) return refusal('no worker is there to take the change')
+    if (!served) return deserted
     return undefined
   }
 
@@ -302,6 +307,8 @@ function refusal(msg: string): Refused {
   const reply: Reply = { code: replyCodes.failure, msg }
   return { reply, diagnostics: [] }
 }
+
+const deserted: Refused = refusal('no worker is there to take the change')
 
 function refuse(msg: string): Outcome {
   return { kind: 'refused', refused: refusal(msg) }
