@@ -2,11 +2,25 @@
 import { getSystemErrorMap } from 'node:util'
 import { loadSystem } from './ffi/libc.ts'
 
-/** The error of a system call that left `errno`; `subject` is what it was about, such as an address. */
+/** Read once: Node makes the map anew for everyone who asks, and many a connection ends with an error. */
+const systemErrors: ReadonlyMap<number, readonly [code: string, text: string]> = getSystemErrorMap()
+
+/**
+ * The error of a system call that left `errno`; `subject` is what it was about, such as an address. It has
+ * no stack: a peer's reset says nothing about our code, and walking the stack is most of what it costs.
+ */
 export function systemError(syscall: string, errno: number, subject = ''): NodeJS.ErrnoException {
-  const code = getSystemErrorMap().get(-errno)?.[0] ?? `E${errno}`
+  const code = systemErrors.get(-errno)?.[0] ?? `E${errno}`
   const message = `${syscall} ${code}${subject === '' ? '' : ` ${subject}`}`
-  return Object.assign(new Error(message), { code, errno: -errno, syscall })
+  return Object.assign(withoutStack(message), { code, errno: -errno, syscall })
+}
+
+function withoutStack(message: string): Error {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  const error = new Error(message)
+  Error.stackTraceLimit = stackTraceLimit
+  return error
 }
 
 /** `111: Connection refused`, from the error of any system call, ours or Node's. */
@@ -29,6 +43,6 @@ function nginxName(syscall: string): string {
 function describeErrno(errno: number): string {
   const system = loadSystem()
   if (system !== undefined) return system.libc.strerror(errno)
-  const text = getSystemErrorMap().get(-errno)?.[1] ?? 'Unknown error'
+  const text = systemErrors.get(-errno)?.[1] ?? 'Unknown error'
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -32,8 +32,11 @@ function withScratch(system: System): Scratch {
 
 /** Throws the error of the call when `result` is negative; `errno` must still be that of the call. */
 export function check(result: number, syscall: string, subject = ''): number {
-  if (result < 0) throw systemError(syscall, useScratch().errno(), subject)
-  return result
+  if (result >= 0) return result
+  const error = systemError(syscall, useScratch().errno(), subject)
+  // Nobody may be there to catch it: then where it happened is what one wants to know.
+  Error.captureStackTrace(error, check)
+  throw error
 }
 
 /** Sets an option of one integer; returns 0 or the errno. */

@@ -320,10 +320,11 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     session.action = 'proxying connection'
   }
 
-  #logConnected({ local, remote }: Socket): void {
+  #logConnected(upstream: Socket): void {
     const { errorLog, number } = this.#session
     if (!errorLog.takes('info')) return
-    const [from, to] = [formatAddress(local), formatAddress(remote)]
+    // Reading `local` asks the kernel, so not before it is known that somebody wants it.
+    const [from, to] = [formatAddress(upstream.local), formatAddress(upstream.remote)]
     errorLog.write('info', `proxy ${from} connected to ${to}`, number)
   }
 
