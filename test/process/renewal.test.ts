@@ -1,6 +1,7 @@
 /** A reload takes up files that changed behind directives that did not: certificates, keys, handlers. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { silentLog } from '../../src/engine/core/log.ts'
@@ -191,3 +192,38 @@ test('HUP takes up a certificate and a handler', async (t) => {
   assert(!(await engine.reload()), 'a key that does not fit is refused')
   await shows(t, tls, renewed)
 })
+
+const notRoot = process.getuid!() !== 0 && 'only root can become somebody else'
+
+test(
+  'workers that gave up root take up a key that is root’s alone',
+  { skip: notRoot },
+  async (t) => {
+    const [port, later] = (await freePorts(2)) as [number, number]
+    const prefix = makeTempPrefix(t)
+    // Others may look into the folders, as is usual, but not into the files.
+    for (const folder of ['', 'conf']) chmodSync(prefix.file(folder), 0o755)
+    const protect = (): void => {
+      for (const name of ['site.crt', 'site.key']) chmodSync(prefix.file(`conf/${name}`), 0o600)
+    }
+    write(prefix, 'site', first)
+    protect()
+    const conf = (ports: readonly number[]): string => `
+    user nobody nogroup;
+    worker_processes 2;
+    error_log logs/error.log notice;
+    events {}
+    stream {
+      ${ports.map((one) => `server { listen ${host}:${one} ssl; ${pair('site')} return ok; }`).join('\n')}
+    }`
+    const engine = await startTrijet(t, { conf: conf([port]), prefix, ports: [port] })
+    await shows(t, port, first)
+    write(prefix, 'site', renewed)
+    protect()
+    assert(await engine.reload(conf([port, later])), engine.report())
+    for (let i = 0; i < 8; i++) {
+      await shows(t, port, renewed)
+      await shows(t, later, renewed)
+    }
+  },
+)

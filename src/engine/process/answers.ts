@@ -1,7 +1,9 @@
-/** What copilots ask of the master, answered. */
+/** What children ask of the master, answered. */
 import { replyCodes } from '../control/refusal.ts'
 import { type Journal, RevisionError } from './journal.ts'
 import type { Answer, Ask, ProcessNote } from './messages.ts'
+import { type Naming, readNamedFiles } from './named-files.ts'
+import { confPrefixOf } from './place.ts'
 import type { EditRequest, Outcome, Transactions } from './transactions.ts'
 
 export interface AskServices {
@@ -42,7 +44,17 @@ async function answer(ask: Ask, services: AskServices): Promise<Answer> {
       return toAnswer(await services.setWorkers(ask.count))
     case 'processes':
       return { kind: 'processes', processes: services.processes() }
+    case 'files':
+      return { kind: 'files', texts: await readNamedFiles(ask.paths, naming(services)) }
   }
+}
+
+/** What the operator wrote and what was accepted before; not what somebody only tries. */
+function naming({ journal, transactions }: AskServices): Naming {
+  const { candidate } = transactions
+  const bodies = journal.instructions().map(({ body }) => body)
+  const texts = [...Object.values(candidate.texts), ...bodies]
+  return { confPrefix: confPrefixOf(candidate.entry), texts }
 }
 
 /** The way back is worked out when its turn has come: other changes may be made before it. */

@@ -7,6 +7,7 @@ import { wantsKeyValues } from '../control/http-modules.ts'
 import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
 import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
+import type { FetchFiles } from '../core/protected-files.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
 import { Configuration, ConfigurationError } from './configuration.ts'
@@ -29,6 +30,8 @@ export interface DataPlaneOptions {
   readonly connectionsMax?: number
   /** Modules that are built in here; those of every process unless given. */
   readonly modules?: readonly AnyModule[]
+  /** Reads files that this process may not. */
+  readonly fetchFiles?: FetchFiles | undefined
   /** True: compile, but open nothing. */
   readonly dryRun?: boolean
 }
@@ -64,6 +67,7 @@ export class DataPlane {
     this.runtime = new Runtime({
       configure: (read, last) => configure(read, last, this.#subsystems, modules),
       listening: this.#listeners,
+      fetchFiles: options.fetchFiles,
       dryRun,
     })
   }

@@ -35,6 +35,9 @@ export const processLimits = {
   /** Sockets that a former master gave and nobody asked for are closed after that. */
   inheritedKeepMs: 60_000,
 
+  /** Certificates, keys and lists that the master reads for workers. */
+  protectedFileBytesMax: 4_194_304,
+
   /** `worker_processes` and the live number of workers. */
   workersMax: 512,
   /** As nginx: five tries, half a second apart, when a port is taken at start. */

@@ -112,7 +112,7 @@ export type FromChild =
   | { readonly kind: 'follow' }
   | { readonly kind: 'request'; readonly request: number; readonly ask: Ask }
 
-/** What a copilot may ask of the master. */
+/** What a child may ask of the master. */
 export type Ask =
   | {
       readonly kind: 'change'
@@ -132,6 +132,8 @@ export type Ask =
   | { readonly kind: 'reload'; readonly actor: string }
   | { readonly kind: 'workers'; readonly count: number }
   | { readonly kind: 'processes' }
+  /** Files that the asker may not read. */
+  | { readonly kind: 'files'; readonly paths: readonly string[] }
 
 export type Answer =
   | { readonly kind: 'done'; readonly revision: number }
@@ -147,6 +149,7 @@ export type Answer =
       readonly instructions: readonly Instruction[]
     }
   | { readonly kind: 'processes'; readonly processes: readonly ProcessNote[] }
+  | { readonly kind: 'files'; readonly texts: Readonly<Record<string, string>> }
 
 export interface ProcessNote {
   readonly title: string

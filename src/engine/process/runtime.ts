@@ -17,6 +17,7 @@ import { kindRank } from '../control/instruction-kinds.ts'
 import { Refusal } from '../control/refusal.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import { hasChangedFile } from '../core/file-dependencies.ts'
+import { type FetchFiles, withFetchedFiles } from '../core/protected-files.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import { type Compiled, type Configuration, ConfigurationError } from './configuration.ts'
 import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
@@ -42,6 +43,8 @@ export interface RuntimeOptions {
   ) => Promise<Configuration>
   /** Absent where nothing is listened on: the control copilot's image of the data plane. */
   readonly listening?: Listening
+  /** For a process that may have given up root. */
+  readonly fetchFiles?: FetchFiles | undefined
   /** True: compile, but open nothing. */
   readonly dryRun?: boolean
 }
@@ -109,7 +112,10 @@ export class Runtime {
    */
   async prepare(change: Change): Promise<readonly LeftOutNote[]> {
     assert(this.#pending === undefined, 'one change at a time')
-    const { configuration, attempt } = await this.#attempt(change)
+    const { fetchFiles } = this.#options
+    const { configuration, attempt } = await withFetchedFiles(fetchFiles, () =>
+      this.#attempt(change),
+    )
     const { session, snapshot, dynamic } = attempt
     let listening: PreparedListening | undefined
     try {

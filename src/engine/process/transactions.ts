@@ -65,11 +65,14 @@ export class Transactions {
   readonly #now: () => string
   readonly #onIdle: () => void
   readonly #members = new Set<Member>()
+  /** Those that are asked nothing any more; one may have died between its vote and the commit. */
+  readonly #gone = new WeakSet<Member>()
   /** Questions to one process that is starting, by process; those about a change, by kind and number. */
   readonly #starts = new Map<Member, Round<Member, FromChild>>()
   readonly #rounds = new Map<string, Round<Member, FromChild>>()
   #arrival = Promise.withResolvers<void>()
   #files: ConfigurationFiles
+  #candidate: ConfigurationFiles | undefined
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #queued = 0
@@ -84,6 +87,11 @@ export class Transactions {
 
   get files(): ConfigurationFiles {
     return this.#files
+  }
+
+  /** Those that a reload is trying, or else those in force. */
+  get candidate(): ConfigurationFiles {
+    return this.#candidate ?? this.#files
   }
 
   /** True while nothing is under way or waiting. */
@@ -103,7 +111,9 @@ export class Transactions {
       const caughtUp = await this.#catchUp(member, files, revision)
       if (caughtUp !== undefined) return { kind: 'refused', refused: caughtUp }
       const served = await this.#askStart(member, { kind: 'serve' })
-      if (served?.kind !== 'serving') return { kind: 'refused', refused: refusalOf(served) }
+      if (served?.kind !== 'serving' || this.#gone.has(member)) {
+        return { kind: 'refused', refused: refusalOf(served) }
+      }
       this.#members.add(member)
       if (member.serves) this.#arrive()
       return { kind: 'done', revision: this.#journal.revision, leftOut: first.leftOut }
@@ -131,7 +141,12 @@ export class Transactions {
 
   /** Takes new files into use. */
   reload(files: ConfigurationFiles): Promise<Outcome> {
-    return this.#inTurn(() => this.#run({ files, edits: [] }, () => (this.#files = files)))
+    return this.#inTurn(async () => {
+      this.#candidate = files
+      const outcome = await this.#run({ files, edits: [] }, () => (this.#files = files))
+      this.#candidate = undefined
+      return outcome
+    })
   }
 
   /** Brings the members up to what somebody else has written to the journal. */
@@ -166,6 +181,7 @@ export class Transactions {
   }
 
   onGone(member: Member): void {
+    this.#gone.add(member)
     this.#starts.get(member)?.gone(member)
     for (const round of this.#rounds.values()) round.gone(member)
     if (!this.#members.delete(member) || this.#serving()) return
@@ -241,6 +257,7 @@ export class Transactions {
   }
 
   async #askStart(member: Member, message: ToChild): Promise<FromChild | undefined> {
+    if (this.#gone.has(member)) return undefined
     const round = new Round<Member, FromChild>([member], processLimits.startTimeoutMs)
     this.#starts.set(member, round)
     member.send(message)
@@ -250,9 +267,10 @@ export class Transactions {
   }
 
   async #askAll(
-    members: readonly Member[],
+    asked: readonly Member[],
     message: Extract<ToChild, { kind: 'prepare' | 'commit' }>,
   ): Promise<Vote> {
+    const members = asked.filter((member) => !this.#gone.has(member))
     const { prepareTimeoutMs, commitTimeoutMs } = processLimits
     const limit = message.kind === 'prepare' ? prepareTimeoutMs : commitTimeoutMs
     const round = new Round<Member, FromChild>(members, limit)

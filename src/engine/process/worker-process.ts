@@ -13,12 +13,18 @@ const channel = new MasterChannel(processChannel(), {
 })
 // A worker that ends leaves its sockets to its successor: only what the configuration drops is given back.
 let ending = false
-const worker = new Worker({
-  open: (spec) => channel.open(spec),
-  release: (spec) => {
-    if (!ending) channel.release(spec)
+const worker = new Worker(
+  {
+    open: (spec) => channel.open(spec),
+    release: (spec) => {
+      if (!ending) channel.release(spec)
+    },
   },
-})
+  async (paths) => {
+    const answer = await channel.ask({ kind: 'files', paths })
+    return answer.kind === 'files' ? answer.texts : {}
+  },
+)
 const membership = new Membership(worker, (message) => channel.send(message), {
   write: (level, message) => worker.log.write(level, message),
   takes: (level) => worker.log.takes(level),

@@ -3,6 +3,7 @@
  */
 import { chownSync } from 'node:fs'
 import type { Log } from '../core/log.ts'
+import type { FetchFiles } from '../core/protected-files.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
@@ -15,13 +16,15 @@ import { readSettings, type Settings } from './settings.ts'
 
 export class Worker implements Follower {
   readonly #source: DescriptorSource
+  readonly #fetchFiles: FetchFiles | undefined
   #plane: DataPlane | undefined
   #settings: Settings | undefined
   /** Settings of files that are being prepared. */
   #next: Settings | undefined
 
-  constructor(source: DescriptorSource) {
+  constructor(source: DescriptorSource, fetchFiles?: FetchFiles) {
     this.#source = source
+    this.#fetchFiles = fetchFiles
   }
 
   /** The error log of its configuration; what goes wrong before there is one goes to standard error. */
@@ -33,8 +36,14 @@ export class Worker implements Follower {
     const settings = settingsOf(state)
     this.#settings = settings
     const { logRules, user: owner, worker_connections: connectionsMax } = settings
-    const source = this.#source
-    this.#plane = new DataPlane({ source, sharedMemory, logRules, owner, connectionsMax })
+    this.#plane = new DataPlane({
+      source: this.#source,
+      fetchFiles: this.#fetchFiles,
+      sharedMemory,
+      logRules,
+      owner,
+      connectionsMax,
+    })
     const leftOut = await this.#plane.runtime.load(state)
     this.#plane.follow()
     return leftOut

@@ -4,9 +4,9 @@
  * Faults are told in nginx's words, as near as Node lets us see what OpenSSL said.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ConfError } from '../../conf/diagnostics.ts'
 import { fileIdentity } from '../../core/file-dependencies.ts'
+import { readProtected } from '../../core/protected-files.ts'
 import { errnoText } from '../errors.ts'
 
 const inlinePrefix = 'data:'
@@ -91,7 +91,7 @@ export function readDhParameters(source: string): string {
 /** One password a line, tried in turn. */
 export function readPasswords(source: string): readonly string[] {
   try {
-    return readFileSync(source, 'utf8')
+    return readProtected(source)
       .split('\n')
       .filter((line) => line !== '')
   } catch (error) {
@@ -109,7 +109,7 @@ export function opensslText(error: unknown): string {
 function read(source: string, call: string): string {
   if (source.startsWith(inlinePrefix)) return source.slice(inlinePrefix.length)
   try {
-    return readFileSync(source, 'utf8')
+    return readProtected(source)
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException
     const reason = errnoText(error as NodeJS.ErrnoException).replace(/^\d+: /, '')
