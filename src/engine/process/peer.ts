@@ -72,11 +72,13 @@ export class Peer implements Member, Borrower {
     closeDescriptor(this.#otherEnd)
   }
 
+  /** Nothing reaches the successor of a process that is gone. */
   send(message: ToChild): void {
-    this.child.send(message)
+    if (!this.#gone) this.child.send(message)
   }
 
   kill(reason: string): void {
+    if (this.#gone) return
     this.#services.log.write('alert', `${this.child.title} ${this.child.pid} is killed: ${reason}`)
     this.child.signal('SIGKILL')
   }

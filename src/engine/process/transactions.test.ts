@@ -136,6 +136,25 @@ test('a member that dies while it prepares is not waited for', async (t) => {
   assert.equal(lives.kinds(), 'init serve prepare commit')
 })
 
+test('a member that dies between its vote and the commit is not waited for', async (t) => {
+  const { transactions, join: enter, change } = bed(t)
+  const [slow, dies] = [new FakeChild(0), new FakeChild(1)]
+  for (const child of [slow, dies]) await enter(child)
+  slow.answer = (message) => {
+    if (message.kind !== 'prepare') return agree(message)
+    void (async () => {
+      for (let i = 0; i < 5; i++) await turn()
+      transactions.onGone(dies)
+      transactions.onMessage(slow, agree(message)!)
+    })()
+    return undefined
+  }
+  assert.equal((await change('k')).kind, 'done')
+  assert.equal(slow.kinds(), 'init serve prepare commit')
+  assert.equal(dies.kinds(), 'init serve prepare', 'its successor is not told either')
+  assert.equal(dies.killed, false)
+})
+
 test('without anyone who serves a change is refused, and one that only follows does not count', async (t) => {
   const { transactions, join: enter, change, journal } = bed(t)
   const [worker, follower] = [new FakeChild(0), new FakeChild(0, false)]
