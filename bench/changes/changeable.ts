@@ -6,6 +6,8 @@ import type { RunningPeer } from '../peers/peer.ts'
 
 export interface Changeable {
   readonly peer: RunningPeer
+  /** Processes of the data plane: they have a core of their own, all others go where the scheduler puts them. */
+  serving(): number[]
   /** Where the clients' proxy listens; no change concerns it. */
   readonly port: number
   readonly backendPort: number

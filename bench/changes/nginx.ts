@@ -39,6 +39,8 @@ export const startChangeableNginx: StartChangeable = async (owner) => {
       pids: () => processTree(nginx.pid).map(({ pid }) => pid),
       stop: () => nginx.stop(),
     },
+    // Its workers come and go, and take their place from the master.
+    serving: () => processTree(nginx.pid).map(({ pid }) => pid),
     port,
     backendPort,
     addsPerSample: 10,

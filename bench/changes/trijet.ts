@@ -74,6 +74,7 @@ export const startChangeableTrijet: StartChangeable = async (owner) => {
       pids: () => engine.processes().map(({ pid }) => pid),
       stop: async () => void (await engine.stop()),
     },
+    serving: () => engine.children('worker process').map(({ pid }) => pid),
     port,
     backendPort,
     addsPerSample: 500,

@@ -55,7 +55,7 @@ async function measure(bench: Bench, start: StartChangeable): Promise<Sample> {
   const owner = new Scope()
   try {
     const changeable = await start(owner)
-    await pin(changeable.peer.pids(), serverCore)
+    await pin(changeable.serving(), serverCore)
     const growth = await grow(bench, owner, changeable)
     const kept = await disturb(bench, owner, changeable)
     return { ...growth, ...kept, failed: growth.failed + kept.failed }
