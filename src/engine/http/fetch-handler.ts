@@ -58,7 +58,6 @@ class FetchExchange implements BodyProducer {
     if (web === undefined) return 400
     request.producer = this
     this.#run(web).catch((error: unknown) => this.#fail(error))
-    request.connection.engine.services.transport.defer()
     return outcomes.done
   }
 
@@ -82,7 +81,6 @@ class FetchExchange implements BodyProducer {
 
   onWritable(): void {
     this.#pump?.onWritable()
-    this.#request.connection.engine.services.transport.defer()
   }
 
   onClientEnd(): void {
@@ -95,7 +93,6 @@ class FetchExchange implements BodyProducer {
     const reason = new DOMException('the client has gone', 'AbortError')
     this.#abort.abort(reason)
     this.#pump?.abort(reason)
-    this.#request.connection.engine.services.transport.defer()
   }
 
   /** `undefined` for what is no URL: hosts that RFC 3986 allows and the URL standard does not. */

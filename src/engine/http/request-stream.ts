@@ -35,14 +35,12 @@ export class RequestStream implements RequestBodySink {
     this.#controller.enqueue(new Uint8Array(chunk.subarray(start, end)))
     const waiting = -(this.#controller.desiredSize ?? 0)
     if (waiting >= this.#request.location.core.client_body_buffer_size) this.#request.body.pause()
-    this.#defer()
   }
 
   onBodyEnd(): void {
     if (this.#over) return
     this.#over = true
     this.#controller.close()
-    this.#defer()
   }
 
   onBodyError(status: number): void {
@@ -50,7 +48,6 @@ export class RequestStream implements RequestBodySink {
     this.#over = true
     this.#controller.error(new DOMException('the request body is not complete', 'AbortError'))
     this.#onFailure(status)
-    this.#defer()
   }
 
   #pull(): void {
@@ -60,10 +57,5 @@ export class RequestStream implements RequestBodySink {
       this.#begun = true
       this.#request.body.read(this)
     }
-  }
-
-  /** Promises were settled outside of Node's own callbacks. */
-  #defer(): void {
-    this.#request.connection.engine.services.transport.defer()
   }
 }

@@ -58,8 +58,6 @@ export interface Transport {
     options: ConnectOptions,
     handler: DatagramHandler,
   ): DatagramSocket
-  /** Promises and `nextTick` run after every turn of events, whether this is called or not. */
-  defer(): void
   /** Closes every descriptor at once. For tests and the end of the process. */
   close(): void
 }

@@ -93,9 +93,6 @@ export class EpollTransport implements Transport {
     return new EpollDatagramSocket(this.#loop, descriptor, address, handler)
   }
 
-  /** The loop does it after every wake-up. */
-  defer(): void {}
-
   close(): void {
     this.#loop.close()
   }

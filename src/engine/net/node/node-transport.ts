@@ -57,9 +57,6 @@ export class NodeTransport implements Transport {
     return new NodeDatagramSocket(address, options, handler)
   }
 
-  /** Everything here runs in Node's own callbacks, which drain its queues. */
-  defer(): void {}
-
   close(): void {
     for (const listener of this.#open) listener.close()
     this.#open.clear()

@@ -49,7 +49,6 @@ function lookUp(config: UpstreamConfig, { host, port }: NamedHost, options: Reso
       session.finalize(502)
     },
   )
-  session.services.transport.defer()
 }
 
 /** A group for one session, given up with it. */
