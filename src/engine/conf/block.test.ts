@@ -150,6 +150,34 @@ test('finds by name and by object', () => {
   assert.equal(indexOfDirective(block, directive('y')), -1)
 })
 
+test('objects are found while others come, go and take their places', () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const random = randomFrom(seed)
+    let list = nodes(500)
+    let block = blockOf(list)
+    for (let step = 0; step < 1500; step++) {
+      const at = random(list.length)
+      const old = list[at]!
+      assert.equal(indexOfDirective(block, old), at, `seed ${seed} step ${step}`)
+      const kind = random(4)
+      const next = kind === 0 ? [] : [directive('y', [String(step)])]
+      const [index, remove] = kind === 1 ? [list.length, 0] : [at, kind === 2 ? 0 : 1]
+      block = splice(block, index, remove, next)
+      list = list.toSpliced(index, remove, ...next)
+      if (remove === 1) assert.equal(indexOfDirective(block, old), -1)
+    }
+  }
+})
+
+test('an object is found in every version that holds it, and in blocks of other trees', () => {
+  const [first, ...others] = nodes(100)
+  const before = blockOf([...others, first!])
+  const after = splice(before, 99, 1, [directive('y')])
+  assert.equal(indexOfDirective(before, first!), 99)
+  assert.equal(indexOfDirective(after, first!), -1)
+  assert.equal(indexOfDirective(blockOf([first!, ...others]), first!), 0)
+})
+
 test('a splice outside the block is refused', () => {
   const block = blockOf(nodes(3))
   for (const [index, remove] of [

@@ -113,9 +113,69 @@ export function itemAt(block: Block, index: number): Directive {
 /** Position of that very object, or -1. */
 export function indexOfDirective(block: Block, node: Directive): number {
   if (block.kind === 'leaf') return block.items.indexOf(node)
+  // Numbers what is new in the block, the directive that is looked for among it.
+  spanOf(block)
+  const number = numbers.get(node)
+  return number === undefined ? -1 : indexWithin(block, node, number)
+}
+
+/**
+ * Directives of blocks that are searched have numbers, in the order in which they came: mostly that is the
+ * order in which they stand, so that few parts can hold a given one.
+ *
+ * ```text
+ *   Branch ┬ Leaf 1…32
+ *          ├ Leaf 33…64      number 70 is looked for here ┐
+ *          └ Leaf 65…70  ◀────────────────────────────────┘
+ * ```
+ */
+const numbers = new WeakMap<Directive, number>()
+let lastNumber = 0
+
+/** The lowest and the highest number below a part. */
+interface Span {
+  readonly low: number
+  readonly high: number
+}
+
+const spans = new WeakMap<Block, Span>()
+
+function spanOf(block: Block): Span {
+  const known = spans.get(block)
+  if (known !== undefined) return known
+  const below = block.kind === 'leaf' ? block.items.map(spanOfOne) : block.parts.map(spanOf)
+  const span = {
+    low: Math.min(...below.map(({ low }) => low)),
+    high: Math.max(...below.map(({ high }) => high)),
+  }
+  spans.set(block, span)
+  return span
+}
+
+function spanOfOne(node: Directive): Span {
+  const number = numberOf(node)
+  return { low: number, high: number }
+}
+
+function numberOf(node: Directive): number {
+  const known = numbers.get(node)
+  if (known !== undefined) return known
+  numbers.set(node, ++lastNumber)
+  return lastNumber
+}
+
+/** Whoever takes a place takes its number, so that exchanges leave the order as it is. */
+function handOn(before: Directive | undefined, after: Directive): void {
+  const number = before && numbers.get(before)
+  if (number !== undefined && !numbers.has(after)) numbers.set(after, number)
+}
+
+function indexWithin(block: Block, node: Directive, number: number): number {
+  if (block.kind === 'leaf') return block.items.indexOf(node)
   let before = 0
   for (const part of block.parts) {
-    const index = indexOfDirective(part, node)
+    const { low, high } = spanOf(part)
+    const index = low <= number && number <= high ? indexWithin(part, node, number) : -1
     if (index >= 0) return before + index
     before += part.size
   }
@@ -147,6 +207,7 @@ function spliceParts(
   nodes: readonly Directive[],
 ): readonly Block[] {
   if (block.kind === 'leaf') {
+    if (nodes.length === remove) nodes.forEach((node, i) => handOn(block.items[index + i], node))
     const items = [...block.items.slice(0, index), ...nodes, ...block.items.slice(index + remove)]
     return chunk(items, leaf)
   }
