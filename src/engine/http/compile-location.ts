@@ -8,7 +8,13 @@ import { constantValue } from '../core/complex-value.ts'
 import { blocksOf, createScope, type Scope } from '../core/scope.ts'
 import { capturing } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
-import { type Location, type LocationPattern, LocationTable, parseLocation } from './location.ts'
+import {
+  type LimitedMethods,
+  type Location,
+  type LocationPattern,
+  LocationTable,
+  parseLocation,
+} from './location.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import {
   type AnyHttpModule,
@@ -16,7 +22,7 @@ import {
   type HeaderFilter,
   type HttpEnv,
   type LocationEnv,
-  locationPhases,
+  type LocationPhase,
   type LogHandler,
 } from './module.ts'
 import { httpCore } from './modules/core.ts'
@@ -122,40 +128,158 @@ export function rootOf(
 
 type Composed = Omit<Location, 'node' | 'scope' | 'pattern' | 'expression' | 'children'>
 
+/** A block within a location that has no name of its own: what it does not set is the location's. */
+interface Unnamed {
+  /** Content of the location around it, where a module takes that whole. */
+  readonly contents: readonly Handler[]
+  readonly gateway: boolean
+}
+
 function composeLocation(
   input: LocationInput,
   node: Directive,
-  { scope, root, types, pattern }: Outer,
+  place: Outer,
+  around?: Unnamed,
 ): Composed {
   const { modules, session, services } = input
-  const env: LocationEnv = { ...input, node, scope, pattern }
+  const { scope, root, types } = place
+  const content = composeContents(input, node, place, around)
+  const env = envOf(input, node, place, content)
   const core = scope.conf(httpCore)
   const { name, version } = services.product
   for (const { http } of modules) http.check?.(scope, session)
+  const phase = (which: LocationPhase): readonly Handler[] =>
+    collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.[which]?.(conf, env))
+  const [preaccess, access, precontent] = [phase('preaccess'), phase('access'), phase('precontent')]
   return {
     core,
     root,
     types,
     errorLog: services.errorLog(scope),
     signature: core.server_tokens === 'off' ? name : `${name}/${version}`,
-    handlers: locationPhases.flatMap((phase) =>
-      collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.[phase]?.(conf, env)),
-    ),
-    contents: composeContents(modules, env),
+    // An unnamed block is entered while its location's own are under way.
+    rewrites: around === undefined ? phase('rewrite') : [],
+    handlers: [...preaccess, ...access, ...precontent],
+    accessFrom: preaccess.length,
+    accessTo: preaccess.length + access.length,
+    contents: content.handlers,
+    gateway: content.gateway,
     headerFilters: collect<HeaderFilter>(modules, env, ({ http }, conf) =>
       http.hooks?.headerFilter?.(conf, env),
     ),
     logs: collect<LogHandler>(modules, env, ({ http }, conf) => http.hooks?.log?.(conf, env)),
+    limited: around === undefined ? compileLimited(input, node, place, content) : undefined,
   }
 }
 
+interface Content {
+  readonly handlers: readonly Handler[]
+  /** True when a module takes the location whole. */
+  readonly whole: boolean
+  readonly gateway: boolean
+}
+
+function envOf(
+  input: LocationInput,
+  node: Directive,
+  place: Outer,
+  content: Content | undefined,
+): LocationEnv {
+  const { scope, pattern } = place
+  return {
+    ...input,
+    node,
+    scope,
+    pattern,
+    compileInner: (inner) => compileUnnamed(input, inner, place, 'http.location.if', content!),
+  }
+}
+
+/** The block of an `if` or a `limit_except`. */
+function compileUnnamed(
+  input: LocationInput,
+  node: Directive,
+  outer: Outer,
+  context: 'http.location.if' | 'http.limit_except',
+  content: Content,
+): Location {
+  const { session, variables } = input
+  const scope = createScope({ context, parent: outer.scope, block: node.block, session, variables })
+  const { pattern } = outer
+  const root = rootOf(scope, outer.root, pattern, session.prefix)
+  const place = { scope, root, types: outer.types, pattern }
+  const around = { contents: content.whole ? content.handlers : [], gateway: content.gateway }
+  return {
+    node,
+    scope,
+    pattern,
+    expression: undefined,
+    children: undefined,
+    ...composeLocation(input, node, place, around),
+  }
+}
+
+const limitable: ReadonlySet<string> = new Set(
+  'GET HEAD POST PUT DELETE MKCOL COPY MOVE OPTIONS PROPFIND PROPPATCH LOCK UNLOCK PATCH'.split(
+    ' ',
+  ),
+)
+
+function compileLimited(
+  input: LocationInput,
+  node: Directive,
+  place: Outer,
+  content: Content,
+): LimitedMethods | undefined {
+  let limited: LimitedMethods | undefined
+  for (const child of blocksOf(node.block)) {
+    if (child.name !== 'limit_except') continue
+    input.session.attempt(child, () => {
+      if (limited !== undefined) throw new ConfError('"limit_except" directive is duplicate')
+      const location = compileUnnamed(input, child, place, 'http.limit_except', content)
+      limited = { methods: parseMethods(child.args), location }
+    })
+  }
+  return limited
+}
+
+/** `GET` lets `HEAD` through as well. */
+function parseMethods(args: readonly string[]): ReadonlySet<string> {
+  const methods = new Set<string>()
+  for (const arg of args) {
+    const method = arg.toUpperCase()
+    if (!limitable.has(method)) throw new ConfError(`invalid method "${arg}"`)
+    methods.add(method)
+    if (method === 'GET') methods.add('HEAD')
+  }
+  return methods
+}
+
 /** One handler of its own, or the chain that looks for files. */
-function composeContents(modules: readonly AnyHttpModule[], env: LocationEnv): readonly Handler[] {
-  const own = collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.content?.(conf, env))
-  if (own.length > 0) return own.slice(-1)
-  return collect<Handler>(modules, env, ({ http }, conf) =>
+function composeContents(
+  input: LocationInput,
+  node: Directive,
+  place: Outer,
+  around: Unnamed | undefined,
+): Content {
+  const { modules } = input
+  const env = envOf(input, node, place, undefined)
+  let own: Content | undefined
+  for (const module of modules) {
+    const [handler] = collect<Handler>([module], env, ({ http }, conf) =>
+      http.hooks?.content?.(conf, env),
+    )
+    if (handler === undefined) continue
+    own = { handlers: [handler], whole: true, gateway: module.http.gateway === true }
+  }
+  if (own !== undefined) return own
+  if (around !== undefined && around.contents.length > 0) {
+    return { handlers: around.contents, whole: true, gateway: around.gateway }
+  }
+  const handlers = collect<Handler>(modules, env, ({ http }, conf) =>
     http.hooks?.fallbackContent?.(conf, env),
   )
+  return { handlers, whole: false, gateway: false }
 }
 
 /** Asks each module; what one has to complain of stands at the location. */

@@ -16,6 +16,8 @@ import type { Handler } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpListen, HttpServer } from './server.ts'
 
+const serverPhases = ['postRead', 'serverRewrite'] as const
+
 export interface ServerInput extends LocationInput {
   readonly node: Directive
   readonly parent: Scope
@@ -53,8 +55,8 @@ export function compileServer(input: ServerInput): HttpServer {
       underscores: core.underscores_in_headers,
       ignoreInvalid: core.ignore_invalid_headers,
     },
-    handlers: collect<Handler>(modules, env, ({ http }, conf) =>
-      http.hooks?.serverRewrite?.(conf, env),
+    handlers: serverPhases.flatMap((phase) =>
+      collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.[phase]?.(conf, env)),
     ),
     locations: compileLocations(input, node, place),
     fallback: compileFallback(input, node, place),

@@ -12,21 +12,19 @@
  * An idle connection holds no request and no buffer. Bytes that come while a request is under way
  * (pipelining, or a body nobody has asked for) are kept, one chunk at most, and the socket is paused.
  */
-import type { VariableTable } from '../core/variables.ts'
-import { type Address, formatAddress, formatHost } from '../net/address.ts'
-import type { ProxyHeader } from '../net/proxy-protocol.ts'
-import type { Socket, SocketHandler } from '../net/socket.ts'
+import type { SocketHandler, Socket } from '../net/socket.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
-import type { HttpEngine } from './engine.ts'
+import type { Carrier, HttpProtocol } from './carrier.ts'
+import { ClientConnection, type ConnectionStart } from './client-connection.ts'
 import { discardedBodyBytesMax, pipelinedPerTurnMax } from './limits.ts'
 import { Linger } from './linger.ts'
 import type { OutputOwner } from './output.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
-import type { HttpPort, HttpServer } from './server.ts'
-import { refusalByTls } from './tls-requirements.ts'
+import { statusText } from './status.ts'
+import { renderHead, renderTrailers } from './writer.ts'
 
-const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, closed: 5 } as const
+const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, taken: 5, closed: 6 } as const
 
 /** What the timer is for; one that was armed for something else before is not asked to stop. */
 const waits = { nothing: 0, head: 1, body: 2, send: 3, next: 4 } as const
@@ -39,81 +37,38 @@ const waitTexts = [
   '',
 ]
 
+const nothing = Buffer.alloc(0)
 const continueText = 'HTTP/1.1 100 Continue\r\n\r\n'
 
-export interface ConnectionStart {
-  readonly engine: HttpEngine
-  readonly port: HttpPort
-  readonly socket: Socket
-  /** True over TLS. */
-  readonly secure: boolean
-  readonly proxy: ProxyHeader | undefined
-  /** The server that the handshake was for; without TLS, the port's default. */
-  readonly server?: HttpServer
-}
-
-export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
-  readonly engine: HttpEngine
-  readonly port: HttpPort
-  readonly socket: Socket
-  readonly number: number
-  readonly secure: boolean
-  /** The client, as the PROXY protocol names it where there is one. */
-  readonly remote: Address
-  /** Header of the PROXY protocol, where the port takes one. */
-  readonly proxy: ProxyHeader | undefined
-  /** Requests that were begun here. */
-  requests: number
-  /** True when the present request is the last one. */
-  closing: boolean
-  request: Request | undefined
-  blocked: boolean
+export class HttpConnection
+  extends ClientConnection
+  implements Carrier, SocketHandler, TimerOwner, OutputOwner
+{
+  request: Request | undefined = undefined
+  blocked: boolean = false
   readonly #timer: Timer
-  #waits: number
-  #server: HttpServer
-  readonly #handshakeServer: HttpServer | undefined
-  #mode: number
+  #waits: number = waits.nothing
+  #mode: number = modes.idle
   /** Bytes that nobody can take yet; the socket is paused while there are any. */
-  #pending: Buffer | undefined
-  #corked: number
-  #consuming: boolean
-  #clientEnded: boolean
-  #requestsThisTurn: number
-  readonly #startedAt: number
+  #pending: Buffer | undefined = undefined
+  #corked: number = 0
+  #consuming: boolean = false
+  #clientEnded: boolean = false
+  #requestsThisTurn: number = 0
 
-  constructor({ engine, port, socket, secure, proxy, server }: ConnectionStart) {
-    this.engine = engine
-    this.port = port
-    this.socket = socket
-    this.number = engine.services.nextConnection()
-    this.secure = secure
-    this.remote = proxy?.source ?? socket.remote
-    this.proxy = proxy
-    this.requests = 0
-    this.closing = false
-    this.request = undefined
-    this.blocked = false
+  constructor(start: ConnectionStart) {
+    super(start)
     this.#timer = new Timer(this)
-    this.#waits = waits.nothing
-    this.#server = server ?? port.fallback!
-    this.#handshakeServer = secure ? this.#server : undefined
-    this.#mode = modes.idle
-    this.#pending = undefined
-    this.#corked = 0
-    this.#consuming = false
-    this.#clientEnded = false
-    this.#requestsThisTurn = 0
-    this.#startedAt = Date.now()
-    socket.handler = this
+    this.socket.handler = this
   }
 
   /** Begins to wait for the first request. */
   start(): void {
-    this.#wait(waits.head, this.#server.core.client_header_timeout)
+    this.#wait(waits.head, this.server.core.client_header_timeout)
   }
 
-  get variables(): VariableTable<Request> {
-    return this.engine.part!.variables
+  get protocol(): HttpProtocol {
+    return this.request?.head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'
   }
 
   /** True when bytes of a further request have come already. */
@@ -121,38 +76,9 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     return this.#pending !== undefined
   }
 
-  /** Milliseconds since it was accepted, for `$connection_time`. */
-  get ageMs(): number {
-    return Date.now() - this.#startedAt
-  }
-
-  /** False when this request must be the last. */
-  get mayKeepAlive(): boolean {
-    return !this.closing && this.requests < this.#server.core.keepalive_requests
-  }
-
   /** True when more can be written now. */
   get writable(): boolean {
     return !this.blocked
-  }
-
-  /** The server that a host means on this port, in the snapshot in force. */
-  serverFor(host: string, request: Request): HttpServer {
-    this.#server = this.engine.selectServer(this.port.key, this.socket, host, request)
-    return this.#server
-  }
-
-  /** 0, or the status with which TLS has it that a request is refused. */
-  checkTls(request: Request): number {
-    const wanted = (this.port.traits.get('ssl') ?? 0) > 0
-    if (!wanted && !this.secure) return 0
-    return refusalByTls(request, { wanted, server: this.#handshakeServer })
-  }
-
-  logContext(): string {
-    const { name } = this.#server
-    const server = name === '' ? formatAddress(this.socket.local) : name
-    return `client: ${formatHost(this.remote)}, server: ${server}`
   }
 
   onConnect(): void {}
@@ -180,12 +106,11 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   onDrain(): void {
     this.blocked = false
     if (this.#waits === waits.send) this.#waits = waits.nothing
-    const { request } = this
     if (this.#mode === modes.flush) this.#afterFlush()
     else if (this.#mode === modes.idle) this.#nextTurn()
-    else if (request?.producer !== undefined) {
+    else if (this.request !== undefined) {
       this.cork()
-      request.producer.onWritable()
+      this.request.onWritable()
       this.uncork()
     }
   }
@@ -198,7 +123,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     const text = waitTexts[this.#waits]!
     if (this.#waits === waits.nothing) return
     if (text !== '') {
-      const { errorLog } = this.#server
+      const { errorLog } = this.server
       errorLog.write(
         'info',
         `client timed out (110: Connection timed out) while ${text}, ${this.logContext()}`,
@@ -206,7 +131,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
       )
       if (this.request !== undefined) this.request.response.status = 408
     }
-    const reset = text !== '' && this.#server.core.reset_timedout_connection
+    const reset = text !== '' && this.server.core.reset_timedout_connection
     this.socket.destroy(undefined, reset)
     this.#closed()
   }
@@ -223,14 +148,50 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     if (this.#mode === modes.busy && this.blocked) this.#waitForClient()
   }
 
-  sendText(text: string): void {
-    this.request!.bytesSent += this.engine.output.text(this, text)
-    if (this.#corked === 0) this.engine.output.flush()
+  sendHead(request: Request): void {
+    this.#sendText(renderHead(request))
   }
 
-  sendBytes(bytes: Buffer): void {
-    this.request!.bytesSent += bytes.length
-    this.engine.output.bytes(this, bytes)
+  sendInterim(
+    { head }: Request,
+    status: number,
+    names: readonly string[],
+    values: readonly string[],
+  ): void {
+    // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
+    if (head.minor === 0) return
+    let text = `HTTP/1.1 ${statusText(status)}\r\n`
+    for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
+    this.#sendText(`${text}\r\n`)
+  }
+
+  sendBody(request: Request, bytes: Buffer, from: number, to: number): void {
+    const { output } = this.engine
+    const { chunked } = request.response
+    if (chunked) request.bytesSent += output.text(this, `${(to - from).toString(16)}\r\n`)
+    request.bytesSent += to - from
+    output.bytes(this, from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+    if (chunked) request.bytesSent += output.text(this, '\r\n')
+    if (this.#corked === 0) output.flush()
+  }
+
+  endBody(request: Request): void {
+    if (request.response.chunked) this.#sendText(`0\r\n${renderTrailers(request)}\r\n`)
+  }
+
+  takeOver(handler: SocketHandler): Buffer | undefined {
+    const early = this.#pending ?? nothing
+    this.engine.output.flush()
+    this.#pending = undefined
+    this.#mode = modes.taken
+    this.engine.services.timers.cancel(this.#timer)
+    this.#waits = waits.nothing
+    this.socket.handler = handler
+    return early
+  }
+
+  #sendText(text: string): void {
+    this.request!.bytesSent += this.engine.output.text(this, text)
     if (this.#corked === 0) this.engine.output.flush()
   }
 
@@ -306,7 +267,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     this.#requestsThisTurn += 1
     if (this.#requestsThisTurn > pipelinedPerTurnMax || this.blocked) return false
     this.#mode = modes.head
-    this.request = this.engine.takeRequest(this, this.#server)
+    this.request = this.engine.takeRequest(this, this, this.server)
     return true
   }
 
@@ -358,7 +319,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   }
 
   #afterTurn(): void {
-    const { core } = this.#server
+    const { core } = this.server
     if (this.#mode === modes.head) {
       if (this.#waits !== waits.head) this.#wait(waits.head, core.client_header_timeout)
     } else if (this.#mode === modes.idle) {
@@ -410,7 +371,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
     const last = !request.keepAlive || this.closing || this.#clientEnded
     const unread = !request.body.complete
     request.log()
-    this.#server = request.server
+    this.server = request.server
     this.#release()
     if (last) {
       this.#closeGently(unread)
@@ -421,7 +382,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   }
 
   #closeGently(unread: boolean): void {
-    const { core } = this.#server
+    const { core } = this.server
     const lingers = core.lingering_close === 'always' || (core.lingering_close === 'on' && unread)
     // Node's own streams have not sent yet what they took; destroying them would lose it.
     if (this.socket.queued === 0 && (this.#clientEnded || !lingers)) {
@@ -448,11 +409,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
 
   /** The request cannot be answered any more. */
   #abandon(request: Request): void {
-    const { producer } = request
-    request.producer = undefined
-    request.finished = true
-    request.body.fail(400)
-    producer?.onAbort()
+    request.abandon()
     if (request.head.methodEnd > 0) request.log()
     this.#release()
   }
@@ -464,7 +421,7 @@ export class HttpConnection implements SocketHandler, TimerOwner, OutputOwner {
   }
 
   #waitForClient(): void {
-    this.#wait(waits.send, (this.request?.location.core ?? this.#server.core).send_timeout)
+    this.#wait(waits.send, (this.request?.location.core ?? this.server.core).send_timeout)
   }
 
   #stopWaiting(what: number): void {

@@ -26,6 +26,14 @@ export const coreBlocks: Readonly<Record<string, BlockRow>> = {
     repeated: true,
     doc: 'Configures what is done for a part of the paths.',
   },
+  limit_except: {
+    contexts: ['http.location'],
+    args: [1, Infinity],
+    syntax: 'limit_except method ... { ... }',
+    opens: 'http.limit_except',
+    repeated: true,
+    doc: 'Configures what is done for all methods but those.',
+  },
   types: {
     contexts: ['http', 'http.server', 'http.location'],
     args: [0, 0],

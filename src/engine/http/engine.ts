@@ -4,7 +4,9 @@
 import { listenKey } from '../net/listen-plan.ts'
 import type { Socket } from '../net/socket.ts'
 import { matchInto } from '../modules/captures.ts'
-import { type ConnectionStart, HttpConnection } from './connection.ts'
+import type { Carrier } from './carrier.ts'
+import type { ClientConnection, ConnectionStart } from './client-connection.ts'
+import { HttpConnection } from './connection.ts'
 import { idleRequestsMax } from './limits.ts'
 import { Output } from './output.ts'
 import type { HttpPart } from './part.ts'
@@ -16,7 +18,7 @@ export class HttpEngine {
   readonly services: HttpServices
   readonly output: Output = new Output()
   #part: HttpPart | undefined
-  readonly #connections = new Set<HttpConnection>()
+  readonly #connections = new Set<ClientConnection>()
   readonly #idleRequests: Request[] = []
   #waiting: (() => void)[] = []
 
@@ -48,7 +50,7 @@ export class HttpEngine {
   }
 
   /** A connection on which HTTP may begin. */
-  begin(start: Omit<ConnectionStart, 'engine'>): HttpConnection {
+  begin(start: Omit<ConnectionStart, 'engine'>): ClientConnection {
     const connection = new HttpConnection({ ...start, engine: this })
     this.#connections.add(connection)
     // What comes before HTTP took its time, and the port is gone: one request is answered.
@@ -57,7 +59,7 @@ export class HttpEngine {
     return connection
   }
 
-  forget(connection: HttpConnection): void {
+  forget(connection: ClientConnection): void {
     this.#connections.delete(connection)
     if (this.#connections.size > 0 || this.#waiting.length === 0) return
     for (const tell of this.#waiting.splice(0)) tell()
@@ -80,7 +82,7 @@ export class HttpEngine {
     return this.#part?.ports.find(key, () => listenKey('tcp', socket.local))
   }
 
-  #isListenedOn({ port, socket }: HttpConnection): boolean {
+  #isListenedOn({ port, socket }: ClientConnection): boolean {
     return this.portOf(port.key, socket) !== undefined
   }
 
@@ -96,14 +98,15 @@ export class HttpEngine {
     return match.server
   }
 
-  takeRequest(connection: HttpConnection, server: HttpServer): Request {
-    const request = this.#idleRequests.pop() ?? new Request(connection, server, server.headLimits)
-    request.open(connection, server)
+  takeRequest(connection: ClientConnection, carrier: Carrier, server: HttpServer): Request {
+    const request =
+      this.#idleRequests.pop() ?? new Request(connection, carrier, server, server.headLimits)
+    request.open(connection, carrier, server)
     return request
   }
 
   giveRequest(request: Request): void {
-    request.generation += 1
+    request.release()
     if (this.#idleRequests.length < idleRequestsMax) this.#idleRequests.push(request)
   }
 }

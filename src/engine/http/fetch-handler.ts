@@ -84,7 +84,7 @@ class FetchExchange implements BodyProducer {
   }
 
   onClientEnd(): void {
-    this.#request.connection.abort()
+    this.#request.carrier.abort()
   }
 
   onAbort(): void {

@@ -11,6 +11,7 @@ import type { HttpFilesConf } from './modules/files.ts'
 import { liesUnder, logFileError, type OpenFile, openFile, statusOfError } from './open-file.ts'
 import { requestedRange } from './range.ts'
 import type { Request } from './request.ts'
+import { encodePath } from './uri.ts'
 
 /** Small files are read into this and sent on at once. */
 const piece = Buffer.allocUnsafeSlow(filePieceBytes)
@@ -85,13 +86,6 @@ function redirectToFolder(request: Request): number {
   const query = request.args === '' ? '' : `?${request.args}`
   request.response.location = `${encodePath(request.uri)}/${query}`
   return 301
-}
-
-/** A decoded path as it may stand in a header. */
-export function encodePath(path: string): string {
-  return /^[\w\-.~!$&'()*+,;=:@/]*$/.test(path)
-    ? path
-    : encodeURI(path).replaceAll(/[?#]/g, (sign) => (sign === '?' ? '%3F' : '%23'))
 }
 
 /** True when the stream has taken the descriptor over. */

@@ -66,13 +66,13 @@ export class FileStream implements BodyProducer {
       return
     }
     this.#at += bytes
-    const { connection } = request
-    connection.cork()
+    const { carrier } = request
+    carrier.cork()
     const more = this.#at < this.#end
     request.write(bytes === this.#piece.length ? this.#piece : this.#piece.subarray(0, bytes))
     if (!more) this.#finish(request)
-    connection.uncork()
-    if (more && connection.writable) this.#read()
+    carrier.uncork()
+    if (more && carrier.writable) this.#read()
   }
 
   #finish(request: Request): void {

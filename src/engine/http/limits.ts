@@ -29,6 +29,9 @@ export const headBytesKept = 4096
 /** Idle request objects a process keeps for connections that wake up. */
 export const idleRequestsMax = 1024
 
+/** Subrequests within one another, as in nginx. */
+export const subrequestsMax = 50
+
 /** Internal redirects of one request before it is a 500, as in nginx. */
 export const internalRedirectsMax = 10
 

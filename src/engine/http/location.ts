@@ -46,10 +46,26 @@ export interface Location {
   readonly errorLog: Log
   /** How the product names itself, as `server_tokens` has it. */
   readonly signature: string
+  /** Handlers of the rewrite phase. */
+  readonly rewrites: readonly Handler[]
+  /** Handlers of the phases behind it. */
   readonly handlers: readonly Handler[]
+  /** Which of them judge access: from, and up to. */
+  readonly accessFrom: number
+  readonly accessTo: number
+  /** Another server answers here: `/x` is sent to `/x/` where only that is a location. */
+  readonly gateway: boolean
+  /** What `limit_except` says of all other methods. */
+  readonly limited: LimitedMethods | undefined
   readonly contents: readonly Handler[]
   readonly headerFilters: readonly HeaderFilter[]
   readonly logs: readonly LogHandler[]
+}
+
+export interface LimitedMethods {
+  /** Names of the methods that it does not concern. */
+  readonly methods: ReadonlySet<string>
+  readonly location: Location
 }
 
 const modifiers: Readonly<Record<string, LocationKind>> = {
@@ -93,6 +109,8 @@ export class LocationTable {
   readonly #root: TreeNode = { text: '', location: undefined, children: new Map() }
   readonly #regexes: Location[] = []
   readonly #named = new Map<string, Location>()
+  /** Paths without the slash at the end that locations of gateways have. */
+  readonly #folders = new Set<string>()
 
   /** Adds one; throws `ConfError` where the same one stands already. */
   add(location: Location): void {
@@ -105,11 +123,23 @@ export class LocationTable {
       const node = insert(this.#root, text)
       if (node.location !== undefined) duplicate(text)
       node.location = location
+      if (location.gateway && text.endsWith('/')) this.#folders.add(text.slice(0, -1))
       return
     }
     const table = kind === 'exact' ? this.#exact : this.#named
     if (table.has(text)) duplicate(text)
     table.set(text, location)
+    if (kind === 'exact' && location.gateway && text.endsWith('/')) {
+      this.#folders.add(text.slice(0, -1))
+    }
+  }
+
+  /** True for a path that is a location only with a slash behind it, and a gateway's: nginx redirects there. */
+  sendsToFolder(path: string): boolean {
+    if (this.#exact.has(path)) return false
+    const longest = findLongest(this.#root, path)
+    if (this.#folders.has(path)) return longest?.pattern!.text !== path
+    return longest?.children?.sendsToFolder(path) ?? false
   }
 
   named(name: string): Location | undefined {

@@ -6,7 +6,7 @@
  * returned is laid into one list per location; a request walks the list.
  *
  * ```text
- *   head ─▶ server rewrite ─▶ find location ─▶ rewrite ─▶ preaccess ─▶ access ─▶ precontent ─▶ content
+ *   head ─▶ post-read ─▶ server rewrite ─▶ find location ─▶ rewrite ─▶ preaccess ─▶ access ─▶ precontent ─▶ content
  *           set, return          ▲   │         set,       limits       allow,                  handler, files
  *                                └───┘         return                  deny
  *                              uri changed
@@ -20,7 +20,7 @@ import type { Scope } from '../core/scope.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
 import type { VariableDefinition, VariablePrefix } from '../core/variables.ts'
 import type { VariableBlockEnv } from '../modules/captures.ts'
-import type { LocationPattern } from './location.ts'
+import type { Location, LocationPattern } from './location.ts'
 import type { Request } from './request.ts'
 import type { ServerTls } from './server-tls.ts'
 import type { HttpServices } from './services.ts'
@@ -30,18 +30,20 @@ import type { HttpServices } from './services.ts'
  *
  * - `next`: nothing, or its part; the next handler has its turn;
  * - `done`: it has taken the request over: it has answered, or will go on by `request.resume`;
- * - `relocate`: it has changed the URI; the location is looked for again.
+ * - `relocate`: it has changed the URI; the location is looked for again;
+ * - `allowed`: access is granted by it, which `satisfy any` asks for; `next` says that it has no opinion.
  */
-export const outcomes = { next: 0, done: 1, relocate: 2 } as const
+export const outcomes = { next: 0, done: 1, relocate: 2, allowed: 3 } as const
 
 export type Handler = (request: Request) => number
 export type HeaderFilter = (request: Request) => void
 export type LogHandler = (request: Request) => void
 
-/** Phases whose handlers form a chain, in order. `serverRewrite` runs before there is a location. */
-export const locationPhases = ['rewrite', 'preaccess', 'access', 'precontent'] as const
+/** Phases of a location whose handlers form a chain, in order. */
+export type LocationPhase = 'rewrite' | 'preaccess' | 'access' | 'precontent'
 
-export type LocationPhase = (typeof locationPhases)[number]
+/** Phases of a server, before there is a location. */
+export type ServerPhase = 'postRead' | 'serverRewrite'
 
 /** What a hook may ask of its surroundings while a server or location is compiled. */
 export interface HttpEnv {
@@ -55,12 +57,15 @@ export interface HttpEnv {
 export interface LocationEnv extends HttpEnv {
   /** How the location is written; `undefined` for what a server does where no location matches. */
   readonly pattern: LocationPattern | undefined
+  /** Compiles the block of an `if` as a location without a name, which has all of this one's settings. */
+  compileInner(node: Directive): Location
 }
 
 export type HttpHooks<Conf> = {
   readonly [P in LocationPhase]?: (conf: Conf, env: LocationEnv) => Handler | undefined
 } & {
-  readonly serverRewrite?: (conf: Conf, env: HttpEnv) => Handler | undefined
+  readonly [P in ServerPhase]?: (conf: Conf, env: HttpEnv) => Handler | undefined
+} & {
   /** Takes the location whole; at most one module may. */
   readonly content?: (conf: Conf, env: LocationEnv) => Handler | undefined
   /** Content where no module takes the location whole: tried in order until one does not say `next`. */
@@ -86,6 +91,8 @@ export interface HttpExtras<Conf> {
   readonly variableBlocks?: Readonly<Record<string, VariableBlock>>
   readonly prefixes?: readonly VariablePrefix<Request>[]
   readonly check?: ScopeCheck
+  /** Its content handler lets another server answer. */
+  readonly gateway?: boolean
 }
 
 export interface HttpModule<Conf extends object> extends Module<Conf> {
@@ -103,12 +110,13 @@ interface HttpDefinition<Conf extends object> extends ModuleDefinition<Conf>, Ht
 export function defineHttpModule<Conf extends object>(
   definition: HttpDefinition<Conf>,
 ): HttpModule<Conf> {
-  const { hooks, variableBlocks, prefixes, check, ...module } = definition
+  const { hooks, variableBlocks, prefixes, check, gateway, ...module } = definition
   const http = {
     ...(hooks && { hooks }),
     ...(variableBlocks && { variableBlocks }),
     ...(prefixes && { prefixes }),
     ...(check && { check }),
+    ...(gateway !== undefined && { gateway }),
   }
   return Object.freeze({ ...defineModule(module), http: Object.freeze(http) })
 }

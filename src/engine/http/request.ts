@@ -8,24 +8,26 @@ import type { Log } from '../core/log.ts'
 import type { VariableTable, VariableValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
 import type { Address } from '../net/address.ts'
-import type { HttpConnection } from './connection.ts'
-import { requestFilename } from './file-path.ts'
+import { type BodyFilter, BodyFilters } from './body-filter.ts'
+import type { Carrier } from './carrier.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { Framing } from './framing.ts'
-import { discardedBodyBytesMax, internalRedirectsMax } from './limits.ts'
+import { discardedBodyBytesMax } from './limits.ts'
 import type { Location } from './location.ts'
-import { methods } from './methods.ts'
+import { methods, methodText } from './methods.ts'
 import { outcomes } from './module.ts'
 import type { HeadLimits } from './parser.ts'
 import { done, RequestParser } from './parser.ts'
+import { PhaseWalk } from './phases.ts'
 import { RequestBody } from './request-body.ts'
 import { RequestHead } from './request-head.ts'
 import { Response } from './response.ts'
 import type { HttpServer } from './server.ts'
 import { errorPageOf, sendStatus } from './special-response.ts'
 import { closesConnection, statuses } from './status.ts'
-import { normalizePath } from './uri.ts'
+import type { StoredBody } from './stored-body.ts'
+import { encodePath, normalizePath } from './uri.ts'
 import { VariableCache } from './variable-cache.ts'
-import { renderHead } from './writer.ts'
 
 /** Makes a response's body piece by piece. */
 export interface BodyProducer {
@@ -38,12 +40,20 @@ export interface BodyProducer {
 }
 
 export class Request implements CaptureHost {
-  readonly head: RequestHead = new RequestHead()
-  readonly framing: Framing = new Framing()
+  /** What came; a subrequest looks at its parent's. */
+  head: RequestHead = new RequestHead()
+  framing: Framing = new Framing()
   readonly parser: RequestParser
   readonly body: RequestBody
   readonly response: Response = new Response()
-  connection: HttpConnection
+  readonly filters: BodyFilters = new BodyFilters(this)
+  readonly phases: PhaseWalk = new PhaseWalk(this)
+  connection: ClientConnection
+  carrier: Carrier
+  /** The request that this one is a part of; `undefined` for what a client has sent. */
+  parent: Request | undefined
+  /** Subrequests under way. */
+  readonly children: Request[] = []
   server: HttpServer
   location: Location
   variables: VariableTable<Request>
@@ -54,6 +64,8 @@ export class Request implements CaptureHost {
   /** Query without "?"; empty for none. */
   args: string
   hasArgs: boolean
+  /** True while the URI is what the client sent: it may be forwarded as it came. */
+  plainUri: boolean
   /** Host asked for, in lower case and without port; empty where the client named none. */
   host: string
   method: number
@@ -61,6 +73,8 @@ export class Request implements CaptureHost {
   /** True after an internal redirect: `internal` locations are open. */
   internal: boolean
   captures: RegExpExecArray | null
+  /** The body once it was read whole. */
+  storedBody: StoredBody | undefined
   /** Milliseconds, wall clock, of the first byte. */
   startedAt: number
   bytesSent: number
@@ -73,18 +87,25 @@ export class Request implements CaptureHost {
   finished: boolean
   /** Grows with each use of the object: tells a late callback that its request is over. */
   generation: number
-  #redirects: number
-  #inServer: boolean
-  #step: number
-  readonly #cache: VariableCache
+  readonly #ownHead: RequestHead = this.head
+  readonly #ownFraming: Framing = this.framing
+  readonly #ownCache: VariableCache = new VariableCache()
+  #cache: VariableCache = this.#ownCache
 
-  constructor(connection: HttpConnection, server: HttpServer, limits: HeadLimits) {
+  constructor(
+    connection: ClientConnection,
+    carrier: Carrier,
+    server: HttpServer,
+    limits: HeadLimits,
+  ) {
     this.parser = new RequestParser(this.head, limits)
     this.body = new RequestBody({
-      wantBody: () => this.connection.wantBody(),
-      pauseBody: () => this.connection.pauseBody(),
+      wantBody: () => this.carrier.wantBody(),
+      pauseBody: () => this.carrier.pauseBody(),
     })
     this.connection = connection
+    this.carrier = carrier
+    this.parent = undefined
     this.server = server
     this.location = server.fallback
     this.variables = connection.variables
@@ -92,11 +113,13 @@ export class Request implements CaptureHost {
     this.uri = ''
     this.args = ''
     this.hasArgs = false
+    this.plainUri = true
     this.host = ''
     this.method = methods.other
     this.keepAlive = false
     this.internal = false
     this.captures = null
+    this.storedBody = undefined
     this.startedAt = 0
     this.bytesSent = 0
     this.bodyBytesSent = 0
@@ -105,15 +128,12 @@ export class Request implements CaptureHost {
     this.finished = false
     this.generation = 0
     this.inErrorPage = false
-    this.#redirects = 0
-    this.#inServer = true
-    this.#step = 0
-    this.#cache = new VariableCache()
   }
 
   /** Makes it a new request of a connection. */
-  open(connection: HttpConnection, server: HttpServer): void {
+  open(connection: ClientConnection, carrier: Carrier, server: HttpServer): void {
     this.connection = connection
+    this.carrier = carrier
     this.server = server
     this.location = server.fallback
     this.variables = connection.variables
@@ -122,9 +142,11 @@ export class Request implements CaptureHost {
     this.parser.reset(server.headLimits)
     this.body.reset(false, 0, 0)
     this.response.clear()
+    this.phases.reset()
     this.uri = ''
     this.args = ''
     this.hasArgs = false
+    this.plainUri = true
     this.host = ''
     this.method = methods.other
     this.keepAlive = false
@@ -138,14 +160,51 @@ export class Request implements CaptureHost {
     this.finished = false
     this.generation += 1
     this.inErrorPage = false
-    this.#redirects = 0
-    this.#inServer = true
-    this.#step = 0
     this.#cache.clear()
   }
 
+  /** Gives up what it borrowed or holds outside of itself, before it is used again. */
+  release(): void {
+    const borrowed = this.parent?.storedBody === this.storedBody
+    this.generation += 1
+    this.parent = undefined
+    this.head = this.#ownHead
+    this.framing = this.#ownFraming
+    this.#cache = this.#ownCache
+    if (!this.filters.empty) this.filters.clear()
+    if (this.storedBody === undefined) return
+    if (!borrowed) this.storedBody.release()
+    this.storedBody = undefined
+  }
+
+  /** Makes it a part of another: the same head, client and variables, and, `withBody`, its body. */
+  join(parent: Request, withBody: boolean): void {
+    this.parent = parent
+    if (withBody) this.storedBody = parent.storedBody
+    this.head = parent.head
+    this.framing = parent.framing
+    this.#cache = parent.#cache
+    this.host = parent.host
+    this.remote = parent.remote
+    this.captures = parent.captures
+    this.startedAt = parent.startedAt
+    this.variables = parent.variables
+  }
+
+  /** The request that the client has sent. */
+  get main(): Request {
+    return this.parent === undefined ? this : this.parent.main
+  }
+
   get isHead(): boolean {
-    return this.head.method === methods.head
+    return this.head.method === methods.head && this.parent === undefined
+  }
+
+  get methodName(): string {
+    const { head, method } = this
+    return method === methods.other
+      ? head.text(head.methodStart, head.methodEnd)
+      : methodText(method)
   }
 
   get scheme(): 'http' | 'https' {
@@ -181,7 +240,7 @@ export class Request implements CaptureHost {
     if (refusal !== 0) this.finalize(refusal)
     else if (this.method === methods.connect || this.method === methods.trace) this.finalize(405)
     else if (!this.#readTarget()) this.refuse(400, 'invalid request')
-    else this.#run(outcomes.next)
+    else this.phases.run(outcomes.next)
   }
 
   #readTarget(): boolean {
@@ -202,101 +261,40 @@ export class Request implements CaptureHost {
 
   /** Goes on after a handler that said `done`, as if it had said `outcome` now. */
   resume(outcome: number): void {
-    this.connection.cork()
-    this.#run(outcome)
-    this.connection.uncork()
+    this.carrier.cork()
+    this.phases.run(outcome)
+    this.carrier.uncork()
   }
 
-  #run(first: number): void {
-    let outcome = first
-    for (;;) {
-      if (outcome === outcomes.done) return
-      if (outcome === outcomes.relocate) outcome = this.#enterLocation()
-      if (outcome !== outcomes.next) {
-        this.finalize(outcome)
-        return
-      }
-      outcome = this.#nextStep()
-    }
-  }
-
-  /** The next handler of the server or location; behind them all, content, and 404 where there is none. */
-  #nextStep(): number {
-    const step = this.#step++
-    if (this.#inServer) {
-      const { handlers } = this.server
-      return step < handlers.length ? handlers[step]!(this) : outcomes.relocate
-    }
-    const { handlers, contents } = this.location
-    if (step < handlers.length) return handlers[step]!(this)
-    const index = step - handlers.length
-    return index < contents.length ? contents[index]!(this) : this.#noContent()
-  }
-
-  #noContent(): number {
-    if (!this.uri.endsWith('/')) return 404
-    this.logError(`directory index of "${requestFilename(this)}" is forbidden`)
-    return 403
-  }
-
-  #enterLocation(): number {
-    if (this.#redirects > internalRedirectsMax) {
-      this.logError(`rewrite or internal redirection cycle while processing "${this.uri}"`)
-      return 500
-    }
-    this.#inServer = false
-    this.#step = 0
-    this.location = this.server.locations.find(this.uri, this) ?? this.server.fallback
-    return this.#checkLocation()
-  }
-
-  #checkLocation(): number {
+  /** What the location that was found says before its handlers: `outcomes.next`, or a status. */
+  checkLocation(): number {
     const { core } = this.location
     if (core.internal && !this.internal) return 404
+    if (this.parent !== undefined) return outcomes.next
     const max = core.client_max_body_size
     if (max > 0 && this.framing.contentLength > max) {
       this.logError(`client intended to send too large body: ${this.framing.contentLength} bytes`)
       return 413
     }
     this.body.limit(max)
-    const { keepalive_timeout: keepAlive } = core
-    if (keepAlive.ms === 0) this.keepAlive = false
+    if (core.keepalive_timeout.ms === 0) this.keepAlive = false
     return outcomes.next
   }
 
-  /** Begins again with another URI, as `index`, `error_page` and the like do. Returns what `#run` goes on with. */
+  /** Begins again with another URI, as `index`, `error_page` and the like do; returns what a handler returns. */
   redirect(uri: string, args: string): number {
-    this.#redirects += 1
     this.uri = uri
     this.args = args
     this.hasArgs = args !== ''
+    this.plainUri = false
     this.internal = true
-    this.#inServer = true
-    this.#step = 0
-    return this.#redirects > internalRedirectsMax ? this.#tooManyRedirects() : outcomes.next
-  }
-
-  #tooManyRedirects(): number {
-    this.logError(
-      `rewrite or internal redirection cycle while internally redirecting to "${this.uri}"`,
-    )
-    return 500
+    return this.phases.redirect()
   }
 
   /** Goes to a named location; 500 where there is none. */
   redirectToNamed(name: string): number {
-    const location = this.server.locations.named(name)
-    if (location === undefined) {
-      this.logError(`could not find named location "${name}"`)
-      return 500
-    }
-    this.#redirects += 1
-    if (this.#redirects > internalRedirectsMax) return this.#tooManyRedirects()
     this.internal = true
-    this.location = location
-    this.#inServer = false
-    this.#step = 0
-    return outcomes.next
+    return this.phases.redirectToNamed(name)
   }
 
   /** The client's fault, before there is anything to serve: answered and closed. */
@@ -319,26 +317,23 @@ export class Request implements CaptureHost {
     if (this.finished) return
     if (this.response.headSent || isSilent(status)) {
       if (!this.response.headSent) this.response.status = status
-      this.connection.abort()
+      this.carrier.abort()
       return
     }
     this.producer = undefined
     if (closesConnection(status)) this.keepAlive = false
     const next = errorPageOf(this, status)
     if (next === undefined) sendStatus(this, status)
-    else this.#run(next)
+    else this.phases.run(next)
   }
 
   /** Sends a whole body and ends. */
   respond(body: string | Buffer): void {
-    const { response, connection } = this
-    response.contentLength = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    const { response } = this
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    response.contentLength = bytes.length
     this.sendHead()
-    if (!response.headOnly && response.contentLength > 0) {
-      this.bodyBytesSent += response.contentLength
-      if (typeof body === 'string') connection.sendText(body)
-      else connection.sendBytes(body)
-    }
+    if (bytes.length > 0) this.write(bytes)
     this.end()
   }
 
@@ -346,11 +341,12 @@ export class Request implements CaptureHost {
   sendHead(): void {
     const { response } = this
     if (this.errorStatus !== 0) response.status = this.errorStatus
+    const { status } = response
+    response.headOnly ||= this.isHead || status === 204 || status === 304
     for (const filter of this.location.headerFilters) filter(this)
     if (this.connection.closing || this.#leavesBody()) this.keepAlive = false
-    const text = renderHead(this)
+    this.carrier.sendHead(this)
     response.headSent = true
-    this.connection.sendText(text)
   }
 
   /** A body that was not asked for (RFC 9110 §10.1.1), or is too long to be read for nobody. */
@@ -359,28 +355,76 @@ export class Request implements CaptureHost {
     return body.unread && (framing.expectContinue || framing.contentLength > discardedBodyBytesMax)
   }
 
+  /** Lets a filter change the body of the response; for header filters. */
+  filterBody(filter: BodyFilter): void {
+    this.filters.add(filter)
+  }
+
   /** Sends a piece of the body; false asks to wait for `onWritable`. `chunk` may be used again. */
   write(chunk: Buffer): boolean {
-    const { response, connection } = this
-    if (response.headOnly || chunk.length === 0) return true
-    this.bodyBytesSent += chunk.length
-    if (response.chunked) connection.sendText(`${chunk.length.toString(16)}\r\n`)
-    connection.sendBytes(chunk)
-    if (response.chunked) connection.sendText('\r\n')
-    return connection.writable
+    return this.writeRange(chunk, 0, chunk.length)
+  }
+
+  /** `write` of a part of a buffer. */
+  writeRange(bytes: Buffer, from: number, to: number): boolean {
+    if (this.response.headOnly || to === from) return true
+    return this.filters.empty ? this.send(bytes, from, to) : this.filters.write(bytes, from, to)
   }
 
   /** The body is complete. */
   end(): void {
     if (this.finished) return
-    const { response } = this
     this.producer = undefined
-    if (response.chunked && !response.headOnly) this.connection.sendText('0\r\n\r\n')
-    this.finished = true
-    this.connection.onResponseEnd()
+    if (this.filters.empty || this.response.headOnly) this.finish()
+    else this.filters.end()
   }
 
-  /** Writes the logs; the connection calls it once, when the response is handed over or lost. */
+  /** Behind the last filter: a piece for the carrier. */
+  send(bytes: Buffer, from: number, to: number): boolean {
+    if (to === from) return true
+    this.bodyBytesSent += to - from
+    this.carrier.sendBody(this, bytes, from, to)
+    return this.carrier.writable
+  }
+
+  /** Behind the last filter: nothing more comes. */
+  finish(): void {
+    if (this.finished) return
+    if (!this.response.headOnly) this.carrier.endBody(this)
+    this.finished = true
+    this.carrier.onResponseEnd()
+  }
+
+  passBody(filter: BodyFilter, bytes: Buffer, from: number, to: number): boolean {
+    return this.filters.pass(filter, bytes, from, to)
+  }
+
+  passEnd(filter: BodyFilter): void {
+    this.filters.passEnd(filter)
+  }
+
+  /** The carrier has room again. */
+  onWritable(): void {
+    if (this.filters.empty || this.filters.onWritable()) this.wakeProducer()
+  }
+
+  /** A filter that was full has room again. */
+  wakeProducer(): void {
+    this.producer?.onWritable()
+  }
+
+  /** The request cannot be answered any more: whoever works for it is told. */
+  abandon(): void {
+    const { producer } = this
+    this.producer = undefined
+    this.finished = true
+    this.body.fail(400)
+    producer?.onAbort()
+    if (!this.filters.empty) this.filters.onAbort()
+    for (const child of this.children.splice(0)) child.carrier.abort()
+  }
+
+  /** Writes the logs; the carrier calls it once, when the response is handed over or lost. */
   log(): void {
     for (const handler of this.location.logs) handler(this)
   }
@@ -398,6 +442,11 @@ export class Request implements CaptureHost {
     const host = this.head.value(0)
     const context = `${this.connection.logContext()}, request: "${line}"`
     return host === undefined ? context : `${context}, host: "${host}"`
+  }
+
+  /** The path as it may stand in a header. */
+  escapedUri(): string {
+    return encodePath(this.uri)
   }
 
   get(slot: number): VariableValue {

@@ -89,14 +89,14 @@ export class ResponsePump {
 
   #finish(bytes: Buffer): void {
     const request = this.#request
-    const { connection } = request
-    connection.cork()
+    const { carrier } = request
+    carrier.cork()
     request.sendHead()
     if (this.#fits(bytes)) {
       request.write(bytes)
       request.end()
     }
-    connection.uncork()
+    carrier.uncork()
   }
 
   /** More or less than `Content-Length` says would be read as another message. */
@@ -144,14 +144,14 @@ export class ResponsePump {
   }
 
   #write(bytes: Buffer): void {
-    const { connection } = this.#request
-    connection.cork()
+    const { carrier } = this.#request
+    carrier.cork()
     this.#request.write(bytes)
-    connection.uncork()
+    carrier.uncork()
   }
 
   async #room(): Promise<void> {
-    if (this.#over || this.#request.connection.writable) return
+    if (this.#over || this.#request.carrier.writable) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
     await promise

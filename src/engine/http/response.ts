@@ -23,6 +23,9 @@ export class Response {
   /** Other fields, in order; set by `add`. */
   readonly names: string[] = []
   readonly values: string[] = []
+  /** Fields behind the body, in order; set by `addTrailer`. */
+  readonly trailerNames: string[] = []
+  readonly trailerValues: string[] = []
   /** Set when the head has been written: nothing of the above may change any more. */
   headSent: boolean = false
   /** Sent in chunks, because the length is not known. */
@@ -35,6 +38,8 @@ export class Response {
     this.clearEntity()
     this.names.length = 0
     this.values.length = 0
+    this.trailerNames.length = 0
+    this.trailerValues.length = 0
     this.location = undefined
     this.headSent = false
     this.chunked = false
@@ -55,6 +60,12 @@ export class Response {
   add(name: string, value: string): void {
     this.names.push(name)
     this.values.push(safeValue(value))
+  }
+
+  /** Adds a field behind the body; it is sent where the protocol has a place for it. */
+  addTrailer(name: string, value: string): void {
+    this.trailerNames.push(name)
+    this.trailerValues.push(safeValue(value))
   }
 
   /** First value of a field, its name in lower case. */

@@ -67,3 +67,10 @@ function endSegment(length: number): number {
   segment = scratch.lastIndexOf(slash, segment - 2) + 1
   return segment
 }
+
+/** A decoded path as it may stand in a header. */
+export function encodePath(path: string): string {
+  return /^[\w\-.~!$&'()*+,;=:@/]*$/.test(path)
+    ? path
+    : encodeURI(path).replaceAll(/[?#]/g, (sign) => (sign === '?' ? '%3F' : '%23'))
+}

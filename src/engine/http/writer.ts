@@ -11,7 +11,6 @@ import { statusText, visibleStatus } from './status.ts'
 function settleBody(request: Request): void {
   const { response } = request
   const { status } = response
-  response.headOnly ||= request.isHead || status === 204 || status === 304
   if (response.contentLength >= 0 || status === 204 || status === 304) return
   if (request.head.minor >= 1) response.chunked = !response.headOnly || request.isHead
   else request.keepAlive = false
@@ -44,6 +43,15 @@ export function renderHead(request: Request): string {
   const { names, values } = response
   for (let i = 0; i < names.length; i++) head += `${names[i]}: ${values[i]}\r\n`
   return `${head}\r\n`
+}
+
+/** Fields behind a chunked body. */
+export function renderTrailers({ response }: Request): string {
+  const { trailerNames, trailerValues } = response
+  let text = ''
+  for (let i = 0; i < trailerNames.length; i++)
+    text += `${trailerNames[i]}: ${trailerValues[i]}\r\n`
+  return text
 }
 
 const times = new Map<number, string>()

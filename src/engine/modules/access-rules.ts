@@ -16,6 +16,11 @@ export interface AccessRule {
 
 /** Whether the rules let an address in. */
 export function isAllowed(rules: readonly AccessRule[], address: Address): boolean {
+  return judge(rules, address) ?? true
+}
+
+/** What the first rule that matches says of an address; `undefined` where none does. */
+export function judge(rules: readonly AccessRule[], address: Address): boolean | undefined {
   const ip = address.family === 'unix' ? undefined : parseIp(formatHost(address))
   for (const { allow, from } of rules) {
     if (from === 'all') return allow
@@ -23,7 +28,7 @@ export function isAllowed(rules: readonly AccessRule[], address: Address): boole
       from === 'unix' ? address.family === 'unix' : ip !== undefined && cidrContains(from, ip)
     if (matches) return allow
   }
-  return true
+  return undefined
 }
 
 /** Parses the one argument of both directives. */

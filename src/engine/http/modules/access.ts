@@ -1,7 +1,8 @@
 /** `allow` and `deny`: which addresses may make requests. */
-import { accessRules, accessSource, isAllowed } from '../../modules/access-rules.ts'
+import { accessRules, accessSource, judge } from '../../modules/access-rules.ts'
 import { concat } from '../../modules/value-types.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
+import { httpCore } from './core.ts'
 
 export interface HttpAccessConf {
   readonly allow: readonly string[]
@@ -9,7 +10,7 @@ export interface HttpAccessConf {
 }
 
 const row = {
-  contexts: ['http', 'http.server', 'http.location'],
+  contexts: ['http', 'http.server', 'http.location', 'http.limit_except'],
   args: [1, 1],
   value: accessSource,
   default: [],
@@ -34,9 +35,12 @@ export const httpAccess: HttpModule<HttpAccessConf> = defineHttpModule<HttpAcces
     access: (_conf, { scope, session }) => {
       const rules = accessRules(scope, session)
       if (rules.length === 0) return undefined
+      const { satisfy } = scope.conf(httpCore)
       return (request) => {
-        if (isAllowed(rules, request.remote)) return outcomes.next
-        request.logError('access forbidden by rule')
+        const verdict = judge(rules, request.remote)
+        if (verdict !== false) return verdict === true ? outcomes.allowed : outcomes.next
+        // With "any", another check may still let it in; who asks them all writes the line then.
+        if (satisfy === 'all') request.logError('access forbidden by rule')
         return 403
       }
     },

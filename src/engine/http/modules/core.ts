@@ -63,6 +63,8 @@ export interface CoreConf {
   readonly absolute_redirect: boolean
   readonly server_name_in_redirect: boolean
   readonly port_in_redirect: boolean
+  readonly log_subrequest: boolean
+  readonly satisfy: 'all' | 'any'
   readonly sendfile: boolean
   readonly tcp_nopush: boolean
   readonly tcp_nodelay: boolean
@@ -310,6 +312,22 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       value: flag,
       default: true,
       doc: 'Writes the port in absolute redirects.',
+    },
+    log_subrequest: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'log_subrequest on | off',
+      value: flag,
+      default: false,
+      doc: 'Writes subrequests to the access log.',
+    },
+    satisfy: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'satisfy all | any',
+      value: oneOf('all', 'any'),
+      default: 'all',
+      doc: 'Lets a request in when all, or any, of the access checks do.',
     },
     sendfile: {
       contexts: everywhere,
