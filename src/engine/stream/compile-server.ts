@@ -18,7 +18,7 @@ import type { ServerSsl } from '../modules/server-ssl.ts'
 import type { StreamServices } from './services.ts'
 import type { Session } from './session.ts'
 import type { SessionList } from './session-list.ts'
-import type { UpstreamCell, UpstreamCells } from './upstream-cells.ts'
+import type { UpstreamCell, UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 import type { VirtualServer } from './virtual-server.ts'
 
 export interface ServerInput {

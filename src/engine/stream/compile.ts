@@ -21,7 +21,7 @@ import { streamCore } from './modules/core.ts'
 import type { StreamPart } from './part.ts'
 import { plansOf } from './ports.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
-import { UpstreamCompiler } from './upstream-compiler.ts'
+import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
 import {
   definedVariable,
   defineVariables,
@@ -156,7 +156,9 @@ function upstreamCompiler(
   const { resolver, resolver_timeout: timeoutMs } = at.scope.conf(streamCore)
   const { variables, keep } = at
   const { services, resolvers } = engine
-  const options = { session, variables, services, resolvers, outer: { resolver, timeoutMs } }
+  const outer = { resolver, timeoutMs }
+  const context = 'stream.upstream' as const
+  const options = { context, session, variables, services, resolvers, outer }
   return new UpstreamCompiler(options, before?.upstreams, keep)
 }
 

@@ -22,7 +22,7 @@ import type { VariableBlockEnv } from '../modules/captures.ts'
 import type { ServerSsl } from '../modules/server-ssl.ts'
 import type { StreamServices } from './services.ts'
 import type { Session } from './session.ts'
-import type { UpstreamCells } from './upstream-cells.ts'
+import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 
 /** nginx's status of a session, as `$status` shows it. */
 export type Status = 200 | 400 | 403 | 500 | 502 | 503

@@ -7,7 +7,7 @@ import type { VariableTable } from '../core/variables.ts'
 import type { ListenPlan } from '../net/listen-plan.ts'
 import type { StreamPorts } from './ports.ts'
 import type { Session } from './session.ts'
-import type { UpstreamTable } from './upstream-cells.ts'
+import type { UpstreamTable } from '../modules/upstreams/upstream-cells.ts'
 
 export interface StreamPart {
   readonly node: Directive

@@ -7,7 +7,7 @@ import { type Members, toGroupConfig } from '../../upstream/members.ts'
 import type { UpstreamConfig } from '../../upstream/parse-upstream.ts'
 import { streamCore } from '../modules/core.ts'
 import type { Session } from '../session.ts'
-import { implicitConfig } from '../upstream-compiler.ts'
+import { implicitConfig } from '../../modules/upstreams/upstream-compiler.ts'
 
 export interface ResolveOptions {
   readonly session: Session

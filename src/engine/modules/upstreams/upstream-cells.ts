@@ -10,12 +10,13 @@
  *   '127.0.0.1:80'   ─▶ cell ─▶ Group v1      no block, gone with the last server
  * ```
  */
-import type { BlockDiff } from '../conf/block.ts'
-import type { Directive } from '../conf/tree.ts'
-import { PersistentMap } from '../core/persistent-map.ts'
-import type { Group } from '../upstream/group.ts'
-import type { MemberWatch } from '../upstream/member-watch.ts'
-import type { UpstreamConfig } from '../upstream/parse-upstream.ts'
+import type { BlockDiff } from '../../conf/block.ts'
+import type { Directive } from '../../conf/tree.ts'
+import { PersistentMap } from '../../core/persistent-map.ts'
+import type { Group } from '../../upstream/group.ts'
+import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
+import type { MemberWatch } from '../../upstream/member-watch.ts'
+import type { UpstreamConfig } from '../../upstream/parse-upstream.ts'
 
 export interface UpstreamCell {
   readonly name: string
@@ -23,6 +24,8 @@ export interface UpstreamCell {
   current: Group
   /** Keeps addresses up to date, where names of servers are looked up again and again. */
   watch: MemberWatch | undefined
+  /** Connections that wait for their next request, where the group keeps any. */
+  pool: KeepalivePool | undefined
 }
 
 export interface UpstreamEntry {
@@ -40,7 +43,12 @@ export interface UpstreamCells {
    * The cell of a target as `proxy_pass` names it; throws `ConfError` in nginx's words. What is found out
    * later, such as a host that nobody knows, is told of the directive `at`.
    */
-  use(target: string, at?: Directive): UpstreamCell
+  use(target: string, at?: Directive, options?: TargetOptions): UpstreamCell
+}
+
+export interface TargetOptions {
+  /** Port of a target that is no block and names none, where the scheme has one. */
+  readonly defaultPort?: number
 }
 
 /** The groups of one part. */

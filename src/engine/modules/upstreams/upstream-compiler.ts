@@ -4,21 +4,29 @@
  * Nothing here changes what is served before the commit: a new version of a group is made beside the one in
  * force and closed again when the session is aborted. Host names are looked up while preparing.
  */
-import { ConfError } from '../conf/diagnostics.ts'
-import type { Directive } from '../conf/tree.ts'
-import type { CompileSession } from '../core/compile-session.ts'
-import type { PersistentMap } from '../core/persistent-map.ts'
-import type { VariableScope } from '../core/variable-scope.ts'
-import type { Resolvers } from '../modules/resolvers.ts'
-import { parseEndpoint } from '../upstream/addresses.ts'
-import { Group, type GroupOptions } from '../upstream/group.ts'
-import { MemberWatch } from '../upstream/member-watch.ts'
-import { lookUpServers, type Members, serversToLookUp, toGroupConfig } from '../upstream/members.ts'
-import { parseUpstream, type UpstreamConfig } from '../upstream/parse-upstream.ts'
-import type { ResolverConfig } from '../upstream/resolver-directive.ts'
-import type { ServerConfig } from '../upstream/server-directive.ts'
-import type { StreamServices } from './services.ts'
+import { ConfError } from '../../conf/diagnostics.ts'
+import type { Directive } from '../../conf/tree.ts'
+import type { CompileSession } from '../../core/compile-session.ts'
+import type { PersistentMap } from '../../core/persistent-map.ts'
+import type { VariableScope } from '../../core/variable-scope.ts'
+import type { Resolvers } from '../resolvers.ts'
+import { formatAddress } from '../../net/address.ts'
+import { parseEndpoint } from '../../upstream/addresses.ts'
+import { Group, type GroupOptions } from '../../upstream/group.ts'
+import { KeepalivePool } from '../../upstream/keepalive-pool.ts'
+import { MemberWatch } from '../../upstream/member-watch.ts'
 import {
+  lookUpServers,
+  type Members,
+  serversToLookUp,
+  toGroupConfig,
+} from '../../upstream/members.ts'
+import { parseUpstream, type UpstreamConfig } from '../../upstream/parse-upstream.ts'
+import type { ResolverConfig } from '../../upstream/resolver-directive.ts'
+import type { ServerConfig } from '../../upstream/server-directive.ts'
+import type { UpstreamServices } from './services.ts'
+import {
+  type TargetOptions,
   type UpstreamCell,
   type UpstreamCells,
   type UpstreamEntry,
@@ -29,11 +37,12 @@ import {
 const firstLookUpTimeoutMs = 2000
 
 export interface UpstreamCompilerOptions {
+  readonly context: 'http.upstream' | 'stream.upstream'
   readonly session: CompileSession
   readonly variables: VariableScope
-  readonly services: StreamServices
+  readonly services: UpstreamServices
   readonly resolvers: Resolvers
-  /** `resolver` and `resolver_timeout` of the stream block. */
+  /** `resolver` and `resolver_timeout` of the block around. */
   readonly outer: { readonly resolver: ResolverConfig | undefined; readonly timeoutMs: number }
 }
 
@@ -51,14 +60,14 @@ export class UpstreamCompiler implements UpstreamCells {
 
   /** Compiles an `upstream` block; a group of that name goes on as its next version. */
   define(node: Directive): void {
-    const { session, variables, outer } = this.#options
+    const { session, variables, outer, context } = this.#options
     const key = node.args[0]?.toLowerCase() ?? ''
     const known = this.#entries.get(key)
     if (known?.node !== undefined) {
       session.fail(`duplicate upstream "${node.args[0]}"`, node)
       return
     }
-    const config = parseUpstream(node, { context: 'stream.upstream', session, variables, outer })
+    const config = parseUpstream(node, { context, session, variables, outer })
     if (config === undefined) return
     const before = this.#before.get(key)
     const uses = known?.uses ?? 0
@@ -77,10 +86,10 @@ export class UpstreamCompiler implements UpstreamCells {
     if (entry.uses > 0) this.#entries = this.#entries.set(key, { ...entry, node: undefined })
   }
 
-  use(target: string, at?: Directive): UpstreamCell {
-    const key = target.toLowerCase()
-    const known = this.#entries.get(key) ?? this.#implicit(key, target, at)
-    this.#entries = this.#entries.set(key, { ...known, uses: known.uses + 1 })
+  use(target: string, at?: Directive, options: TargetOptions = {}): UpstreamCell {
+    const entry = this.#entries.get(target.toLowerCase())
+    const known = entry?.node === undefined ? this.#implicit(target, options, at) : entry
+    this.#entries = this.#entries.set(known.cell.name, { ...known, uses: known.uses + 1 })
     return known.cell
   }
 
@@ -103,6 +112,7 @@ export class UpstreamCompiler implements UpstreamCells {
       this.#options.session.onCommit(() => {
         for (const { before } of gone) {
           before?.cell.watch?.close()
+          before?.cell.pool?.close()
           before?.cell.current.close()
         }
       })
@@ -110,11 +120,14 @@ export class UpstreamCompiler implements UpstreamCells {
     return new UpstreamTable(this.#entries)
   }
 
-  /** A group of one target that is no block. */
-  #implicit(key: string, target: string, at: Directive | undefined): UpstreamEntry {
+  /** A group of one target that is no block; one without a port is another for each scheme. */
+  #implicit(target: string, options: TargetOptions, at: Directive | undefined): UpstreamEntry {
+    const config = implicitConfig(target, options)
+    const key = implicitKey(config)
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
     const before = this.#before.get(key)
     if (before !== undefined && before.node === undefined) return { ...before, uses: 0 }
-    const config = implicitConfig(target)
     return this.#build(key, { node: undefined, config, before: undefined, uses: 0 }, at)
   }
 
@@ -127,7 +140,7 @@ export class UpstreamCompiler implements UpstreamCells {
   ): UpstreamEntry {
     const { node, config, before, uses } = draft
     const { session } = this.#options
-    const cell = before?.cell ?? ({ name: key, watch: undefined } as UpstreamCell)
+    const cell = before?.cell ?? ({ name: key, watch: undefined, pool: undefined } as UpstreamCell)
     const unknown = serversToLookUp(config)
     const watched = config.servers.some(({ resolve }) => resolve)
     if (unknown.length === 0 && !watched) this.#point(cell, config, new Map())
@@ -181,6 +194,7 @@ export class UpstreamCompiler implements UpstreamCells {
       cell.watch?.close()
       cell.watch = watch
       cell.current = group
+      setPool(cell, config)
       group.activate()
       if (last !== group) last.close()
       // Answers that came while the change was prepared.
@@ -195,6 +209,15 @@ export class UpstreamCompiler implements UpstreamCells {
   }
 }
 
+/** Connections that wait go on waiting; those to addresses that are gone end by their time-out. */
+function setPool(cell: UpstreamCell, { keepalive }: UpstreamConfig): void {
+  if (keepalive === undefined || keepalive.connections === 0) {
+    cell.pool?.close()
+    cell.pool = undefined
+  } else if (cell.pool === undefined) cell.pool = new KeepalivePool(keepalive)
+  else cell.pool.configure(keepalive)
+}
+
 /** The next version of a group whose names have other addresses now. */
 function renew(cell: UpstreamCell, config: UpstreamConfig, members: Members): void {
   const before = cell.current
@@ -204,8 +227,8 @@ function renew(cell: UpstreamCell, config: UpstreamConfig, members: Members): vo
 }
 
 /** The settings of a group that consists of one target. */
-export function implicitConfig(target: string): UpstreamConfig {
-  const endpoint = parseEndpoint(target, { purpose: 'upstream' })
+export function implicitConfig(target: string, options: TargetOptions = {}): UpstreamConfig {
+  const endpoint = parseEndpoint(target, { ...options, purpose: 'upstream' })
   if (endpoint.family === 'name' && endpoint.port === 0) {
     throw new ConfError(`no port in upstream "${target}"`)
   }
@@ -232,4 +255,12 @@ export function implicitConfig(target: string): UpstreamConfig {
     resolverTimeoutMs: 0,
     keepalive: undefined,
   }
+}
+
+/** The address, so that `host` and `host:80` are one. */
+function implicitKey({ servers }: UpstreamConfig): string {
+  const { endpoint } = servers[0]!
+  if (endpoint.family === 'name') return `${endpoint.host}:${endpoint.port}`.toLowerCase()
+  // A path of the file system is not the same in other letters.
+  return formatAddress(endpoint)
 }
