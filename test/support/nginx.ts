@@ -17,6 +17,8 @@ export interface NginxConf {
   readonly http?: string
   /** More files, relative to the prefix. */
   readonly files?: Files
+  /** A prefix made before, with what the configuration includes. */
+  readonly prefix?: TempPrefix
 }
 
 const confName = 'conf/nginx.conf'
@@ -81,7 +83,9 @@ export class Nginx {
 
 /** Starts nginx and waits until it listens. */
 export async function startNginx(owner: Owner, conf: NginxConf): Promise<Nginx> {
-  const prefix = makeTempPrefix(owner, { ...conf.files, [confName]: nginxConfText(conf) })
+  const prefix = conf.prefix ?? makeTempPrefix(owner)
+  for (const [name, content] of Object.entries(conf.files ?? {})) prefix.write(name, content)
+  prefix.write(confName, nginxConfText(conf))
   const args = ['-p', prefix.path, '-c', prefix.file(confName), '-e', prefix.file('logs/error.log')]
   const command = ['nginx', ...args, '-g', 'daemon off;'] as const
   const running = await startProcess(owner, command)

@@ -1,0 +1,125 @@
+/**
+ * Both engines on the configurations of many cases at once. A case whose configuration one of them refuses
+ * is taken out and told by its own test; the others run.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { certificateAuthority, certificateFor } from '../../support/certificates.ts'
+import { startNginx } from '../../support/nginx.ts'
+import { freePorts } from '../../support/ports.ts'
+import { Scope, type Owner } from '../../support/scope.ts'
+import { type Files, makeTempPrefix, type TempPrefix } from '../../support/temp-prefix.ts'
+import { startTrijet } from '../../support/trijet.ts'
+import { type Backend, type Backends, startBackend } from './backend.ts'
+import type { Case } from './case.ts'
+import { Site } from './site.ts'
+
+export type EngineName = 'nginx' | 'trijet'
+
+/** Cases of one engine that runs. */
+export interface Engine {
+  readonly prefix: TempPrefix
+  readonly sites: ReadonlyMap<Case, Site>
+  /** What the engine said about the configurations it refused. */
+  readonly refused: ReadonlyMap<Case, string>
+}
+
+/** Rounds of leaving out what was refused; nginx names one case in each. */
+const startsMax = 100
+
+const main = process.getuid?.() === 0 ? 'user root;' : ''
+const http = 'access_log off; include cases/*.conf;'
+
+/** Starts an engine on all cases it takes. */
+export async function startEngine(
+  owner: Owner,
+  name: EngineName,
+  cases: readonly Case[],
+): Promise<Engine> {
+  const [port, port2] = (await freePorts(2)) as [number, number]
+  const prefix = makeTempPrefix(owner, sharedFiles())
+  const sites = new Map<Case, Site>()
+  for (const [index, each] of cases.entries()) {
+    const backends = await startBackends(owner, each)
+    const site = new Site(index, each, { port, port2 }, backends)
+    site.install(prefix)
+    sites.set(each, site)
+  }
+  const refused = await startWithout(owner, name, prefix, sites)
+  return { prefix, sites, refused }
+}
+
+function sharedFiles(): Files {
+  const [server, client, authority] = [
+    certificateFor(['localhost', 'a.test', 'b.test']),
+    certificateFor('client.test'),
+    certificateAuthority(),
+  ]
+  return {
+    'conf/server.pem': server.cert,
+    'conf/server.key': server.key,
+    'conf/client.pem': client.cert,
+    'conf/client.key': client.key,
+    'conf/ca.pem': authority.cert,
+    'conf/cases/none.conf': '',
+  }
+}
+
+async function startBackends(owner: Owner, each: Case): Promise<ReadonlyMap<string, Backend>> {
+  const wanted: Record<string, Backends> = { ...each.upstreams }
+  if (each.upstream !== undefined) wanted['upstream'] = each.upstream
+  const backends = new Map<string, Backend>()
+  for (const [name, replies] of Object.entries(wanted)) {
+    backends.set(name, await startBackend(owner, replies))
+  }
+  return backends
+}
+
+/** Starts until nobody is refused any more; the refused, and why. */
+async function startWithout(
+  owner: Owner,
+  name: EngineName,
+  prefix: TempPrefix,
+  sites: ReadonlyMap<Case, Site>,
+): Promise<ReadonlyMap<Case, string>> {
+  const refused = new Map<Case, string>()
+  for (let starts = 0; starts < startsMax; starts++) {
+    const scope = new Scope()
+    try {
+      await startOn(scope, name, prefix)
+      owner.after(() => scope.close())
+      return refused
+    } catch (failure) {
+      await scope.close()
+      const before = refused.size
+      for (const [site, message] of culprits(String(failure), sites)) {
+        refused.set(site.case, message)
+        rmSync(prefix.file(site.confName), { force: true })
+      }
+      if (refused.size === before) throw failure
+    }
+  }
+  throw new Error(`${name} refused the configuration ${startsMax} times`)
+}
+
+async function startOn(scope: Scope, name: EngineName, prefix: TempPrefix): Promise<void> {
+  if (readdirSync(prefix.file('conf/cases')).length === 0) return
+  if (name === 'nginx') {
+    await startNginx(scope, { main, http, prefix })
+    return
+  }
+  const conf = `${main}\nworker_processes 1;\nevents {}\nhttp {\n${http}\n}\n`
+  await startTrijet(scope, { conf, prefix })
+}
+
+/** Cases whose files stand in messages of the kind `… in FILE:LINE`, and names of their own resources. */
+function culprits(said: string, sites: ReadonlyMap<Case, Site>): Map<Site, string> {
+  const found = new Map<Site, string>()
+  const byId = new Map([...sites.values()].map((site) => [site.id, site]))
+  for (const line of said.split('\n')) {
+    if (!/\[emerg\]/.test(line)) continue
+    const id = /conf\/cases\/(c\d+)\.conf/.exec(line)?.[1] ?? /\b(c\d+)\b/.exec(line)?.[1]
+    const site = id === undefined ? undefined : byId.get(id)
+    if (site !== undefined && !found.has(site)) found.set(site, line)
+  }
+  return found
+}
