@@ -27,7 +27,7 @@ export abstract class ClientConnection {
   readonly socket: Socket
   readonly number: number
   readonly secure: boolean
-  /** The client, as the PROXY protocol names it where there is one. */
+  /** Who has connected: the client, or a proxy before it. */
   readonly remote: Address
   /** Header of the PROXY protocol, where the port takes one. */
   readonly proxy: ProxyHeader | undefined
@@ -46,7 +46,7 @@ export abstract class ClientConnection {
     this.socket = socket
     this.number = engine.services.nextConnection()
     this.secure = secure
-    this.remote = proxy?.source ?? socket.remote
+    this.remote = socket.remote
     this.proxy = proxy
     this.server = server ?? port.fallback!
     this.#handshakeServer = secure ? this.server : undefined
@@ -94,9 +94,10 @@ export abstract class ClientConnection {
     return refusalByTls(request, { wanted, server: this.#handshakeServer })
   }
 
-  logContext(): string {
+  /** `client`: whom a request is from, where that is somebody else. */
+  logContext(client: Address = this.remote): string {
     const { name } = this.server
     const server = name === '' ? formatAddress(this.socket.local) : name
-    return `client: ${formatHost(this.remote)}, server: ${server}`
+    return `client: ${formatHost(client)}, server: ${server}`
   }
 }

@@ -96,6 +96,7 @@ export class PhaseWalk {
       this.#stage === stages.main && index >= location.accessFrom && index < location.accessTo
     if (access && location.core.satisfy === 'any') {
       if (outcome === outcomes.allowed) {
+        this.#request.response.challenge = undefined
         this.#denied = 0
         this.#step = location.accessTo
         return outcomes.next

@@ -12,6 +12,7 @@ import { type BodyFilter, BodyFilters } from './body-filter.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Framing } from './framing.ts'
+import { nameId } from './header-names.ts'
 import { discardedBodyBytesMax } from './limits.ts'
 import type { Location } from './location.ts'
 import { methods, methodText } from './methods.ts'
@@ -28,6 +29,14 @@ import { closesConnection, statuses } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
 import { encodePath, normalizePath } from './uri.ts'
 import { VariableCache } from './variable-cache.ts'
+
+const hostId = nameId('host')
+const refererId = nameId('referer')
+
+/** What is to be given back when a request is over. */
+export interface RequestEnding {
+  end(): void
+}
 
 /** Makes a response's body piece by piece. */
 export interface BodyProducer {
@@ -81,6 +90,8 @@ export class Request implements CaptureHost {
   bodyBytesSent: number
   /** Status that `error_page` keeps for what its page answers; 0 for none. */
   errorStatus: number
+  /** Bytes a second that the client is sent at most; 0 for no limit, -1 where `limit_rate` decides. */
+  limitRate: number
   producer: BodyProducer | undefined
   /** True once an `error_page` was gone to. */
   inErrorPage: boolean
@@ -91,6 +102,7 @@ export class Request implements CaptureHost {
   readonly #ownFraming: Framing = this.framing
   readonly #ownCache: VariableCache = new VariableCache()
   #cache: VariableCache = this.#ownCache
+  readonly #endings: RequestEnding[] = []
 
   constructor(
     connection: ClientConnection,
@@ -124,6 +136,7 @@ export class Request implements CaptureHost {
     this.bytesSent = 0
     this.bodyBytesSent = 0
     this.errorStatus = 0
+    this.limitRate = -1
     this.producer = undefined
     this.finished = false
     this.generation = 0
@@ -156,6 +169,7 @@ export class Request implements CaptureHost {
     this.bytesSent = 0
     this.bodyBytesSent = 0
     this.errorStatus = 0
+    this.limitRate = -1
     this.producer = undefined
     this.finished = false
     this.generation += 1
@@ -165,6 +179,7 @@ export class Request implements CaptureHost {
 
   /** Gives up what it borrowed or holds outside of itself, before it is used again. */
   release(): void {
+    while (this.#endings.length > 0) this.#endings.pop()!.end()
     const borrowed = this.parent?.storedBody === this.storedBody
     this.generation += 1
     this.parent = undefined
@@ -175,6 +190,11 @@ export class Request implements CaptureHost {
     if (this.storedBody === undefined) return
     if (!borrowed) this.storedBody.release()
     this.storedBody = undefined
+  }
+
+  /** Has something given back when the request is over and logged. */
+  atEnd(ending: RequestEnding): void {
+    this.#endings.push(ending)
   }
 
   /** Makes it a part of another: the same head, client and variables, and, `withBody`, its body. */
@@ -343,6 +363,7 @@ export class Request implements CaptureHost {
     if (this.errorStatus !== 0) response.status = this.errorStatus
     const { status } = response
     response.headOnly ||= this.isHead || status === 204 || status === 304
+    if (response.challenge !== undefined) response.add('WWW-Authenticate', response.challenge)
     for (const filter of this.location.headerFilters) filter(this)
     if (this.connection.closing || this.#leavesBody()) this.keepAlive = false
     this.carrier.sendHead(this)
@@ -438,10 +459,13 @@ export class Request implements CaptureHost {
 
   logContext(): string {
     const { head } = this
-    const line = head.text(head.methodStart, head.lineEnd)
-    const host = this.head.value(0)
-    const context = `${this.connection.logContext()}, request: "${line}"`
-    return host === undefined ? context : `${context}, host: "${host}"`
+    let context = this.connection.logContext(this.remote)
+    context += `, request: "${head.text(head.methodStart, head.lineEnd)}"`
+    if (this.parent !== undefined) context += `, subrequest: "${this.uri}"`
+    const host = head.value(hostId)
+    if (host !== undefined) context += `, host: "${host}"`
+    const referrer = head.value(refererId)
+    return referrer === undefined ? context : `${context}, referrer: "${referrer}"`
   }
 
   /** The path as it may stand in a header. */

@@ -18,6 +18,8 @@ export class Response {
   etag: string | undefined = undefined
   /** `Location`; one that starts with "/" is made absolute when it is written. */
   location: string | undefined = undefined
+  /** `WWW-Authenticate`, while access is denied for want of credentials. */
+  challenge: string | undefined = undefined
   /** True when ranges of the body can be asked for. */
   allowRanges: boolean = false
   /** Other fields, in order; set by `add`. */
@@ -41,6 +43,7 @@ export class Response {
     this.trailerNames.length = 0
     this.trailerValues.length = 0
     this.location = undefined
+    this.challenge = undefined
     this.headSent = false
     this.chunked = false
     this.headOnly = false

@@ -14,7 +14,10 @@ export function errorPageOf(request: Request, status: number): number | undefine
   request.inErrorPage = true
   request.errorStatus = page.overwrite ?? status
   const target = page.target.evaluate(request)
+  // The page of a 401 asks for the same credentials.
+  const { challenge } = request.response
   request.response.clear()
+  request.response.challenge = challenge
   if (target.startsWith('@')) return request.redirectToNamed(target)
   if (!target.startsWith('/')) return redirectAway(request, target)
   if (request.method !== methods.head) request.method = methods.get
