@@ -17,6 +17,7 @@ import { type Block, directives } from '../conf/block.ts'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
+import { ModuleSet } from './module-set.ts'
 import type { AnyModule, Context, Module, Row, ValueEnv } from './module.ts'
 import type { VariableScope } from './variable-scope.ts'
 
@@ -25,6 +26,8 @@ export class Scope {
   readonly parent: Scope | undefined
   /** The simple directives of the block, in order. */
   readonly settings: readonly Directive[]
+  /** Modules of which something is set here or in a block around; the settings of all others are their defaults. */
+  readonly touched: ModuleSet
   readonly #confs: Map<AnyModule, object>
 
   constructor(
@@ -37,14 +40,19 @@ export class Scope {
     this.parent = parent
     this.settings = settings
     this.#confs = confs
+    let touched = parent?.touched ?? ModuleSet.empty
+    for (const module of confs.keys()) touched = touched.with(module)
+    this.touched = touched
   }
 
   /** The module's settings here. */
   conf<Conf extends object>(module: Module<Conf>): Conf {
     const known = this.#confs.get(module)
     if (known !== undefined) return known as Conf
-    const conf = inheritedConf(module, this.parent)
-    this.#confs.set(module, conf)
+    const outer = this.parent?.conf(module)
+    const conf = inheritedConf(module, outer)
+    // What is the outer block's need not be remembered here: there are many more inner blocks.
+    if (conf !== outer) this.#confs.set(module, conf)
     return conf as Conf
   }
 
@@ -120,11 +128,23 @@ function groupByModule(
   return groups
 }
 
-function inheritedConf(module: AnyModule, parent: Scope | undefined): object {
+/** By the outer block's settings: inner blocks that set nothing share theirs. */
+const inheritedMemo = new WeakMap<object, object>()
+
+function inheritedConf(module: AnyModule, outer: object | undefined): object {
   const { defaults, own } = startOf(module)
-  if (parent === undefined) return defaults
-  const outer = parent.conf(module)
-  return own === undefined ? outer : Object.freeze(startingConf(module, outer))
+  if (outer === undefined) return defaults
+  if (own === undefined) return outer
+  const known = inheritedMemo.get(outer)
+  if (known !== undefined) return known
+  const conf = holds(outer, own) ? outer : Object.freeze(startingConf(module, outer))
+  inheritedMemo.set(outer, conf)
+  return conf
+}
+
+/** True when all values of `part` stand in `whole` as they are. */
+function holds(whole: object, part: object): boolean {
+  return Object.entries(part).every(([name, value]) => Reflect.get(whole, name) === value)
 }
 
 function ownConf(module: AnyModule, nodes: readonly Directive[], options: ScopeOptions): object {

@@ -8,6 +8,7 @@ import { constantValue } from '../core/complex-value.ts'
 import { blocksOf, createScope, type Scope } from '../core/scope.ts'
 import { capturing } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
+import type { HookName, HookTable } from './hook-table.ts'
 import {
   type LimitedMethods,
   type Location,
@@ -22,7 +23,6 @@ import {
   type HeaderFilter,
   type HttpEnv,
   type LocationEnv,
-  type LocationPhase,
   type LogHandler,
 } from './module.ts'
 import { httpCore } from './modules/core.ts'
@@ -30,7 +30,7 @@ import { httpFiles } from './modules/files.ts'
 
 /** What stays the same for all locations of a server. */
 export interface LocationInput extends Omit<HttpEnv, 'node' | 'scope'> {
-  readonly modules: readonly AnyHttpModule[]
+  readonly hooks: HookTable
 }
 
 /** What holds in a block: what a location takes over from what it stands in. */
@@ -141,16 +141,16 @@ function composeLocation(
   place: Outer,
   around?: Unnamed,
 ): Composed {
-  const { modules, session, services } = input
+  const { hooks, session, services } = input
   const { scope, root, types } = place
   const content = composeContents(input, node, place, around)
   const env = envOf(input, node, place, content)
   const core = scope.conf(httpCore)
   const { name, version } = services.product
-  for (const { http } of modules) http.check?.(scope, session)
-  const phase = (which: LocationPhase): readonly Handler[] =>
-    collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.[which]?.(conf, env))
-  const [preaccess, access, precontent] = [phase('preaccess'), phase('access'), phase('precontent')]
+  for (const { http } of hooks.modules(scope.touched, 'check')) http.check!(scope, session)
+  const preaccess = collect<Handler>(hooks, env, 'preaccess')
+  const access = collect<Handler>(hooks, env, 'access')
+  const precontent = collect<Handler>(hooks, env, 'precontent')
   return {
     core,
     root,
@@ -158,16 +158,14 @@ function composeLocation(
     errorLog: services.errorLog(scope),
     signature: core.server_tokens === 'off' ? name : `${name}/${version}`,
     // An unnamed block is entered while its location's own are under way.
-    rewrites: around === undefined ? phase('rewrite') : [],
+    rewrites: around === undefined ? collect<Handler>(hooks, env, 'rewrite') : [],
     handlers: [...preaccess, ...access, ...precontent],
     accessFrom: preaccess.length,
     accessTo: preaccess.length + access.length,
     contents: content.handlers,
     gateway: content.gateway,
-    headerFilters: collect<HeaderFilter>(modules, env, ({ http }, conf) =>
-      http.hooks?.headerFilter?.(conf, env),
-    ),
-    logs: collect<LogHandler>(modules, env, ({ http }, conf) => http.hooks?.log?.(conf, env)),
+    headerFilters: collect<HeaderFilter>(hooks, env, 'headerFilter'),
+    logs: collect<LogHandler>(hooks, env, 'log'),
     limited: around === undefined ? compileLimited(input, node, place, content) : undefined,
   }
 }
@@ -262,13 +260,11 @@ function composeContents(
   place: Outer,
   around: Unnamed | undefined,
 ): Content {
-  const { modules } = input
+  const { hooks } = input
   const env = envOf(input, node, place, undefined)
   let own: Content | undefined
-  for (const module of modules) {
-    const [handler] = collect<Handler>([module], env, ({ http }, conf) =>
-      http.hooks?.content?.(conf, env),
-    )
+  for (const module of hooks.modules(place.scope.touched, 'content')) {
+    const handler = ask<Handler>(module, env, 'content')
     if (handler === undefined) continue
     own = { handlers: [handler], whole: true, gateway: module.http.gateway === true }
   }
@@ -276,23 +272,21 @@ function composeContents(
   if (around !== undefined && around.contents.length > 0) {
     return { handlers: around.contents, whole: true, gateway: around.gateway }
   }
-  const handlers = collect<Handler>(modules, env, ({ http }, conf) =>
-    http.hooks?.fallbackContent?.(conf, env),
-  )
+  const handlers = collect<Handler>(hooks, env, 'fallbackContent')
   return { handlers, whole: false, gateway: false }
 }
 
-/** Asks each module; what one has to complain of stands at the location. */
-export function collect<T>(
-  modules: readonly AnyHttpModule[],
-  { scope, session, node }: Pick<HttpEnv, 'scope' | 'session' | 'node'>,
-  ask: (module: AnyHttpModule, conf: never) => T | undefined,
-): readonly T[] {
+/** What the modules answer; what one has to complain of stands at the block. */
+export function collect<T>(hooks: HookTable, env: HttpEnv, name: HookName): readonly T[] {
   const found: T[] = []
-  for (const module of modules) {
-    if (module.http.hooks === undefined) continue
-    const answer = session.attempt(node, () => ask(module, scope.conf(module) as never))
+  for (const module of hooks.modules(env.scope.touched, name)) {
+    const answer = ask<T>(module, env, name)
     if (answer !== undefined) found.push(answer)
   }
   return found
+}
+
+function ask<T>(module: AnyHttpModule, env: HttpEnv, name: HookName): T | undefined {
+  const hook = module.http.hooks![name] as (conf: object, env: HttpEnv) => T | undefined
+  return env.session.attempt(env.node, () => hook(env.scope.conf(module) as object, env))
 }

@@ -20,6 +20,7 @@ import type { Scope } from '../core/scope.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
 import type { VariableDefinition, VariablePrefix } from '../core/variables.ts'
 import type { VariableBlockEnv } from '../modules/captures.ts'
+import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 import type { Location, LocationPattern } from './location.ts'
 import type { Request } from './request.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -52,6 +53,8 @@ export interface HttpEnv {
   readonly session: CompileSession
   readonly services: HttpServices
   readonly variables: VariableScope
+  /** Groups of upstreams, for what passes requests on. */
+  readonly upstreams: UpstreamCells
 }
 
 export interface LocationEnv extends HttpEnv {
@@ -93,6 +96,8 @@ export interface HttpExtras<Conf> {
   readonly check?: ScopeCheck
   /** Its content handler lets another server answer. */
   readonly gateway?: boolean
+  /** Where none of its directives is set, here or around, it has nothing to do and is not asked. */
+  readonly idle?: boolean
 }
 
 export interface HttpModule<Conf extends object> extends Module<Conf> {
@@ -110,13 +115,14 @@ interface HttpDefinition<Conf extends object> extends ModuleDefinition<Conf>, Ht
 export function defineHttpModule<Conf extends object>(
   definition: HttpDefinition<Conf>,
 ): HttpModule<Conf> {
-  const { hooks, variableBlocks, prefixes, check, gateway, ...module } = definition
+  const { hooks, variableBlocks, prefixes, check, gateway, idle, ...module } = definition
   const http = {
     ...(hooks && { hooks }),
     ...(variableBlocks && { variableBlocks }),
     ...(prefixes && { prefixes }),
     ...(check && { check }),
     ...(gateway !== undefined && { gateway }),
+    ...(idle !== undefined && { idle }),
   }
   return Object.freeze({ ...defineModule(module), http: Object.freeze(http) })
 }

@@ -10,6 +10,7 @@ import {
 } from '../core/variables.ts'
 import { compileHttp } from './compile.ts'
 import { HttpEngine } from './engine.ts'
+import { HookTable } from './hook-table.ts'
 import type { AnyHttpModule } from './module.ts'
 import type { HttpPart } from './part.ts'
 import type { HttpServices } from './services.ts'
@@ -38,6 +39,7 @@ export function createHttpSubsystem(services: HttpServices): HttpSubsystem {
 
 interface Loaded {
   readonly modules: readonly AnyHttpModule[]
+  readonly hooks: HookTable
   readonly variables: VariableTable<VariableHost>
 }
 
@@ -51,5 +53,9 @@ function load(table: ModuleTable, names: VariableNames): Loaded {
     }
     prefixes.push(...((http.prefixes ?? []) as VariablePrefix<VariableHost>[]))
   }
-  return { modules, variables: new VariableTable(names, definitions, prefixes) }
+  return {
+    modules,
+    hooks: new HookTable(modules),
+    variables: new VariableTable(names, definitions, prefixes),
+  }
 }

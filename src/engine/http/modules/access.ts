@@ -19,6 +19,7 @@ const row = {
 
 export const httpAccess: HttpModule<HttpAccessConf> = defineHttpModule<HttpAccessConf>({
   id: 'http.access',
+  idle: true,
   directives: {
     allow: {
       ...row,

@@ -20,6 +20,7 @@ const usualTypes = [
 
 export const httpCharset: HttpModule<HttpCharsetConf> = defineHttpModule<HttpCharsetConf>({
   id: 'http.charset',
+  idle: true,
   directives: {
     charset: {
       contexts: everywhere,

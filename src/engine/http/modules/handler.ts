@@ -10,6 +10,7 @@ export interface HttpHandlerConf {
 
 export const httpHandler: HttpModule<HttpHandlerConf> = defineHttpModule<HttpHandlerConf>({
   id: 'http.handler',
+  idle: true,
   directives: {
     handler: {
       contexts: ['http.location'],

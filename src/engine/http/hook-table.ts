@@ -1,0 +1,41 @@
+/**
+ * Which modules are asked for which hook, where some of them have settings and the others have not.
+ *
+ * A location asks only those that have the hook, and of those that are `idle` without settings only the
+ * ones that have some: ten thousand servers with ten locations each are compiled within the start.
+ */
+import type { ModuleSet } from '../core/module-set.ts'
+import type { AnyHttpModule, HttpHooks } from './module.ts'
+
+export type HookName = keyof HttpHooks<object>
+
+export class HookTable {
+  readonly #modules: readonly AnyHttpModule[]
+  readonly #asked = new WeakMap<ModuleSet, Map<HookName | 'check', readonly AnyHttpModule[]>>()
+
+  /** `modules` in the order in which they are asked. */
+  constructor(modules: readonly AnyHttpModule[]) {
+    this.#modules = modules
+  }
+
+  /** Modules with that hook that have something to do in a scope. */
+  modules(touched: ModuleSet, name: HookName | 'check'): readonly AnyHttpModule[] {
+    let asked = this.#asked.get(touched)
+    if (asked === undefined) {
+      asked = new Map()
+      this.#asked.set(touched, asked)
+    }
+    let found = asked.get(name)
+    if (found === undefined) {
+      found = this.#modules.filter((module) => isAsked(module, touched, name))
+      asked.set(name, found)
+    }
+    return found
+  }
+}
+
+function isAsked(module: AnyHttpModule, touched: ModuleSet, name: HookName | 'check'): boolean {
+  const { hooks, check, idle } = module.http
+  const has = name === 'check' ? check !== undefined : hooks?.[name] !== undefined
+  return has && (idle !== true || touched.has(module))
+}
