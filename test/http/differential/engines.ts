@@ -6,9 +6,10 @@ import { readdirSync, rmSync } from 'node:fs'
 import { certificateAuthority, certificateFor } from '../../support/certificates.ts'
 import { startNginx } from '../../support/nginx.ts'
 import { freePorts } from '../../support/ports.ts'
+import { run } from '../../support/process.ts'
 import { Scope, type Owner } from '../../support/scope.ts'
 import { type Files, makeTempPrefix, type TempPrefix } from '../../support/temp-prefix.ts'
-import { startTrijet } from '../../support/trijet.ts'
+import { launcher, startTrijet } from '../../support/trijet.ts'
 import { type Backend, type Backends, startBackend } from './backend.ts'
 import type { Case } from './case.ts'
 import { Site } from './site.ts'
@@ -90,12 +91,14 @@ async function startWithout(
       return refused
     } catch (failure) {
       await scope.close()
-      const before = refused.size
-      for (const [site, message] of culprits(String(failure), sites)) {
+      const left = [...sites.values()].filter((site) => !refused.has(site.case))
+      const named = culprits(String(failure), left)
+      const found = named.size > 0 ? named : await searchCulprit(name, prefix, left)
+      if (found.size === 0) throw failure
+      for (const [site, message] of found) {
         refused.set(site.case, message)
         rmSync(prefix.file(site.confName), { force: true })
       }
-      if (refused.size === before) throw failure
     }
   }
   throw new Error(`${name} refused the configuration ${startsMax} times`)
@@ -111,15 +114,47 @@ async function startOn(scope: Scope, name: EngineName, prefix: TempPrefix): Prom
   await startTrijet(scope, { conf, prefix })
 }
 
-/** Cases whose files stand in messages of the kind `… in FILE:LINE`, and names of their own resources. */
-function culprits(said: string, sites: ReadonlyMap<Case, Site>): Map<Site, string> {
+/** Cases whose files, or things of their own, are named in a refusal. */
+function culprits(said: string, sites: readonly Site[]): Map<Site, string> {
   const found = new Map<Site, string>()
-  const byId = new Map([...sites.values()].map((site) => [site.id, site]))
+  const byId = new Map(sites.map((site) => [site.id, site]))
   for (const line of said.split('\n')) {
-    if (!/\[emerg\]/.test(line)) continue
+    if (!line.includes('[emerg]')) continue
     const id = /conf\/cases\/(c\d+)\.conf/.exec(line)?.[1] ?? /\b(c\d+)\b/.exec(line)?.[1]
     const site = id === undefined ? undefined : byId.get(id)
     if (site !== undefined && !found.has(site)) found.set(site, line)
   }
   return found
+}
+
+/** The first case with which the ones before are refused, for refusals that name none. */
+async function searchCulprit(
+  name: EngineName,
+  prefix: TempPrefix,
+  sites: readonly Site[],
+): Promise<Map<Site, string>> {
+  let [taken, refused] = [0, sites.length]
+  while (refused - taken > 1) {
+    const middle = Math.floor((taken + refused) / 2)
+    const refusal = await refusalOf(name, prefix, sites.slice(0, middle))
+    if (refusal === undefined) taken = middle
+    else refused = middle
+  }
+  const refusal = await refusalOf(name, prefix, sites.slice(0, refused))
+  return new Map(refusal === undefined ? [] : [[sites[refused - 1]!, refusal]])
+}
+
+/** The first fault that a configuration test tells about some cases together. */
+async function refusalOf(
+  name: EngineName,
+  prefix: TempPrefix,
+  sites: readonly Site[],
+): Promise<string | undefined> {
+  const includes = sites.map((site) => `include cases/${site.id}.conf;`).join('\n')
+  const conf = `events {}\nhttp {\naccess_log off;\n${includes}\n}\n`
+  const file = prefix.write('conf/search.conf', conf)
+  const command = name === 'nginx' ? 'nginx' : launcher
+  const { code, stderr } = await run([command, '-t', '-p', prefix.path, '-c', file])
+  if (code === 0) return undefined
+  return stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr
 }
