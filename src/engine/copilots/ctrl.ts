@@ -35,7 +35,7 @@ export const copilot: Copilot = defineCopilot({
   run: async (context) => {
     const own = readOwn(context)
     const links: BusLink[] = []
-    const image = new Image((edits) => links.forEach((link) => link.onCommit(edits)))
+    const image = new Image((edits) => links.forEach((link) => link.onChange(edits)))
     context.master.follow(image)
     await Promise.race([image.loaded, aborted(context.signal)])
     if (context.signal.aborted) return
@@ -50,7 +50,6 @@ export const copilot: Copilot = defineCopilot({
       await kv.close()
       await link.close()
       await values.close()
-      image.close()
     }
   },
 })

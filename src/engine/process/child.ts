@@ -48,6 +48,8 @@ export class Child {
   #restarts = 0
   #held = false
   #timer: NodeJS.Timeout | undefined
+  /** What this turn of the event loop has to say. */
+  #outgoing: ToChild[] = []
   #ended = Promise.withResolvers<void>()
 
   constructor(options: ChildOptions) {
@@ -96,7 +98,15 @@ export class Child {
 
   /** Lost when the process is gone already; its exit is reported anyway. */
   send(message: ToChild): void {
-    if (this.#process?.connected === true) this.#process.send(message, undefined, {}, () => {})
+    if (this.#process?.connected !== true) return
+    if (this.#outgoing.push(message) === 1) setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const messages = this.#outgoing
+    this.#outgoing = []
+    if (messages.length === 0 || this.#process?.connected !== true) return
+    this.#process.send(messages, undefined, {}, () => {})
   }
 
   signal(name: NodeJS.Signals): void {
@@ -139,6 +149,7 @@ export class Child {
     log.write(alarming && !expected ? 'alert' : 'notice', `${this.title} ${pid} ${how}`)
     clearTimeout(this.#timer)
     this.#process = undefined
+    this.#outgoing = []
     if (expected || this.#held) this.#finish()
     else this.#startLater()
     onExit(this)

@@ -10,12 +10,12 @@ import { ErrorLog, type Log, LogFiles } from '../core/log.ts'
 import type { Copilot, CopilotCommand, CopilotContext } from './copilot.ts'
 import type { HostOptions } from './copilot-pool.ts'
 import { copilotPath } from './entry.ts'
+import { Following } from './following.ts'
 import type { Program } from './helper-line.ts'
 import { StoreKeyValues } from './key-values.ts'
 import { processLimits } from './limits.ts'
 import { MasterChannel, type RawChannel } from './master-channel.ts'
 import { MasterLink } from './master-link.ts'
-import { Membership } from './membership.ts'
 
 export class CopilotHost {
   readonly log: Log
@@ -26,7 +26,7 @@ export class CopilotHost {
   readonly #kv: StoreKeyValues
   readonly #channel: MasterChannel
   readonly #master: MasterLink
-  #membership: Membership | undefined
+  #following: Following | undefined
   #wake: () => void = () => {}
   #bus: BusClient | undefined
   #requester: Requester | undefined
@@ -36,14 +36,12 @@ export class CopilotHost {
     this.log = new ErrorLog(this.#files, options.logRules)
     this.#kv = new StoreKeyValues(options.prefix)
     this.#channel = new MasterChannel(raw, {
-      onMessage: (message) => this.#membership?.onMessage(message),
+      onMessage: (message) => this.#following?.onMessage(message),
       onReopen: () => this.reopenLogs(),
       onGone: () => this.stop(),
     })
-    const send = (message: Parameters<MasterChannel['send']>[0]): void =>
-      this.#channel.send(message)
     this.#master = new MasterLink(this.#channel, (follower) => {
-      this.#membership = new Membership(follower, send, this.log)
+      this.#following = new Following(follower, (message) => this.#channel.send(message))
     })
   }
 

@@ -133,7 +133,7 @@ export class CopilotPool {
     const { services, sharedMemory, settings } = this.#options
     const identity = { slot: 0, sharedMemory, workers: settings().worker_processes }
     const family = familyOf(helper)
-    const peer = new Peer({ child, identity, family, serves: false, services })
+    const peer = new Peer({ child, identity, family, services })
     this.#peers.set(child, peer)
     return {
       file: process.execPath,

@@ -23,7 +23,7 @@ type Settle<T> = (value: T) => void
 /** What `process` offers of a channel; a test has one of its own. */
 export interface RawChannel {
   send(message: FromChild): void
-  onMessage(listener: (message: ToChild) => void): void
+  onMessage(listener: (messages: readonly ToChild[]) => void): void
   onDisconnect(listener: () => void): void
 }
 
@@ -42,12 +42,8 @@ export class MasterChannel implements DescriptorSource {
     this.#raw = raw
     this.#passed = new DescriptorChannel(descriptorChannelAt)
     raw.onDisconnect(() => handler.onGone())
-    raw.onMessage((message) => {
-      if (message.kind === 'answer') this.#settle(this.#asked, message.request, message.answer)
-      else if (message.kind === 'listening') {
-        this.#settle(this.#listening, message.request, message.failure)
-      } else if (message.kind === 'reopen') handler.onReopen()
-      else handler.onMessage(message)
+    raw.onMessage((messages) => {
+      for (const message of messages) this.#take(message, handler)
     })
   }
 
@@ -71,15 +67,23 @@ export class MasterChannel implements DescriptorSource {
     this.send({ kind: 'listen', request, spec: { key, protocol, address, options } })
     const failure = await promise
     if (failure !== undefined) throw toListenError(failure)
-    return this.#take(String(request))
+    return this.#received(String(request))
   }
 
   release({ key }: ListenSpec): void {
     this.send({ kind: 'release', key })
   }
 
+  #take(message: ToChild, handler: ChannelHandler): void {
+    if (message.kind === 'answer') this.#settle(this.#asked, message.request, message.answer)
+    else if (message.kind === 'listening') {
+      this.#settle(this.#listening, message.request, message.failure)
+    } else if (message.kind === 'reopen') handler.onReopen()
+    else handler.onMessage(message)
+  }
+
   /** Several may have arrived: the master answers faster than we ask. */
-  #take(label: string): number {
+  #received(label: string): number {
     for (const item of this.#passed.receive()) this.#arrived.set(item.label, item.descriptor)
     const descriptor = this.#arrived.get(label)
     if (descriptor === undefined) throw new Error('a listening descriptor did not arrive')
@@ -105,7 +109,7 @@ export function processChannel(): RawChannel {
   return {
     // A master that is just going away does not take it; its end is heard of by `disconnect`.
     send: (message) => void process.send?.(message, undefined, {}, () => {}),
-    onMessage: (listener) => void process.on('message', listener),
+    onMessage: (listener) => void process.on('message', listener as (messages: unknown) => void),
     onDisconnect: (listener) => void process.on('disconnect', listener),
   }
 }

@@ -1,8 +1,8 @@
 /** What a copilot may ask of the master: changes, history, processes; and to follow the configuration. */
 import type { ChangeResult, HistoryEntry } from '../control/plane.ts'
 import type { Instruction } from '../control/instruction.ts'
+import type { Follower } from './following.ts'
 import type { MasterChannel } from './master-channel.ts'
-import type { Follower } from './membership.ts'
 import type { Answer, Ask, ProcessNote } from './messages.ts'
 import type { EditRequest } from './transactions.ts'
 
@@ -56,7 +56,7 @@ export class MasterLink {
     return expect(await this.#channel.ask({ kind: 'processes' }), 'processes').processes
   }
 
-  /** Takes part in every change from now on: the follower is loaded first, and has a vote. */
+  /** Has the follower told what is in force, from now on. */
   follow(follower: Follower): void {
     this.#onFollow(follower)
     this.#channel.send({ kind: 'follow' })

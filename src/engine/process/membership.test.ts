@@ -4,7 +4,7 @@ import { ConfError } from '../conf/diagnostics.ts'
 import { replyCodes } from '../control/refusal.ts'
 import type { Log } from '../core/log.ts'
 import { ConfigurationError } from './configuration.ts'
-import { type Follower, Membership } from './membership.ts'
+import { Membership, type Participant } from './membership.ts'
 import type { FromChild } from './messages.ts'
 
 /** What a child answers, and logs, when it cannot prepare a change. */
@@ -16,7 +16,7 @@ async function refusalOf(
     write: (level, message) => void logged.push(`[${level}] ${message}`),
     takes: () => true,
   }
-  const follower: Follower = {
+  const participant: Participant = {
     load: () => Promise.reject(fault),
     prepare: () => Promise.reject(fault),
     commit: () => {},
@@ -24,7 +24,7 @@ async function refusalOf(
     serve: () => Promise.reject(fault),
   }
   const { promise, resolve } = Promise.withResolvers<FromChild>()
-  new Membership(follower, resolve, log).onMessage({
+  new Membership(participant, resolve, log).onMessage({
     kind: 'prepare',
     transaction: 1,
     change: { edits: [] },

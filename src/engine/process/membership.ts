@@ -1,5 +1,5 @@
 /**
- * A child's part in changes: does what the master says, one message after the other, and answers.
+ * A worker's part in changes: does what the master says, one message after the other, and answers.
  */
 import { portReply } from '../control/port-reply.ts'
 import { Refusal, replyCodes } from '../control/refusal.ts'
@@ -17,8 +17,8 @@ import type {
   ToChild,
 } from './messages.ts'
 
-/** Whatever follows the configuration: a worker's runtime, a copilot's image of it. */
-export interface Follower {
+/** Whoever serves by the configuration, and so has a vote in every change. */
+export interface Participant {
   load(state: State, identity: ChildIdentity): Promise<readonly LeftOutNote[]>
   /** Throws what says no. */
   prepare(change: Change): Promise<readonly LeftOutNote[]>
@@ -29,13 +29,13 @@ export interface Follower {
 }
 
 export class Membership {
-  readonly #follower: Follower
+  readonly #participant: Participant
   readonly #send: (message: FromChild) => void
   readonly #log: Log
   #last: Promise<void> = Promise.resolve()
 
-  constructor(follower: Follower, send: (message: FromChild) => void, log: Log) {
-    this.#follower = follower
+  constructor(participant: Participant, send: (message: FromChild) => void, log: Log) {
+    this.#participant = participant
     this.#send = send
     this.#log = log
   }
@@ -54,15 +54,16 @@ export class Membership {
       case 'init':
         return this.#start(() => this.#init(message.state, message.identity))
       case 'serve':
-        return this.#start(async () => ({ kind: 'serving', logs: await this.#follower.serve() }))
+        return this.#start(async () => ({ kind: 'serving', logs: await this.#participant.serve() }))
       case 'prepare':
         return this.#prepare(message.transaction, message.change)
       case 'commit':
-        this.#follower.commit(message.revision)
+        this.#participant.commit(message.revision)
         return { kind: 'committed', transaction: message.transaction }
       case 'abort':
-        this.#follower.abort()
+        this.#participant.abort()
         return undefined
+      case 'changed':
       case 'reopen':
       case 'answer':
       case 'listening':
@@ -71,7 +72,7 @@ export class Membership {
   }
 
   async #init(state: State, identity: ChildIdentity): Promise<FromChild> {
-    return { kind: 'ready', leftOut: await this.#follower.load(state, identity) }
+    return { kind: 'ready', leftOut: await this.#participant.load(state, identity) }
   }
 
   async #start(work: () => Promise<FromChild>): Promise<FromChild> {
@@ -84,7 +85,7 @@ export class Membership {
 
   async #prepare(transaction: number, change: Change): Promise<FromChild> {
     try {
-      return { kind: 'prepared', transaction, leftOut: await this.#follower.prepare(change) }
+      return { kind: 'prepared', transaction, leftOut: await this.#participant.prepare(change) }
     } catch (error) {
       return { kind: 'refused', transaction, refused: toRefused(error, this.#log) }
     }

@@ -1,17 +1,23 @@
 /**
  * What the master and its children say to each other over Node's IPC channel, as JSON.
  *
- * A child begins as a stranger, is given the state, and from then on takes part in every change:
+ * A worker begins as a stranger, is given the state, and from then on takes part in every change:
  *
  * ```text
- *   master                     child                  a change
+ *   master                    worker                  a change
  *     │ ── init ────────────────▶ │ compiles            ctrl ── request change ──▶ master
  *     │ ◀──────────────── ready ── │  (or failed)       master ── prepare ──▶ each ── prepared | refused
  *     │ ── prepare, commit ──────▶ │ catches up         journal, then
  *     │ ── serve ───────────────▶ │ opens its ports     master ── commit ───▶ each ── committed
  *     │ ◀─ listen ── listening ──▶ │                     (one refused: abort to each)
- *     │ ◀────────────── serving ── │                     master ── answer ───▶ ctrl
+ *     │ ◀────────────── serving ── │                     master ── changed, answer ──▶ ctrl
  * ```
+ *
+ * A copilot that follows asks for it with `follow`. It is given the state by `init` as well, again after
+ * each reload; `changed` tells it what was edited, and `serve` that it has heard of everything.
+ *
+ * What one turn of the event loop has to say to one child is one message on the channel, a list: waking a
+ * process costs more than a message does.
  *
  * Stopping travels as a signal, as in nginx. Opening logs anew does not: until a child has set its handler,
  * Node would open a debugger's port for SIGUSR1.
@@ -87,6 +93,7 @@ export type ToChild =
   | { readonly kind: 'reopen' }
   | { readonly kind: 'prepare'; readonly transaction: number; readonly change: Change }
   | { readonly kind: 'commit'; readonly transaction: number; readonly revision: number }
+  | { readonly kind: 'changed'; readonly edits: readonly Edit[] }
   | { readonly kind: 'abort'; readonly transaction: number }
   | {
       /** Without a failure, the descriptor travels beside, labelled with the request's number. */

@@ -31,7 +31,6 @@ export interface PeerOptions {
   readonly identity: ChildIdentity
   /** `worker`, or a copilot's tag: whose sockets it borrows. */
   readonly family: string
-  readonly serves: boolean
   readonly services: PeerServices
 }
 
@@ -39,7 +38,6 @@ export class Peer implements Member, Borrower {
   readonly child: Child
   readonly identity: ChildIdentity
   readonly family: string
-  readonly serves: boolean
   /** Log files that it writes, to be made anew for it on USR1. */
   logs: readonly string[] = []
   readonly #services: PeerServices
@@ -48,11 +46,10 @@ export class Peer implements Member, Borrower {
   readonly #otherEnd: number
   #gone = false
 
-  constructor({ child, identity, family, serves, services }: PeerOptions) {
+  constructor({ child, identity, family, services }: PeerOptions) {
     this.child = child
     this.identity = identity
     this.family = family
-    this.serves = serves
     this.#services = services
     const { ours, theirs } = DescriptorChannel.pair()
     this.#channel = ours
@@ -96,7 +93,7 @@ export class Peer implements Member, Borrower {
         this.#services.onReleased()
         return
       case 'follow':
-        void transactions.join(this).then((outcome) => this.#services.onJoined(this, outcome))
+        void transactions.follow(this).then((outcome) => this.#services.onJoined(this, outcome))
         return
       case 'request':
         void this.#answer(message.request, message.ask)

@@ -41,8 +41,7 @@ export interface RuntimeOptions {
     read: ReturnType<typeof readTexts>,
     last: Configuration | undefined,
   ) => Promise<Configuration>
-  /** Absent where nothing is listened on: the control copilot's image of the data plane. */
-  readonly listening?: Listening
+  readonly listening: Listening
   /** For a process that may have given up root. */
   readonly fetchFiles?: FetchFiles | undefined
   /** True: compile, but open nothing. */
@@ -120,7 +119,7 @@ export class Runtime {
     let listening: PreparedListening | undefined
     try {
       await session.prepare()
-      if (this.#serving) listening = await this.#options.listening?.prepare(snapshot)
+      if (this.#serving) listening = await this.#options.listening.prepare(snapshot)
     } catch (error) {
       session.abort()
       // A step that failed for what the configuration says has said where.
@@ -153,9 +152,9 @@ export class Runtime {
 
   /** Opens the ports and begins to serve. */
   async serve(): Promise<void> {
-    const listening = await this.#options.listening?.prepare(this.snapshot)
+    const listening = await this.#options.listening.prepare(this.snapshot)
     this.#serving = true
-    listening?.commit()
+    listening.commit()
   }
 
   async #attempt(

@@ -14,16 +14,14 @@ const files: ConfigurationFiles = { entry: '/c', prefix: '/', globals: '', texts
 /** A child that answers as it is told to, and remembers what it was sent. */
 class FakeChild implements Member {
   readonly identity: Member['identity']
-  readonly serves: boolean
   readonly sent: ToChild[] = []
   killed = false
   transactions: Transactions | undefined
   /** What it says to each message; silence for `undefined`. */
   answer: (message: ToChild) => FromChild | undefined = agree
 
-  constructor(slot: number, serves = true) {
+  constructor(slot: number) {
     this.identity = { slot, sharedMemory: 'test', workers: 1 }
-    this.serves = serves
   }
 
   send(message: ToChild): void {
@@ -53,11 +51,17 @@ function agree(message: ToChild): FromChild | undefined {
     case 'commit':
       return { kind: 'committed', transaction: message.transaction }
     case 'abort':
+    case 'changed':
     case 'reopen':
     case 'listening':
     case 'answer':
       return undefined
   }
+}
+
+function keysOf(message: ToChild | undefined): readonly string[] {
+  assert(message?.kind === 'init')
+  return message.state.instructions.map(({ key }) => key)
 }
 
 function refusing(message: ToChild): FromChild | undefined {
@@ -70,6 +74,7 @@ interface Bed {
   readonly transactions: Transactions
   readonly journal: Journal
   join(child: FakeChild): Promise<Outcome>
+  follow(child: FakeChild): Promise<Outcome>
   change(key: string, dryRun?: boolean): Promise<Outcome>
 }
 
@@ -87,6 +92,10 @@ function bed(t: TestContext): Bed {
     join: (child) => {
       child.transactions = transactions
       return transactions.join(child)
+    },
+    follow: (child) => {
+      child.transactions = transactions
+      return transactions.follow(child)
     },
     change: (key, dryRun = false) =>
       transactions.change({ edits: [{ key, body: '{}' }], action: 'a', actor: 'b', dryRun }),
@@ -156,9 +165,10 @@ test('a member that dies between its vote and the commit is not waited for', asy
 })
 
 test('without anyone who serves a change is refused, and one that only follows does not count', async (t) => {
-  const { transactions, join: enter, change, journal } = bed(t)
-  const [worker, follower] = [new FakeChild(0), new FakeChild(0, false)]
-  for (const child of [worker, follower]) await enter(child)
+  const { transactions, join: enter, follow, change, journal } = bed(t)
+  const worker = new FakeChild(0)
+  await enter(worker)
+  await follow(new FakeChild(0))
   worker.answer = () => {
     setImmediate(() => transactions.onGone(worker))
     return undefined
@@ -222,6 +232,76 @@ test('who starts while others change is brought up to date before it serves', as
   const [, prepare] = fresh.sent
   assert(prepare?.kind === 'prepare')
   assert.deepEqual(prepare.change.edits, [{ key: 'missed', body: '{}' }])
+})
+
+test('a follower hears of a change when it is made, and of none that is not', async (t) => {
+  const { join: enter, follow, change } = bed(t)
+  const [worker, follower] = [new FakeChild(0), new FakeChild(0)]
+  await enter(worker)
+  await follow(follower)
+  worker.answer = (message) => {
+    if (message.kind === 'commit') assert.equal(follower.kinds(), 'init serve', 'not before')
+    return agree(message)
+  }
+  await change('k')
+  assert.deepEqual(follower.sent.at(-1), { kind: 'changed', edits: [{ key: 'k', body: '{}' }] })
+  await change('tried', true)
+  worker.answer = refusing
+  await change('refused')
+  assert.equal(follower.kinds(), 'init serve changed')
+})
+
+test('a follower that begins while others change has heard of everything when it is told so', async (t) => {
+  const { join: enter, follow, change } = bed(t)
+  await enter(new FakeChild(0))
+  const follower = new FakeChild(0)
+  let letGo: () => void = () => {}
+  follower.answer = (message) => {
+    if (message.kind !== 'init') return agree(message)
+    letGo = () => void follower.transactions!.onMessage(follower, { kind: 'ready', leftOut: [] })
+    return undefined
+  }
+  const following = follow(follower)
+  await change('missed')
+  letGo()
+  assert.equal((await following).kind, 'done')
+  assert.equal(follower.kinds(), 'init changed serve')
+})
+
+test('a follower is given what is in force: nothing that new files leave out', async (t) => {
+  const { transactions, join: enter, follow, change } = bed(t)
+  const [worker, follower] = [new FakeChild(0), new FakeChild(0)]
+  await enter(worker)
+  await follow(follower)
+  for (const key of ['a', 'b', 'c']) await change(key)
+  worker.answer = (message) => {
+    if (message.kind !== 'prepare') return agree(message)
+    const leftOut = ['a', 'b'].map((key) => ({ key, reason: 'no room' }))
+    return { kind: 'prepared', transaction: message.transaction, leftOut }
+  }
+  const next = { ...files, texts: { '/c': 'events {}' } }
+  await transactions.reload(next)
+  worker.answer = agree
+  await change('a')
+  const [init, , , , , anew, edited] = follower.sent
+  assert(init?.kind === 'init' && anew?.kind === 'init')
+  assert.deepEqual(init.state.instructions, [])
+  assert.equal(anew.state.files, next)
+  assert.deepEqual(keysOf(anew), ['c'])
+  assert.equal(edited?.kind, 'changed')
+  const later = new FakeChild(0)
+  await follow(later)
+  assert.deepEqual(keysOf(later.sent[0]), ['c', 'a'])
+})
+
+test('a follower that is gone is told nothing more', async (t) => {
+  const { transactions, join: enter, follow, change } = bed(t)
+  const follower = new FakeChild(0)
+  await enter(new FakeChild(0))
+  await follow(follower)
+  transactions.onGone(follower)
+  assert.equal((await change('k')).kind, 'done')
+  assert.equal(follower.kinds(), 'init serve')
 })
 
 test('changes are made one after the other', async (t) => {

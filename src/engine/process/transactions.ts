@@ -1,14 +1,17 @@
 /**
  * Changes, one after the other, each wholly or not at all.
  *
- * The children compile; this class counts votes. A change goes to every member; one that says no ends it
+ * The workers compile; this class counts votes. A change goes to every member; one that says no ends it
  * everywhere and its words are the answer. When all have said yes the change is written to the journal,
  * and only then taken into use, and only when all have acknowledged that is the asker told.
  *
  * ```text
- *   queue ─▶ prepare ─▶ all yes? ──▶ journal ─▶ commit ─▶ all acknowledged ─▶ done
+ *   queue ─▶ prepare ─▶ all yes? ──▶ journal ─▶ commit ─▶ all acknowledged ─▶ followers told ─▶ done
  *                          └─ a no ─▶ abort ─▶ refused
  * ```
+ *
+ * Members are those that serve. Followers have no say: they are told what is in force, before the asker
+ * has the answer.
  *
  * A member that dies is not waited for. One that is silent beyond the limit while it should commit is
  * killed: the change is in the journal, so its successor begins with it.
@@ -24,6 +27,7 @@ import type {
   FromChild,
   LeftOutNote,
   Refused,
+  State,
   ToChild,
 } from './messages.ts'
 import { Round, type RoundResult } from './round.ts'
@@ -31,8 +35,6 @@ import { Round, type RoundResult } from './round.ts'
 /** A process that holds the tree: a worker, or a copilot that follows. */
 export interface Member {
   readonly identity: ChildIdentity
-  /** False for one that only follows: without anyone who serves there is no change. */
-  readonly serves: boolean
   send(message: ToChild): void
   /** Ends a process that does not answer. */
   kill(reason: string): void
@@ -65,6 +67,7 @@ export class Transactions {
   readonly #now: () => string
   readonly #onIdle: () => void
   readonly #members = new Set<Member>()
+  readonly #followers = new Set<Member>()
   /** Those that are asked nothing any more; one may have died between its vote and the commit. */
   readonly #gone = new WeakSet<Member>()
   /** Questions to one process that is starting, by process; those about a change, by kind and number. */
@@ -73,6 +76,8 @@ export class Transactions {
   #arrival = Promise.withResolvers<void>()
   #files: ConfigurationFiles
   #candidate: ConfigurationFiles | undefined
+  /** Instructions that the files in force have no room for. */
+  #leftOut: readonly LeftOutNote[] = []
   #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #queued = 0
@@ -101,22 +106,37 @@ export class Transactions {
 
   /** Brings a new process up to the current state; it is a member from then on. */
   async join(member: Member): Promise<Outcome> {
-    const files = this.#files
-    const revision = this.#journal.revision
-    const state = { files, instructions: this.#journal.instructions(), revision }
-    const init: ToChild = { kind: 'init', state, identity: member.identity }
-    const first = await this.#askStart(member, init)
+    const { identity } = member
+    const instructions = this.#journal.instructions()
+    const state = { files: this.#files, instructions, revision: this.#journal.revision }
+    const first = await this.#askStart(member, { kind: 'init', state, identity })
     if (first?.kind !== 'ready') return { kind: 'refused', refused: refusalOf(first) }
     return this.#inTurn(async () => {
-      const caughtUp = await this.#catchUp(member, files, revision)
-      if (caughtUp !== undefined) return { kind: 'refused', refused: caughtUp }
+      const caughtUp = await this.#catchUp(member, state, first.leftOut)
+      if (caughtUp.kind === 'refused') return caughtUp
       const served = await this.#askStart(member, { kind: 'serve' })
       if (served?.kind !== 'serving' || this.#gone.has(member)) {
         return { kind: 'refused', refused: refusalOf(served) }
       }
       this.#members.add(member)
-      if (member.serves) this.#arrive()
-      return { kind: 'done', revision: this.#journal.revision, leftOut: first.leftOut }
+      this.#leftOut = caughtUp.leftOut
+      this.#arrival.resolve()
+      return caughtUp
+    })
+  }
+
+  /** Tells a process what is in force, now and after every change. */
+  async follow(member: Member): Promise<Outcome> {
+    const { identity } = member
+    const state = this.#stateInForce()
+    const first = await this.#askStart(member, { kind: 'init', state, identity })
+    if (first?.kind !== 'ready') return { kind: 'refused', refused: refusalOf(first) }
+    return this.#inTurn(async () => {
+      const change = this.#changeSince(state)
+      if (change !== undefined) this.#tell(member, change)
+      member.send({ kind: 'serve' })
+      if (!this.#gone.has(member)) this.#followers.add(member)
+      return this.#done([])
     })
   }
 
@@ -184,8 +204,10 @@ export class Transactions {
     this.#gone.add(member)
     this.#starts.get(member)?.gone(member)
     for (const round of this.#rounds.values()) round.gone(member)
-    if (!this.#members.delete(member) || this.#serving()) return
-    this.#arrival = Promise.withResolvers()
+    this.#followers.delete(member)
+    if (this.#members.delete(member) && this.#members.size === 0) {
+      this.#arrival = Promise.withResolvers()
+    }
   }
 
   /** No more part of changes, without being dead: a worker that drains. */
@@ -218,7 +240,27 @@ export class Transactions {
     }
     await this.#commit([...vote.answers.keys()], transaction)
     const [first] = vote.answers.values()
-    return this.#done(first?.kind === 'prepared' ? first.leftOut : [])
+    const leftOut = first?.kind === 'prepared' ? first.leftOut : []
+    this.#onMade(change, leftOut)
+    return this.#done(leftOut)
+  }
+
+  #onMade(change: Change, found: readonly LeftOutNote[]): void {
+    this.#leftOut = leftOutAfter(change, this.#leftOut, found)
+    for (const follower of this.#followers) this.#tell(follower, change)
+  }
+
+  /** New files are a new beginning: what they leave out, the workers have found out. */
+  #tell(follower: Member, { files, edits }: Change): void {
+    const { identity } = follower
+    if (files === undefined) follower.send({ kind: 'changed', edits })
+    else follower.send({ kind: 'init', state: this.#stateInForce(), identity })
+  }
+
+  #stateInForce(): State {
+    const leftOut = new Set(this.#leftOut.map(({ key }) => key))
+    const instructions = this.#journal.instructions().filter(({ key }) => !leftOut.has(key))
+    return { files: this.#files, instructions, revision: this.#journal.revision }
   }
 
   async #commit(members: readonly Member[], transaction: number): Promise<void> {
@@ -234,26 +276,25 @@ export class Transactions {
   #objection({ answers, silent }: Vote): Refused | undefined {
     for (const answer of answers.values()) if (answer.kind === 'refused') return answer.refused
     if (silent.length > 0) return refusal('a process did not answer in time')
-    const served = [...answers.keys()].some(({ serves }) => serves)
-    if (!served) return deserted
-    return undefined
+    return answers.size === 0 ? deserted : undefined
   }
 
-  async #catchUp(
-    member: Member,
-    files: ConfigurationFiles,
-    revision: number,
-  ): Promise<Refused | undefined> {
-    const edits = this.#journal.editsSince(revision)
-    const isNew = files !== this.#files
-    if (edits.length === 0 && !isNew) return undefined
+  async #catchUp(member: Member, state: State, leftOut: readonly LeftOutNote[]): Promise<Outcome> {
+    const change = this.#changeSince(state)
+    if (change === undefined) return this.#done(leftOut)
     const transaction = ++this.#number
-    const change = { edits, ...(isNew && { files: this.#files }) }
     const vote = await this.#askAll([member], { kind: 'prepare', transaction, change })
     const answer = vote.answers.get(member)
-    if (answer?.kind !== 'prepared') return refusalOf(answer)
+    if (answer?.kind !== 'prepared') return { kind: 'refused', refused: refusalOf(answer) }
     await this.#commit([member], transaction)
-    return undefined
+    return this.#done(leftOutAfter(change, leftOut, answer.leftOut))
+  }
+
+  /** What has happened since somebody was given that state. */
+  #changeSince({ files, revision }: State): Change | undefined {
+    const edits = this.#journal.editsSince(revision)
+    if (files !== this.#files) return { files: this.#files, edits }
+    return edits.length === 0 ? undefined : { edits }
   }
 
   async #askStart(member: Member, message: ToChild): Promise<FromChild | undefined> {
@@ -282,17 +323,9 @@ export class Transactions {
     return vote
   }
 
-  #serving(): boolean {
-    return [...this.#members].some(({ serves }) => serves)
-  }
-
-  #arrive(): void {
-    this.#arrival.resolve()
-  }
-
   /** A change that comes while the only worker is being replaced waits for it a while. */
   async #someoneServes(): Promise<void> {
-    if (this.#serving()) return
+    if (this.#members.size > 0) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, processLimits.arrivalTimeoutMs)
     await Promise.race([this.#arrival.promise, promise])
@@ -314,6 +347,16 @@ export class Transactions {
   #done(leftOut: readonly LeftOutNote[]): Outcome {
     return { kind: 'done', revision: this.#journal.revision, leftOut }
   }
+}
+
+/** New files are tried with everything; what was left out and is edited was either made or refused. */
+function leftOutAfter(
+  { files, edits }: Change,
+  before: readonly LeftOutNote[],
+  found: readonly LeftOutNote[],
+): readonly LeftOutNote[] {
+  if (files !== undefined) return found
+  return before.filter((note) => edits.every(({ key }) => key !== note.key))
 }
 
 function refusalOf(answer: FromChild | undefined): Refused {

@@ -103,7 +103,7 @@ export class WorkerPool {
   #command(child: Child, slot: number): ChildCommand {
     const { services, sharedMemory, settings } = this.#options
     const identity = { slot, sharedMemory, workers: settings().worker_processes }
-    const peer = new Peer({ child, identity, family: workerFamily, serves: true, services })
+    const peer = new Peer({ child, identity, family: workerFamily, services })
     this.#peers.set(child, peer)
     return {
       file: process.execPath,

@@ -7,14 +7,14 @@ import type { FetchFiles } from '../core/protected-files.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
-import type { Follower } from './membership.ts'
+import type { Participant } from './membership.ts'
 import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
 import { placeOf } from './place.ts'
 import { applyLimits, becomeUser } from './privileges.ts'
 import { readTexts } from './read-configuration.ts'
 import { readSettings, type Settings } from './settings.ts'
 
-export class Worker implements Follower {
+export class Worker implements Participant {
   readonly #source: DescriptorSource
   readonly #fetchFiles: FetchFiles | undefined
   #plane: DataPlane | undefined

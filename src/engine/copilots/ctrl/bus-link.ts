@@ -55,8 +55,8 @@ export class BusLink {
     this.#subscribe(conf.topics)
   }
 
-  /** Shows a committed change. */
-  onCommit(edits: readonly Edit[]): void {
+  /** Shows a change that was made. */
+  onChange(edits: readonly Edit[]): void {
     if (!this.client.connected) return
     this.#view.onCommit(edits).catch((error: Error) => this.#warn(error))
   }
