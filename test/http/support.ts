@@ -17,6 +17,7 @@ import { privateZoneMemory, type ZoneMemory } from '../../src/engine/modules/lim
 import { createTransport } from '../../src/engine/net/create-transport.ts'
 import { LocalDescriptorSource } from '../../src/engine/net/descriptor-source.ts'
 import { ListenerSet } from '../../src/engine/net/listeners.ts'
+import { createPrivateZone, type PeerZone } from '../../src/engine/upstream/peer-state.ts'
 import { TimingWheel } from '../../src/engine/net/timing-wheel.ts'
 import { httpModules } from '../../src/engine/http/built-in-modules.ts'
 import type { HttpPart } from '../../src/engine/http/part.ts'
@@ -25,6 +26,9 @@ import { onEnd, type Owner } from '../support/scope.ts'
 import { makeTempPrefix, type Files, type TempPrefix } from '../support/temp-prefix.ts'
 
 const table = new ModuleTable(httpModules)
+
+/** Peers that a zone of a test has room for. */
+const zonePeers = 64
 
 export class ConfigurationFault extends Error {
   readonly diagnostics: readonly Diagnostic[]
@@ -52,6 +56,7 @@ export class HttpRunner {
     const target = { kind: 'file', path: prefix.file('logs/error.log') } as const
     const log = new ErrorLog(files, [{ target, level: 'info' }])
     const transport = createTransport({ log })
+    const zones = new Map<string, PeerZone>()
     let connections = 0
     this.#accessLogs = new AccessLogWriter(files)
     this.#subsystem = createHttpSubsystem({
@@ -59,6 +64,12 @@ export class HttpRunner {
       timers: new TimingWheel(transport.clock),
       accessLogs: this.#accessLogs,
       zoneMemory: this.zoneMemory,
+      log,
+      peerZone: (name) => {
+        const zone = zones.get(name) ?? createPrivateZone(zonePeers)
+        zones.set(name, zone)
+        return zone
+      },
       errorLog: () => log,
       product: { name: 'trijet', version: '0.0.0' },
       keyValues: { get: () => undefined },

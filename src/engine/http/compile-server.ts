@@ -11,10 +11,12 @@ import {
   type LocationInput,
   rootOf,
 } from './compile-location.ts'
+import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import type { Handler } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpListen, HttpServer } from './server.ts'
+import type { ServerTls } from './server-tls.ts'
 
 const serverPhases = ['postRead', 'serverRewrite'] as const
 
@@ -26,7 +28,7 @@ export interface ServerInput extends LocationInput {
 }
 
 export function compileServer(input: ServerInput): HttpServer {
-  const { node, parent, session, variables, modules, services } = input
+  const { node, parent, session, variables, hooks, services } = input
   const scope = createScope({
     context: 'http.server',
     parent,
@@ -35,7 +37,9 @@ export function compileServer(input: ServerInput): HttpServer {
     variables,
   })
   const core = scope.conf(httpCore)
-  const env = { ...input, scope }
+  const used = new Set<string>()
+  const within = { ...input, upstreams: recordUses(input.upstreams, used) }
+  const env = { ...within, scope }
   const root = rootOf(scope, undefined, undefined, session.prefix)
   const types = typesOf(node.block, input.types, session)
   const place = { scope, root, types, pattern: undefined }
@@ -55,13 +59,13 @@ export function compileServer(input: ServerInput): HttpServer {
       underscores: core.underscores_in_headers,
       ignoreInvalid: core.ignore_invalid_headers,
     },
-    handlers: serverPhases.flatMap((phase) =>
-      collect<Handler>(modules, env, ({ http }, conf) => http.hooks?.[phase]?.(conf, env)),
-    ),
-    locations: compileLocations(input, node, place),
-    fallback: compileFallback(input, node, place),
+    handlers: serverPhases.flatMap((phase) => collect<Handler>(hooks, env, phase)),
+    locations: compileLocations(within, node, place),
+    fallback: compileFallback(within, node, place),
     errorLog: services.errorLog(scope),
-    tls: collect(modules, env, ({ http }, conf) => http.hooks?.tls?.(conf, env))[0],
+    tls: collect<ServerTls>(hooks, env, 'tls')[0],
+    // Complete when the locations above are compiled.
+    upstreams: [...used],
     declared: scope.own('set').map(({ args }) => args[0] ?? ''),
   }
 }
@@ -106,4 +110,14 @@ function expressionsOf(
     if (name.kind === 'regex') found.set(name.regex.source, capturing(name.regex, variables))
   }
   return found
+}
+
+function recordUses(cells: UpstreamCells, used: Set<string>): UpstreamCells {
+  return {
+    use(target, at, options) {
+      const cell = cells.use(target, at, options)
+      used.add(cell.name)
+      return cell
+    },
+  }
 }

@@ -22,6 +22,7 @@ import { TimingWheel } from '../net/timing-wheel.ts'
 import { httpModules } from './built-in-modules.ts'
 import type { HttpPart } from './part.ts'
 import type { HttpPort } from './server.ts'
+import { createPrivateZone } from '../upstream/peer-state.ts'
 import { createHttpSubsystem } from './subsystem.ts'
 
 const table = new ModuleTable(httpModules)
@@ -32,6 +33,8 @@ class Compiler {
     timers: new TimingWheel({ now: () => 0 }),
     accessLogs: new AccessLogWriter(new LogFiles()),
     zoneMemory: privateZoneMemory(),
+    log: silentLog,
+    peerZone: () => createPrivateZone(64),
     errorLog: () => silentLog,
     nextConnection: () => 1,
     keyValues: { get: () => undefined },

@@ -15,16 +15,19 @@ import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
+import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
 import type { HttpEngine } from './engine.ts'
+import type { HookTable } from './hook-table.ts'
 import { defaultTypes, type MimeTypes, typesOf } from './mime-types.ts'
 import type { AnyHttpModule, VariableBlock } from './module.ts'
+import { httpCore } from './modules/core.ts'
 import type { HttpPart } from './part.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
-import { type HttpUpstreams, noUpstreams, withoutUpstream, withUpstream } from './upstreams.ts'
 
 export interface HttpCompileInput extends SubsystemInput<HttpPart> {
   readonly engine: HttpEngine
   readonly modules: readonly AnyHttpModule[]
+  readonly hooks: HookTable
   /** Definitions of the modules. */
   readonly variables: VariableTable<VariableHost>
 }
@@ -35,7 +38,7 @@ interface Plan {
   readonly variables: VariableScope
   readonly types: MimeTypes
   readonly servers: ServerSet
-  upstreams: HttpUpstreams
+  readonly upstreams: UpstreamCompiler
   /** Blocks to compile, in order. */
   readonly added: readonly Directive[]
 }
@@ -58,7 +61,7 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     variables: plan.variables.finish(),
     ports: plan.servers.ports,
     types: plan.types,
-    upstreams: plan.upstreams,
+    upstreams: plan.upstreams.finish(),
     declared: plan.servers.declared,
     compiled: plan.servers.compiled,
     listeners: plan.servers.ports.listeners as HttpPart['listeners'],
@@ -81,7 +84,8 @@ function canContinue(
     settings.every((setting, i) => setting === before.scope.settings[i]) &&
     !touchesTypes(diff) &&
     !losesVariable(diff) &&
-    !losesDeclared(before, diff)
+    !losesDeclared(before, diff) &&
+    !before.upstreams.losesUsed(diff)
   )
 }
 
@@ -115,13 +119,15 @@ function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): 
   const { session, engine } = input
   const variables = new VariableScope(session, before.variables as VariableTable<VariableHost>)
   const servers = new ServerSet(engine, session, before, true)
+  const { scope, types } = before
+  const upstreams = upstreamCompiler(input, { scope, variables, keep: true })
   for (const node of diff.removed) {
     const server = compiledServer(before.scope, node)
-    if (server !== undefined) servers.remove(server)
+    if (server !== undefined) {
+      servers.remove(server)
+      upstreams.release(server.upstreams)
+    } else if (node.name === 'upstream') upstreams.remove(node)
   }
-  const { scope, types } = before
-  const gone = diff.removed.filter(({ name }) => name === 'upstream')
-  const upstreams = gone.reduce(withoutUpstream, before.upstreams)
   return { scope, types, variables, servers, upstreams, added: diff.added }
 }
 
@@ -132,24 +138,36 @@ function anew(input: HttpCompileInput, block: Block): Plan {
   for (const { http } of input.modules) http.check?.(scope, session)
   const servers = new ServerSet(engine, session, before, false)
   const types = typesOf(block, defaultTypes, session)
-  const upstreams = noUpstreams
+  const upstreams = upstreamCompiler(input, { scope, variables, keep: false })
   return { scope, types, variables, servers, upstreams, added: [...blocksOf(block)] }
 }
 
-/** Variables first: servers may stand above what they use. */
+function upstreamCompiler(
+  { session, engine, before }: HttpCompileInput,
+  at: { readonly scope: Scope; readonly variables: VariableScope; readonly keep: boolean },
+): UpstreamCompiler {
+  const { resolver, resolver_timeout: timeoutMs } = at.scope.conf(httpCore)
+  const { variables, keep } = at
+  const { services, resolvers } = engine
+  const outer = { resolver, timeoutMs }
+  const context = 'http.upstream' as const
+  const options = { context, session, variables, services, resolvers, outer }
+  return new UpstreamCompiler(options, before?.upstreams, keep)
+}
+
+/** Variables and groups first: servers may stand above what they use. */
 function compileBlocks(input: HttpCompileInput, plan: Plan): void {
-  const { scope, types, variables, servers, added } = plan
-  const { session, modules, engine } = input
+  const { scope, types, variables, servers, upstreams, added } = plan
+  const { session, modules, hooks, engine } = input
   const definers = variableBlocksOf(modules)
   for (const node of added) {
-    if (node.name === 'upstream') {
-      plan.upstreams = withUpstream(plan.upstreams, node, { session, variables, scope })
-    } else definers.get(node.name)?.(node, { session, variables })
+    if (node.name === 'upstream') upstreams.define(node)
+    else definers.get(node.name)?.(node, { session, variables })
   }
   for (const node of added) {
     if (node.name !== 'server' || node.block === undefined) continue
     const { services } = engine
-    servers.add({ node, parent: scope, types, session, variables, modules, services })
+    servers.add({ node, parent: scope, types, session, variables, hooks, services, upstreams })
   }
 }
 

@@ -22,7 +22,7 @@ import type { OutputOwner } from './output.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
 import { statusText } from './status.ts'
-import { renderHead, renderTrailers } from './writer.ts'
+import { renderTrailers, writeHead } from './writer.ts'
 
 const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, taken: 5, closed: 6 } as const
 
@@ -149,7 +149,8 @@ export class HttpConnection
   }
 
   sendHead(request: Request): void {
-    this.#sendText(renderHead(request))
+    request.bytesSent += writeHead(request, this.engine.output, this)
+    if (this.#corked === 0) this.engine.output.flush()
   }
 
   sendInterim(
@@ -170,7 +171,7 @@ export class HttpConnection
     const { chunked } = request.response
     if (chunked) request.bytesSent += output.text(this, `${(to - from).toString(16)}\r\n`)
     request.bytesSent += to - from
-    output.bytes(this, from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+    output.bytes(this, bytes, from, to)
     if (chunked) request.bytesSent += output.text(this, '\r\n')
     if (this.#corked === 0) output.flush()
   }

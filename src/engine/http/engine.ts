@@ -4,6 +4,7 @@
 import { listenKey } from '../net/listen-plan.ts'
 import type { Socket } from '../net/socket.ts'
 import { matchInto } from '../modules/captures.ts'
+import { Resolvers } from '../modules/resolvers.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection, ConnectionStart } from './client-connection.ts'
 import { HttpConnection } from './connection.ts'
@@ -17,6 +18,7 @@ import type { HttpServices } from './services.ts'
 export class HttpEngine {
   readonly services: HttpServices
   readonly output: Output = new Output()
+  readonly resolvers: Resolvers = new Resolvers()
   #part: HttpPart | undefined
   readonly #connections = new Set<ClientConnection>()
   readonly #idleRequests: Request[] = []

@@ -38,8 +38,8 @@ export const internalRedirectsMax = 10
 /** Requests of one connection that are answered in one turn of the event loop before others have theirs. */
 export const pipelinedPerTurnMax = 64
 
-/** Files up to this size are read at once; larger ones are streamed by pieces of this size. */
-export const filePieceBytes: number = 64 * 1024
+/** Pieces of a file that a fast client is sent in one turn of the event loop before others have theirs. */
+export const filePiecesPerTurnMax = 8
 
 /** Bytes of an unread request body that are read and thrown away so that the connection can live on. */
 export const discardedBodyBytesMax: number = 1024 * 1024
@@ -49,3 +49,9 @@ export const variableDepthMax = 32
 
 /** Responses that a `handler` may have made but not yet handed over, in bytes, before it has to wait. */
 export const handlerQueueBytesMax: number = 256 * 1024
+
+/** Fields of one response of an upstream. */
+export const upstreamFieldsMax = 1000
+
+/** Interim responses (1xx) before a final one; more is a server that never answers. */
+export const interimResponsesMax = 16

@@ -10,6 +10,12 @@ import type { Socket } from '../net/socket.ts'
 /** Room for several responses of pipelined requests; larger bodies are written past it. */
 const outputBytes = 64 * 1024
 
+/** Pieces up to this size are copied; beyond it a second range for the system call is cheaper. */
+const copiedBytesMax: number = outputBytes >> 2
+
+/** Chunks up to this size are cached views: making one costs as much as copying what is in it. */
+const cachedViewBytesMax = 8 * 1024
+
 /** UTF-8 takes at most this many bytes for one unit of a string. */
 const bytesPerUnitMax = 3
 
@@ -22,6 +28,7 @@ export interface OutputOwner {
 
 export class Output {
   readonly #bytes: Buffer = Buffer.allocUnsafeSlow(outputBytes)
+  readonly #views: (Buffer | undefined)[] = []
   #length = 0
   #owner: OutputOwner | undefined
 
@@ -39,17 +46,34 @@ export class Output {
     return length
   }
 
+  /** The buffer, with room behind `length` for a writer of bytes, who then says by `commit` where they end. */
+  reserve(owner: OutputOwner, room: number): Buffer {
+    this.#claim(owner, room)
+    return this.#bytes
+  }
+
+  /** Where the next byte goes. */
+  get length(): number {
+    return this.#length
+  }
+
+  commit(end: number): void {
+    this.#length = end
+  }
+
   /** Adds bytes: copied where they are few, written at once where they are many. */
-  bytes(owner: OutputOwner, chunk: Buffer): void {
-    if (chunk.length <= outputBytes >> 2) {
-      this.#claim(owner, chunk.length)
-      chunk.copy(this.#bytes, this.#length)
-      this.#length += chunk.length
+  bytes(owner: OutputOwner, chunk: Buffer, from = 0, to: number = chunk.length): void {
+    const length = to - from
+    if (length <= copiedBytesMax) {
+      this.#claim(owner, length)
+      chunk.copy(this.#bytes, this.#length, from, to)
+      this.#length += length
       return
     }
     if (this.#owner !== owner) this.flush()
     const { socket } = owner
-    const taken = this.#length === 0 ? socket.write(chunk) : socket.writeBoth(this.#take(), chunk)
+    const part = length === chunk.length ? chunk : chunk.subarray(from, to)
+    const taken = this.#length === 0 ? socket.write(part) : socket.writeBoth(this.#take(), part)
     if (!taken) owner.blocked = true
   }
 
@@ -61,9 +85,10 @@ export class Output {
   }
 
   #take(): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#length)
+    const length = this.#length
     this.#length = 0
-    return bytes
+    if (length > cachedViewBytesMax) return this.#bytes.subarray(0, length)
+    return (this.#views[length] ??= this.#bytes.subarray(0, length))
   }
 
   #claim(owner: OutputOwner, room: number): void {

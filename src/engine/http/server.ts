@@ -39,6 +39,8 @@ export interface HttpServer {
   readonly fallback: Location
   readonly errorLog: Log
   readonly tls: ServerTls | undefined
+  /** Groups that it refers to. */
+  readonly upstreams: readonly string[]
   /** Variables that it declares by `set`. */
   readonly declared: readonly string[]
 }

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts'
 import type { Scope } from '../core/scope.ts'
 import type { AccessLogWriter } from '../modules/access-log.ts'
 import type { ZoneMemory } from '../modules/limit-conn.ts'
+import type { UpstreamServices } from '../modules/upstreams/services.ts'
 import type { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 
@@ -13,7 +14,7 @@ export interface KeyValueReader {
   get(name: string): string | undefined
 }
 
-export interface HttpServices {
+export interface HttpServices extends UpstreamServices {
   readonly transport: Transport
   readonly timers: TimingWheel
   readonly accessLogs: AccessLogWriter

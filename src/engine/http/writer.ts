@@ -1,11 +1,16 @@
 /**
- * Writes the head of a response: status line and fields in nginx's order, as one text into the output of
- * the turn.
+ * Writes the head of a response into the output of the turn: status line and fields in nginx's order.
+ *
+ * A head of our own is one text. One that another server has sent is copied: only what stands in front of
+ * its fields is ours.
  */
 import { httpDate } from '../core/clock.ts'
+import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
 import { safeValue } from './response.ts'
 import { statusText, visibleStatus } from './status.ts'
+import type { UpstreamHead } from './upstream-head.ts'
+import { upstreamNameId } from './upstream-names.ts'
 
 /** Decides what follows the head: nothing, a known length, chunks, or bytes until the connection closes. */
 function settleBody(request: Request): void {
@@ -16,9 +21,16 @@ function settleBody(request: Request): void {
   else request.keepAlive = false
 }
 
-/** The head as text. */
-export function renderHead(request: Request): string {
+/** Writes the head; returns its bytes. */
+export function writeHead(request: Request, output: Output, owner: OutputOwner): number {
   settleBody(request)
+  const { forwarded } = request.response
+  return forwarded === undefined
+    ? output.text(owner, renderHead(request))
+    : writeForwarded(request, forwarded, output, owner)
+}
+
+function renderHead(request: Request): string {
   const { response } = request
   const { core } = request.location
   const status = visibleStatus(response.status)
@@ -38,11 +50,144 @@ export function renderHead(request: Request): string {
   if (absolute) head += `Location: ${safeValue(absoluteLocation(request, location))}\r\n`
   if (response.chunked) head += 'Transfer-Encoding: chunked\r\n'
   head += connectionField(request, core.keepalive_timeout.headerSeconds)
+  if (response.varies) head += 'Vary: Accept-Encoding\r\n'
   if (response.etag !== undefined) head += `ETag: ${response.etag}\r\n`
   if (location !== undefined && !absolute) head += `Location: ${safeValue(location)}\r\n`
   const { names, values } = response
   for (let i = 0; i < names.length; i++) head += `${names[i]}: ${values[i]}\r\n`
   return `${head}\r\n`
+}
+
+const typeId = upstreamNameId('content-type')
+const serverId = upstreamNameId('server')
+const dateId = upstreamNameId('date')
+const typeName = Buffer.from('Content-Type: ', 'latin1')
+const lengthName = Buffer.from('Content-Length: ', 'latin1')
+const versionText = Buffer.from('HTTP/1.1 ', 'latin1')
+const chunkedLine = 'Transfer-Encoding: chunked\r\n'
+/** Room for what is written around the fields of a forwarded head, but texts. */
+const frameBytes = 128
+
+function writeForwarded(
+  request: Request,
+  head: UpstreamHead,
+  output: Output,
+  owner: OutputOwner,
+): number {
+  const { response } = request
+  const { status } = response
+  const front = frontOf(request, head)
+  const added = renderAdded(request)
+  const room = head.room + front.length + added.length * 3 + frameBytes
+  const into = output.reserve(owner, room)
+  const start = output.length
+  let at = start + versionText.copy(into, start)
+  at =
+    status === head.status
+      ? at + head.bytes.copy(into, at, head.statusStart, head.statusEnd)
+      : at + into.write(statusText(visibleStatus(status)), at)
+  at += front.copy(into, at)
+  if (status !== 204) at = writeEntity(request, head, into, at)
+  at += into.write(added, at)
+  at = head.copyFields(into, at)
+  into[at++] = 0x0d
+  into[at++] = 0x0a
+  output.commit(at)
+  return at - start
+}
+
+/** Type and length of the body. */
+function writeEntity(
+  { response }: Request,
+  head: UpstreamHead,
+  into: Buffer,
+  start: number,
+): number {
+  let at = start
+  if (response.forwardsType) {
+    const field = head.first[typeId]!
+    at += typeName.copy(into, at)
+    at += head.bytes.copy(into, at, head.valueStart(field), head.valueEnd(field))
+    into[at++] = 0x0d
+    into[at++] = 0x0a
+  }
+  const { contentLength } = response
+  if (contentLength < 0) return at
+  at = writeNumber(into, at + lengthName.copy(into, at), contentLength)
+  into[at++] = 0x0d
+  into[at++] = 0x0a
+  return at
+}
+
+/** What is ours, or was changed, of a forwarded head. */
+function renderAdded(request: Request): string {
+  const { response } = request
+  const { core } = request.location
+  let text = ''
+  if (!response.forwardsType && response.contentType !== undefined && response.status !== 204) {
+    text += `Content-Type: ${typeText(request)}\r\n`
+  }
+  const location = response.forwardsLocation ? undefined : response.location
+  const absolute = location?.startsWith('/') === true && core.absolute_redirect
+  if (absolute) text += `Location: ${safeValue(absoluteLocation(request, location))}\r\n`
+  if (response.chunked) text += chunkedLine
+  text += connectionField(request, core.keepalive_timeout.headerSeconds)
+  if (response.varies) text += 'Vary: Accept-Encoding\r\n'
+  if (response.changedEtag !== undefined) text += `ETag: ${response.changedEtag}\r\n`
+  if (response.changedTime >= 0) text += `Last-Modified: ${httpTime(response.changedTime)}\r\n`
+  if (location !== undefined && !absolute) text += `Location: ${safeValue(location)}\r\n`
+  const { addedNames: names, addedValues: values } = response
+  for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
+  return text
+}
+
+function typeText({ response }: Request): string {
+  const type = safeValue(response.contentType!)
+  return response.charset === undefined ? type : `${type}; charset=${response.charset}`
+}
+
+/** `Server` and `Date` with the end of the line before, made once a second. */
+interface Front {
+  date: string
+  bytes: Buffer
+}
+
+const fronts = new Map<string, Front>()
+/** Ways in which the product may name itself. */
+const frontsMax = 64
+
+function frontOf({ signature }: Request, head: UpstreamHead): Buffer {
+  const date = httpDate()
+  const [ownServer, ownDate] = [!passes(head, serverId), !passes(head, dateId)]
+  if (!ownServer || !ownDate) {
+    const server = ownServer ? `Server: ${signature}\r\n` : ''
+    return Buffer.from(`\r\n${server}${ownDate ? `Date: ${date}\r\n` : ''}`, 'latin1')
+  }
+  const known = fronts.get(signature)
+  if (known !== undefined && known.date === date) return known.bytes
+  const bytes = Buffer.from(`\r\nServer: ${signature}\r\nDate: ${date}\r\n`, 'latin1')
+  if (fronts.size >= frontsMax) fronts.clear()
+  fronts.set(signature, { date, bytes })
+  return bytes
+}
+
+/** True when the other server's own field goes to the client. */
+function passes(head: UpstreamHead, id: number): boolean {
+  const field = head.first[id]!
+  return field >= 0 && !head.isHidden(field)
+}
+
+/** Digits of a number that is not negative; returns where they end. */
+function writeNumber(into: Buffer, start: number, value: number): number {
+  let digits = 1
+  for (let rest = value; rest >= 10; rest /= 10) digits++
+  let rest = value
+  for (let at = start + digits - 1; at >= start; at--) {
+    const next = Math.trunc(rest / 10)
+    into[at] = 0x30 + rest - next * 10
+    rest = next
+  }
+  return start + digits
 }
 
 /** Fields behind a chunked body. */
