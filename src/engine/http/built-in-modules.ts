@@ -5,13 +5,19 @@
 import type { AnyModule } from '../core/module.ts'
 import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
+import { httpAuthBasic } from './modules/auth-basic.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
 import { httpHandler } from './modules/handler.ts'
+import { httpIndex } from './modules/index.ts'
+import { httpLimitConn } from './modules/limit-conn.ts'
+import { httpLimitReq } from './modules/limit-req.ts'
 import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
+import { httpNotModified } from './modules/not-modified.ts'
+import { httpRange } from './modules/range.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
 import { httpSsl } from './modules/ssl.ts'
@@ -25,10 +31,16 @@ export const httpModules: readonly AnyModule[] = [
   httpGeo,
   httpSplitClients,
   httpRewrite,
+  httpLimitReq,
+  httpLimitConn,
   httpAccess,
+  httpAuthBasic,
   httpHandler,
+  httpIndex,
   httpFiles,
+  httpNotModified,
   httpCharset,
+  httpRange,
   httpVts,
   httpLog,
 ]

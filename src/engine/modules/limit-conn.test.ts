@@ -7,7 +7,7 @@ const zone: LimitConnZone = { name: 'one', bytes: 64 * 1024, key: constantValue(
 
 describe('limit_conn', () => {
   test('counts each key, and forgets what ended', () => {
-    const zones = new LimitConnZones(privateZoneMemory())
+    const zones = new LimitConnZones(privateZoneMemory(), 'http')
     const first = zones.enter(zone, 'a', 2)
     const second = zones.enter(zone, 'a', 2)
     assert.equal(zones.enter(zone, 'a', 2), 'limit')
@@ -21,7 +21,7 @@ describe('limit_conn', () => {
   })
 
   test('is full when there is no room for another key', () => {
-    const zones = new LimitConnZones(privateZoneMemory())
+    const zones = new LimitConnZones(privateZoneMemory(), 'http')
     let entered = 0
     while (typeof zones.enter(zone, `key ${entered}`, 1) === 'object') entered += 1
     assert.ok(entered > 900, `${entered} keys`)
@@ -30,7 +30,7 @@ describe('limit_conn', () => {
 
   test('two holders of one memory count together', () => {
     const memory = privateZoneMemory()
-    const [one, other] = [new LimitConnZones(memory), new LimitConnZones(memory)]
+    const [one, other] = [new LimitConnZones(memory, 'http'), new LimitConnZones(memory, 'http')]
     assert.equal(typeof one.enter(zone, 'a', 1), 'object')
     assert.equal(other.enter(zone, 'a', 1), 'limit')
   })

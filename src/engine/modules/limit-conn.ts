@@ -7,8 +7,10 @@
  */
 import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber, parseSize } from '../conf/units.ts'
+import type { CompileSession } from '../core/compile-session.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { ValueType } from '../core/module.ts'
+import type { Scope } from '../core/scope.ts'
 import type { ColumnField } from '../core/shared-fields.ts'
 import { SharedTable } from '../core/shared-table.ts'
 import { tableBytes, type TableLayout } from '../core/table-layout.ts'
@@ -36,7 +38,7 @@ export const limitKeyBytesMax = 255
 /** Processes that may count in one zone at one time. */
 const ownersMax = 64
 /** nginx refuses zones below eight pages. */
-const zoneBytesMin = 8 * 4096
+export const zoneBytesMin: number = 8 * 4096
 /** What one key costs in nginx: a zone of a given size holds as many keys as there. */
 const bytesPerKey = 64
 
@@ -47,13 +49,23 @@ interface OpenZone {
   readonly active: ColumnField
 }
 
-/** The open zones of a process. */
+/** Zones of one subsystem: what connections are in one is no matter of the other. */
+export type LimitSubsystem = 'http' | 'stream'
+
+/** The open zones of a subsystem in a process. */
 export class LimitConnZones {
   readonly #memory: ZoneMemory
+  readonly #subsystem: LimitSubsystem
   readonly #open = new Map<string, OpenZone>()
 
-  constructor(memory: ZoneMemory) {
+  constructor(memory: ZoneMemory, subsystem: LimitSubsystem) {
     this.#memory = memory
+    this.#subsystem = subsystem
+  }
+
+  /** Opens a zone's memory before it is needed; throws where there is none. */
+  open(zone: LimitConnZone): void {
+    this.#zone(zone)
   }
 
   /**
@@ -82,7 +94,7 @@ export class LimitConnZones {
       keyBytesMax: limitKeyBytesMax,
       unused: 'remove',
     }
-    const memory = this.#memory.open(`limit_conn:${name}`, tableBytes(layout))
+    const memory = this.#memory.open(`limit_conn:${this.#subsystem}:${name}`, tableBytes(layout))
     const table = new SharedTable(memory, layout)
     const zone = { table, active: table.gauge('active') }
     this.#open.set(id, zone)
@@ -149,9 +161,49 @@ export const limitConn: ValueType<readonly LimitConn[]> = {
   },
 }
 
-export const limitLogLevel: ValueType<'info' | 'notice' | 'warn' | 'error'> = oneOf(
-  'info',
-  'notice',
-  'warn',
-  'error',
-)
+export type LimitLogLevel = 'info' | 'notice' | 'warn' | 'error'
+
+export const limitLogLevel: ValueType<LimitLogLevel> = oneOf('info', 'notice', 'warn', 'error')
+
+/** One `limit_conn` with the zone that it names. */
+export interface BoundLimitConn {
+  readonly zone: LimitConnZone
+  readonly connections: number
+}
+
+/** Finds the zone of each limit; those of unknown zones were reported by `checkLimitConn`. */
+export function bindLimitConn(
+  limits: readonly LimitConn[],
+  zones: readonly LimitConnZone[],
+): readonly BoundLimitConn[] {
+  return limits.flatMap(({ zone: name, connections }) => {
+    const zone = zones.find((known) => known.name === name)
+    return zone === undefined ? [] : [{ zone, connections }]
+  })
+}
+
+/** What no single directive can see: zones and limits that stand twice, limits without a zone. */
+export function checkLimitConn(
+  scope: Scope,
+  session: CompileSession,
+  zones: readonly LimitConnZone[],
+): void {
+  const keys = new Map<string, string>()
+  for (const node of scope.own('limit_conn_zone')) {
+    const name = /^zone=([^:]*)/.exec(node.args[1] ?? '')?.[1] ?? ''
+    const key = keys.get(name)
+    if (key !== undefined) {
+      session.fail(`limit_conn_zone "${name}" is already bound to key "${key}"`, node)
+    }
+    keys.set(name, node.args[0] ?? '')
+  }
+  const used = new Set<string>()
+  for (const node of scope.own('limit_conn')) {
+    const [name = ''] = node.args
+    if (used.has(name)) session.fail('"limit_conn" directive is duplicate', node)
+    used.add(name)
+    if (!zones.some((zone) => zone.name === name)) {
+      session.fail(`zero size shared memory zone "${name}"`, node)
+    }
+  }
+}

@@ -2,6 +2,7 @@
  * The value types that directives of both subsystems share: how one argument becomes a value, and what the
  * reference page calls it.
  */
+import { ConfError } from '../conf/diagnostics.ts'
 import {
   choiceArgument,
   flagArgument,
@@ -50,6 +51,19 @@ export const timeSeconds: ValueType<number> = {
 export const count: ValueType<number> = {
   describe: 'number',
   parse: ([text = ''], { node }) => numberArgument(node.name, text),
+}
+
+/** A number within bounds, both included. */
+export function countBetween(min: number, max: number): ValueType<number> {
+  return {
+    describe: `number from ${min} to ${max}`,
+    parse: ([text = ''], { node }) => {
+      const value = numberArgument(node.name, text)
+      if (value < min) throw new ConfError(`value must be equal to or greater than ${min}`)
+      if (value > max) throw new ConfError(`value must be less than or equal to ${max}`)
+      return value
+    },
+  }
 }
 
 /** The text as it stands. */

@@ -1,13 +1,15 @@
 /** `limit_conn_zone`, `limit_conn`: how many connections a key may have at one time. */
-import type { CompileSession } from '../../core/compile-session.ts'
-import type { Scope } from '../../core/scope.ts'
 import {
+  bindLimitConn,
+  type BoundLimitConn,
+  checkLimitConn,
   type LimitConn,
   limitConn,
   type LimitConnZone,
   limitConnZone,
   LimitConnZones,
   limitKeyBytesMax,
+  type LimitLogLevel,
   limitLogLevel,
   type ZoneMemory,
 } from '../../modules/limit-conn.ts'
@@ -18,14 +20,8 @@ import type { Session } from '../session.ts'
 export interface StreamLimitConnConf {
   readonly limit_conn_zone: readonly LimitConnZone[]
   readonly limit_conn: readonly LimitConn[]
-  readonly limit_conn_log_level: 'info' | 'notice' | 'warn' | 'error'
+  readonly limit_conn_log_level: LimitLogLevel
   readonly limit_conn_dry_run: boolean
-}
-
-/** One `limit_conn` with the zone that it names. */
-interface Limit {
-  readonly zone: LimitConnZone
-  readonly connections: number
 }
 
 const everywhere = ['stream', 'stream.server'] as const
@@ -72,13 +68,11 @@ export const streamLimitConn: StreamModule<StreamLimitConnConf> =
     variables: {
       limit_conn_status: { get: (session: Session) => session.facts.limitConn, volatile: true },
     },
-    check: checkZones,
+    check: (scope, session) =>
+      checkLimitConn(scope, session, scope.conf(streamLimitConn).limit_conn_zone),
     hooks: {
       preaccess: (conf, { services }) => {
-        const limits = conf.limit_conn.flatMap(({ zone: name, connections }): Limit[] => {
-          const zone = conf.limit_conn_zone.find((known) => known.name === name)
-          return zone === undefined ? [] : [{ zone, connections }]
-        })
+        const limits = bindLimitConn(conf.limit_conn, conf.limit_conn_zone)
         if (limits.length === 0) return undefined
         const zones = zonesOf(services.zoneMemory)
         return (session) => applyLimits(session, conf, limits, zones)
@@ -89,7 +83,7 @@ export const streamLimitConn: StreamModule<StreamLimitConnConf> =
 const openZones = new WeakMap<ZoneMemory, LimitConnZones>()
 
 function zonesOf(memory: ZoneMemory): LimitConnZones {
-  const zones = openZones.get(memory) ?? new LimitConnZones(memory)
+  const zones = openZones.get(memory) ?? new LimitConnZones(memory, 'stream')
   openZones.set(memory, zones)
   return zones
 }
@@ -97,7 +91,7 @@ function zonesOf(memory: ZoneMemory): LimitConnZones {
 function applyLimits(
   session: Session,
   conf: StreamLimitConnConf,
-  limits: readonly Limit[],
+  limits: readonly BoundLimitConn[],
   zones: LimitConnZones,
 ): Outcome {
   if (session.facts.limitConn !== undefined) return 'declined'
@@ -131,26 +125,4 @@ function applyLimits(
 
 function logRefusal(session: Session, conf: StreamLimitConnConf, message: string): void {
   session.log(conf.limit_conn_log_level, message)
-}
-
-function checkZones(scope: Scope, session: CompileSession): void {
-  const { limit_conn_zone: zones } = scope.conf(streamLimitConn)
-  const keys = new Map<string, string>()
-  for (const node of scope.own('limit_conn_zone')) {
-    const name = /^zone=([^:]*)/.exec(node.args[1] ?? '')?.[1] ?? ''
-    const key = keys.get(name)
-    if (key !== undefined) {
-      session.fail(`limit_conn_zone "${name}" is already bound to key "${key}"`, node)
-    }
-    keys.set(name, node.args[0] ?? '')
-  }
-  const used = new Set<string>()
-  for (const node of scope.own('limit_conn')) {
-    const [name = ''] = node.args
-    if (used.has(name)) session.fail('"limit_conn" directive is duplicate', node)
-    used.add(name)
-    if (!zones.some((zone) => zone.name === name)) {
-      session.fail(`zero size shared memory zone "${name}"`, node)
-    }
-  }
 }
