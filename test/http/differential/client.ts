@@ -68,13 +68,17 @@ class Conversation {
     const count = step.answers ?? Math.max(1, methods.length)
     this.#note(`> ${firstLine(pieces.join(''))}`)
     const reused = this.#client !== undefined
-    this.#client ??= await this.#connect()
-    await this.#send(this.#client, pieces, step.end === true)
-    const answered = await this.#readAnswers(this.#client, methods, count)
-    if (answered > 0 || !reused || this.#client?.ending === undefined) return
-    this.#note('= closed before the answer')
-    this.#drop()
-    await this.take(step)
+    const client = (this.#client ??= await this.#connect())
+    await this.#send(client, pieces, step.end === true)
+    const answered = await this.#readAnswers(client, methods, count)
+    if (answered === count || this.#client === undefined) return
+    const silent = answered === 0 && client.ending !== undefined && client.pending.length === 0
+    if (reused && silent) {
+      // The server had closed while the bytes were under way: a client asks again on a new connection.
+      this.#note('= closed before the answer')
+      this.#drop()
+      await this.take(step)
+    } else this.#noteEnd(client)
   }
 
   /** Ends the connection, if there is one, and says who did. */
@@ -118,10 +122,7 @@ class Conversation {
     let finals = 0
     while (finals < count) {
       const message = await nextAnswer(client, methods[finals] ?? 'GET')
-      if (message === undefined) {
-        await this.#noteEnd(client)
-        return finals
-      }
+      if (message === undefined) return finals
       this.#note(showAnswer(message))
       if (statusOf(message) < 200) continue
       finals += 1
@@ -145,7 +146,7 @@ class Conversation {
     this.#drop()
   }
 
-  async #noteEnd(client: TcpClient): Promise<void> {
+  #noteEnd(client: TcpClient): void {
     if (client.ending === undefined) {
       this.#note(`= no answer; so far ${show(client.pending)}`)
     } else {

@@ -27,6 +27,8 @@ export interface Engine {
 /** Rounds of leaving out what was refused; nginx names one case in each. */
 const startsMax = 100
 
+/** Listening sockets count too; an nginx short of connections closes idle ones. */
+const events = 'worker_connections 8192;'
 const main = process.getuid?.() === 0 ? 'user root;' : ''
 const http = 'access_log off; include cases/*.conf;'
 
@@ -107,10 +109,10 @@ async function startWithout(
 async function startOn(scope: Scope, name: EngineName, prefix: TempPrefix): Promise<void> {
   if (readdirSync(prefix.file('conf/cases')).length === 0) return
   if (name === 'nginx') {
-    await startNginx(scope, { main, http, prefix })
+    await startNginx(scope, { main, events, http, prefix })
     return
   }
-  const conf = `${main}\nworker_processes 1;\nevents {}\nhttp {\n${http}\n}\n`
+  const conf = `${main}\nworker_processes 1;\nevents { ${events} }\nhttp {\n${http}\n}\n`
   await startTrijet(scope, { conf, prefix })
 }
 
@@ -151,7 +153,7 @@ async function refusalOf(
   sites: readonly Site[],
 ): Promise<string | undefined> {
   const includes = sites.map((site) => `include cases/${site.id}.conf;`).join('\n')
-  const conf = `events {}\nhttp {\naccess_log off;\n${includes}\n}\n`
+  const conf = `events { ${events} }\nhttp {\naccess_log off;\n${includes}\n}\n`
   const file = prefix.write('conf/search.conf', conf)
   const command = name === 'nginx' ? 'nginx' : launcher
   const { code, stderr } = await run([command, '-t', '-p', prefix.path, '-c', file])

@@ -53,7 +53,7 @@ function errorLines(log: string): string {
 }
 
 /** Replaces what differs by nature: name of the product, ports, places. */
-function normalise(text: string, site: Site, prefix: TempPrefix): string {
+export function normalise(text: string, site: Site, prefix: TempPrefix): string {
   let out = text
   for (const [name, backend] of site.backends) {
     out = out.replaceAll(new RegExp(`\\b${backend.port}\\b`, 'g'), `{${name}}`)

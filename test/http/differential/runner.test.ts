@@ -9,7 +9,7 @@ import { Scope } from '../../support/scope.ts'
 import type { Case } from './case.ts'
 import { lineDifference } from './difference.ts'
 import { type Engine, type EngineName, startEngine } from './engines.ts'
-import { observe } from './observation.ts'
+import { normalise, observe } from './observation.ts'
 
 /** Cases under way at once; both engines have one worker. */
 const concurrency = 12
@@ -84,8 +84,9 @@ async function compare(each: Case): Promise<void> {
 /** A refused configuration is an observation too: both may refuse it. */
 async function transcriptOf(name: EngineName, each: Case): Promise<string> {
   const { sites, refused, prefix } = engines.get(name)!
+  const site = sites.get(each)!
   const refusal = refused.get(each)
-  if (refusal === undefined) return observe(scope, sites.get(each)!, prefix)
+  if (refusal === undefined) return observe(scope, site, prefix)
   const [, words = refusal] = /\[emerg\] (?:\d+#\d+: )?(.*?)(?: in \S+:\d+.*)?$/.exec(refusal) ?? []
-  return `refused: ${words.replaceAll(prefix.path, '{prefix}')}`
+  return normalise(`refused: ${words}`, site, prefix)
 }

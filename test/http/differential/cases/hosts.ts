@@ -109,13 +109,13 @@ export const cases: readonly Case[] = [
     name: 'settings follow the name',
     http:
       'server { listen {address}:{port}; server_name a.test; keepalive_timeout 10s 9s; return 200 "a"; }' +
-      'server { listen {address}:{port}; server_name b.test; keepalive_timeout 0; server_tokens off; return 404; }',
+      'server { listen {address}:{port}; server_name b.test; keepalive_timeout 0; server_tokens off; location / { return 404; } }',
     requests: hosts('a.test', 'b.test', 'a.test'),
   },
   {
     name: 'hosts that are none',
     http: server('a.test', 'a'),
-    requests: hosts('a..test', 'a/test', 'a test', 'a.test/', '[::1', 'a\\b'),
+    requests: hosts('a..test', 'a/test', 'a.test/'),
   },
   {
     name: 'hosts with odd signs',
@@ -138,8 +138,29 @@ export const cases: readonly Case[] = [
     refused: true,
   },
   { name: 'the same listen twice', server: 'listen {address}:{port}; return 200;', refused: true },
-  { name: 'a broken wildcard', http: server('a.*.b', 'a'), refused: true },
-  { name: 'a wildcard in the middle of a label', http: server('*a.test', 'a'), refused: true },
+  {
+    name: 'hosts that nginx takes',
+    http: server('a.test', 'a'),
+    requests: hosts('a test', '[::1', 'a\\b', 'u@a.test'),
+    difference: {
+      why: 'RFC 9110 §7.2: host and port, nothing else',
+      ours: /(?:HTTP\/1\.1 400[^]*){4}/,
+    },
+  },
+  {
+    name: 'a broken wildcard',
+    http: server('a.*.b', 'a'),
+    requests: [],
+    difference: {
+      why: 'nginx serves nobody by it, and does not say so',
+      ours: /^refused: invalid server name/,
+    },
+  },
+  {
+    name: 'a wildcard in the middle of a label',
+    http: server('*a.test', 'a'),
+    difference: { why: 'one text for all that is no name', ours: /^refused: invalid server name/ },
+  },
   {
     name: 'host variable in absolute redirects',
     http: 'server { listen {address}:{port}; server_name a.test b.test; location / { return 301 /x; } }',

@@ -1,7 +1,7 @@
 /** How long connections live, and what runs over them. */
 import { type Case, get, post } from '../case.ts'
 
-const ok = 'return 200 "<$request_uri>";'
+const ok = 'location / { return 200 "<$request_uri>"; }'
 
 export const cases: readonly Case[] = [
   { name: 'HTTP/1.1 stays', server: ok, requests: [get('/1'), get('/2'), get('/3')] },
@@ -72,7 +72,7 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'keepalive_requests by location',
-    server: `location / { ${ok} } location /one { keepalive_requests 1; ${ok} }`,
+    server: `${ok} location /one { keepalive_requests 1; return 200 one; }`,
     requests: [get('/1'), get('/one'), get('/2')],
   },
   {
