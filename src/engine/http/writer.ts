@@ -141,7 +141,7 @@ function renderAdded(request: Request): string {
   return text
 }
 
-function typeText({ response }: Request): string {
+export function typeText({ response }: Request): string {
   const type = safeValue(response.contentType!)
   return response.charset === undefined ? type : `${type}; charset=${response.charset}`
 }
@@ -203,7 +203,7 @@ const times = new Map<number, string>()
 const timesMax = 1024
 
 /** The same files are asked for again and again, and their times with them. */
-function httpTime(ms: number): string {
+export function httpTime(ms: number): string {
   const known = times.get(ms)
   if (known !== undefined) return known
   const text = new Date(ms).toUTCString()
@@ -221,7 +221,7 @@ function connectionField(request: Request, headerSeconds: number): string {
 }
 
 /** `server_name_in_redirect`, `port_in_redirect`. */
-function absoluteLocation(request: Request, path: string): string {
+export function absoluteLocation(request: Request, path: string): string {
   const { core } = request.location
   const { local } = request.connection.socket
   const scheme = request.scheme
