@@ -109,6 +109,10 @@ export class UpstreamHead {
     return this.fields[field * stride]!
   }
 
+  nameEnd(field: number): number {
+    return this.fields[field * stride + 1]!
+  }
+
   valueStart(field: number): number {
     return this.fields[field * stride + 2]!
   }
