@@ -27,7 +27,7 @@ export function checkConditions(request: Request, rule: ModifiedRule): number {
 function decide({ head, response }: Request, rule: ModifiedRule): number {
   const { lastModified, etag } = response
   const unmodifiedSince = head.value(ids.unmodifiedSince)
-  if (unmodifiedSince !== undefined && !(parseHttpDate(unmodifiedSince) >= lastModified)) return 412
+  if (unmodifiedSince !== undefined && isModifiedAfter(unmodifiedSince, lastModified)) return 412
   const match = head.value(ids.match)
   if (match !== undefined && !matches(match, etag, true)) return 412
   const modifiedSince = head.value(ids.modifiedSince)
@@ -38,8 +38,13 @@ function decide({ head, response }: Request, rule: ModifiedRule): number {
   return 304
 }
 
+/** What nobody knows the time of may have been modified. */
+function isModifiedAfter(text: string, lastModified: number): boolean {
+  return lastModified < 0 || !(parseHttpDate(text) >= lastModified)
+}
+
 function isModified(text: string, lastModified: number, rule: ModifiedRule): boolean {
-  if (rule === 'off') return true
+  if (rule === 'off' || lastModified < 0) return true
   const since = parseHttpDate(text)
   if (since === lastModified) return false
   return rule === 'exact' || !(since >= lastModified)

@@ -1,131 +1,105 @@
-/** Answers with a file: whole or a part, or with what conditions and folders ask for. */
-import { closeSync, readSync } from 'node:fs'
-import { checkConditions } from './conditions.ts'
-import { documentRoot, requestFilename } from './file-path.ts'
+/** Answers with a file: whole or parts of it, or with what folders ask for. */
+import { fileSystem } from '../net/create-file-system.ts'
+import { filePieceBytes } from '../net/file-system.ts'
+import { requestFilename } from './file-path.ts'
 import { FileStream } from './file-stream.ts'
-import { filePieceBytes } from './limits.ts'
 import { methods } from './methods.ts'
 import { contentTypeOf } from './mime-types.ts'
 import { outcomes } from './module.ts'
-import type { HttpFilesConf } from './modules/files.ts'
-import { liesUnder, logFileError, type OpenFile, openFile, statusOfError } from './open-file.ts'
-import { requestedRange } from './range.ts'
+import type { FileOpener } from './file-opener.ts'
+import { logFileError, type OpenFile, statusOfError } from './open-file.ts'
+import { type ByteRanges, singleRange } from './range.ts'
 import type { Request } from './request.ts'
-import { encodePath } from './uri.ts'
 
-/** Small files are read into this and sent on at once. */
-const piece = Buffer.allocUnsafeSlow(filePieceBytes)
+export interface FileRules {
+  readonly etag: boolean
+  readonly opener: FileOpener
+}
 
-export function serveFile(request: Request, conf: HttpFilesConf): number {
+/** `next` for a folder: `index` and its like come before. */
+export function serveFile(request: Request, rules: FileRules): number {
   const { method } = request
   if (method !== methods.get && method !== methods.head && method !== methods.post) return 405
+  if (request.uri.endsWith('/')) return outcomes.next
   const path = requestFilename(request)
-  let file: OpenFile
-  try {
-    file = openFile(path)
-  } catch (error) {
-    logFileError(request, 'open()', path, error as NodeJS.ErrnoException)
-    return statusOfError(error as NodeJS.ErrnoException)
+  const file = rules.opener.open(request, path)
+  if (typeof file === 'number') {
+    logFileError(request, 'open', path, file)
+    return statusOfError(file)
   }
-  let keep = false
-  try {
-    const refusal = check(request, conf, file, path)
-    if (refusal !== 0) return refusal
-    keep = send(request, file)
-    return outcomes.done
-  } finally {
-    if (!keep) closeSync(file.descriptor)
-  }
+  const refusal = refusalOf(request, file, path)
+  if (refusal === 0) return sendFile(request, file, rules)
+  file.release()
+  return refusal
 }
 
 /** 0 when the file is to be sent; otherwise the status, with what belongs to it set. */
-function check(request: Request, conf: HttpFilesConf, file: OpenFile, path: string): number {
-  const { root } = request.location
-  if (
-    conf.disable_symlinks === 'outside' &&
-    !root.whole &&
-    !liesUnder(file, documentRoot(request))
-  ) {
-    request.logError(`"${path}" lies outside of its root`)
-    return 403
-  }
-  if (file.kind === 'folder') return redirectToFolder(request)
-  if (file.kind === 'other') {
-    request.logError(`"${path}" is not a regular file`)
+function refusalOf(request: Request, { kind }: OpenFile, path: string): number {
+  if (kind === 'folder') return redirectToFolder(request)
+  if (kind === 'other') {
+    request.logError(`"${path}" is not a regular file`, 'crit')
     return 404
   }
-  if (request.method === methods.post) return 405
-  describe(request, conf, file)
-  // A file that stands for an error is sent whole, whatever was asked of the page that is not there.
-  return isPlain(request) ? conditional(request, conf) : 0
-}
-
-function isPlain({ errorStatus }: Request): boolean {
-  return errorStatus === 0 || errorStatus === 200
-}
-
-function describe({ response }: Request, conf: HttpFilesConf, { size, modified }: OpenFile): void {
-  response.status = 200
-  response.lastModified = modified
-  if (conf.etag) response.etag = `"${(modified / 1000).toString(16)}-${size.toString(16)}"`
-}
-
-function conditional(request: Request, conf: HttpFilesConf): number {
-  const verdict = checkConditions(request, conf.if_modified_since)
-  if (verdict !== 304) return verdict
-  // RFC 9110 §15.4.5: the validators are sent with it, the rest of what describes the body is not.
-  const { response } = request
-  response.status = 304
-  request.sendHead()
-  request.end()
-  return outcomes.done
+  return request.method === methods.post ? 405 : 0
 }
 
 /** nginx's 301 to the path with a slash, so that relative links in the folder's index work. */
 function redirectToFolder(request: Request): number {
   const query = request.args === '' ? '' : `?${request.args}`
-  request.response.location = `${encodePath(request.uri)}/${query}`
+  request.response.location = `${request.escapedUri()}/${query}`
   return 301
 }
 
-/** True when the stream has taken the descriptor over. */
-function send(request: Request, file: OpenFile): boolean {
+/** Sends a file and takes it over, whatever comes of it. */
+export function sendFile(request: Request, file: OpenFile, { etag }: FileRules): number {
   const { response } = request
-  const plain = isPlain(request)
-  const range = plain ? requestedRange(request, file.size) : undefined
-  if (range === 416) {
-    refuseRange(request, file.size)
-    return false
-  }
+  const { size, modified } = file
+  response.status = 200
   response.contentType = contentTypeOf(request)
-  const start = range?.start ?? 0
-  const end = range?.end ?? file.size
-  response.contentLength = end - start
-  if (range === undefined && plain) response.add('Accept-Ranges', 'bytes')
-  if (range !== undefined) {
-    response.status = 206
-    response.add('Content-Range', `bytes ${start}-${end - 1}/${file.size}`)
+  response.contentLength = size
+  response.lastModified = modified
+  if (etag) response.etag = etagOf(file)
+  response.allowRanges = true
+  response.seekable = true
+  const refusal = request.sendHead()
+  if (refusal !== 0) {
+    file.release()
+    return refusal
   }
-  request.sendHead()
-  if (response.headOnly || end === start) {
+  sendBody(request, file)
+  return outcomes.done
+}
+
+/** nginx's: the time and the size, in hexadecimal. */
+function etagOf({ modified, size }: OpenFile): string {
+  return `"${(modified / 1000).toString(16)}-${size.toString(16)}"`
+}
+
+function sendBody(request: Request, file: OpenFile): void {
+  const { response } = request
+  const { ranges } = response
+  if (response.headOnly || file.size === 0) {
+    file.release()
     request.end()
-    return false
+  } else if (ranges === undefined && file.size <= filePieceBytes) sendAtOnce(request, file)
+  else sendParts(request, file, ranges ?? singleRange({ start: 0, end: file.size }))
+}
+
+function sendParts(request: Request, file: OpenFile, ranges: ByteRanges): void {
+  new FileStream(request, file, ranges).start()
+}
+
+/** Most files are read by one call. */
+function sendAtOnce(request: Request, file: OpenFile): void {
+  const { size } = file
+  const files = fileSystem()
+  const bytes = files.read(file.descriptor, 0, size)
+  if (bytes < size) {
+    // It has become shorter, or cannot be read: the stream finds out and tells.
+    sendParts(request, file, singleRange({ start: 0, end: size }))
+    return
   }
-  if (end - start <= filePieceBytes && sendAtOnce(request, file, start, end)) return false
-  new FileStream(request, file.descriptor, start, end).start()
-  return true
-}
-
-function refuseRange(request: Request, size: number): void {
-  request.response.add('Content-Range', `bytes */${size}`)
-  request.finalize(416)
-}
-
-/** False when the file has become shorter; the stream then finds out how much. */
-function sendAtOnce(request: Request, file: OpenFile, start: number, end: number): boolean {
-  const read = readSync(file.descriptor, piece, 0, end - start, start)
-  if (read < end - start) return false
-  request.write(read === piece.length ? piece : piece.subarray(0, read))
+  file.release()
+  request.writeRange(files.piece, 0, bytes)
   request.end()
-  return true
 }

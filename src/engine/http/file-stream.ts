@@ -1,87 +1,119 @@
 /**
- * Sends a part of a file piece by piece: the next piece is read when the kernel has taken the last one, so
- * that a slow client costs one buffer and no more.
+ * Sends parts of a file piece by piece: the next piece is read when the kernel has taken the last one, so
+ * that a slow client costs nothing but its descriptor.
+ *
+ * Pieces are read at once and into memory of the process, as nginx does it without `aio`: what is served
+ * lies in the kernel's memory nearly always. A fast client has a few pieces in one turn of the event loop;
+ * then others have theirs.
  */
-import { close, read } from 'node:fs'
-import { filePieceBytes } from './limits.ts'
+import { fileSystem } from '../net/create-file-system.ts'
+import { errnoText, systemError } from '../net/errors.ts'
+import { filePiecesPerTurnMax } from './limits.ts'
+import type { OpenFile } from './open-file.ts'
+import type { BodyPart, ByteRanges } from './range.ts'
 import type { BodyProducer, Request } from './request.ts'
 
 export class FileStream implements BodyProducer {
   readonly #request: Request
-  readonly #descriptor: number
-  readonly #piece: Buffer
+  readonly #file: OpenFile
+  readonly #ranges: ByteRanges
+  #part = 0
+  /** Place in the file of the next byte of the part. */
   #at: number
-  readonly #end: number
-  #reading = false
   #over = false
+  #turnDue = false
 
-  /** Takes the descriptor over. */
-  constructor(request: Request, descriptor: number, start: number, end: number) {
+  /** Takes the file over. */
+  constructor(request: Request, file: OpenFile, ranges: ByteRanges) {
     this.#request = request
-    this.#descriptor = descriptor
-    this.#at = start
-    this.#end = end
-    this.#piece = Buffer.allocUnsafeSlow(Math.min(filePieceBytes, end - start))
+    this.#file = file
+    this.#ranges = ranges
+    this.#at = ranges.parts[0]!.start
   }
 
   start(): void {
     this.#request.producer = this
-    this.#read()
+    this.#send()
   }
 
   onWritable(): void {
-    this.#read()
+    if (!this.#turnDue) this.#send()
   }
 
   /** Files are sent to the end, as far as the client takes them. */
   onClientEnd(): void {}
 
   onAbort(): void {
-    this.#over = true
-    if (!this.#reading) this.#close()
+    this.#end()
   }
 
-  #read(): void {
-    if (this.#reading || this.#over) return
-    this.#reading = true
-    const length = Math.min(this.#piece.length, this.#end - this.#at)
-    read(this.#descriptor, this.#piece, 0, length, this.#at, (error, bytes) => {
-      this.#reading = false
-      this.#take(error, bytes)
+  #send(): void {
+    for (let pieces = 0; !this.#over; pieces += 1) {
+      if (pieces === filePiecesPerTurnMax) {
+        this.#goOnLater()
+        return
+      }
+      const part = this.#ranges.parts[this.#part]
+      if (part === undefined) {
+        this.#finish()
+        return
+      }
+      if (!this.#sendPiece(part)) return
+    }
+  }
+
+  /** False when the client must take some first, or there is no more to be had. */
+  #sendPiece({ head, start, end }: BodyPart): boolean {
+    const request = this.#request
+    if (head !== undefined && this.#at === start) request.write(head)
+    const files = fileSystem()
+    const bytes = files.read(this.#file.descriptor, this.#at, end - this.#at)
+    if (bytes <= 0) {
+      this.#fail(bytes)
+      return false
+    }
+    this.#at += bytes
+    if (this.#at === end) this.#nextPart()
+    return request.writeRange(files.piece, 0, bytes)
+  }
+
+  #nextPart(): void {
+    this.#part += 1
+    this.#at = this.#ranges.parts[this.#part]?.start ?? 0
+  }
+
+  #goOnLater(): void {
+    this.#turnDue = true
+    setImmediate(() => {
+      this.#turnDue = false
+      if (this.#over) return
+      const { carrier } = this.#request
+      carrier.cork()
+      this.#send()
+      carrier.uncork()
     })
   }
 
-  #take(error: NodeJS.ErrnoException | null, bytes: number): void {
-    if (this.#over) {
-      this.#close()
-      return
-    }
+  #fail(error: number): void {
     const request = this.#request
-    if (error !== null || bytes === 0) {
-      const reason = error === null ? 'it became shorter while it was sent' : error.message
-      this.#over = true
-      this.#close()
-      request.logError(`reading a file failed: ${reason}`)
-      request.finalize(500)
-      return
-    }
-    this.#at += bytes
-    const { carrier } = request
-    carrier.cork()
-    const more = this.#at < this.#end
-    request.write(bytes === this.#piece.length ? this.#piece : this.#piece.subarray(0, bytes))
-    if (!more) this.#finish(request)
-    carrier.uncork()
-    if (more && carrier.writable) this.#read()
+    const reason =
+      error === 0 ? 'it became shorter while it was sent' : errnoText(systemError('read', -error))
+    this.#end()
+    request.logError(`reading a file failed (${reason})`, 'crit')
+    request.finalize(500)
   }
 
-  #finish(request: Request): void {
-    this.#over = true
-    this.#close()
+  #finish(): void {
+    const request = this.#request
+    const { tail } = this.#ranges
+    if (tail !== undefined) request.write(tail)
+    this.#end()
     request.end()
   }
 
-  #close(): void {
-    close(this.#descriptor, () => {})
+  #end(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#file.release()
   }
 }

@@ -1,43 +1,79 @@
 /**
  * Opening what a request means on disk.
  *
- * Looking at a file and reading a small one are done at once, as nginx does them: what is served often is
- * in the kernel's memory, and a detour over other threads would cost more than all the rest of a request.
- * Files beyond one piece are streamed.
+ * Files must lie under the root that was configured, symbolic links followed, unless `disable_symlinks off`
+ * says otherwise. Most paths have no links at all, and the kernel can be told to take no others: then one
+ * call opens and proves it. Where there is a link, the path of what was opened is asked for and compared.
  */
-import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync } from 'node:fs'
+import { readlinkSync, realpathSync } from 'node:fs'
+import { fileSystem } from '../net/create-file-system.ts'
+import { errnoText, systemError } from '../net/errors.ts'
+import { fileErrors, type FileKind, type FileSystem } from '../net/file-system.ts'
 import type { Request } from './request.ts'
 
+/** A file that was found, open for reading where it is a regular one. */
 export interface OpenFile {
   readonly descriptor: number
   readonly size: number
   /** Whole seconds, in milliseconds. */
   readonly modified: number
-  readonly kind: 'file' | 'folder' | 'other'
+  readonly kind: FileKind
+  readonly inode: number
+  /** Gives it back; to be called once by everyone who got it. */
+  release(): void
 }
 
-/** Errors after which nginx says 404 rather than 500. */
-const missing: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'])
-const denied: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
+/** Answer of the functions here for a file that lies outside of its root; no errno is that large. */
+export const outside = -4096
 
-/** The status for an error of `open` or `stat`. */
-export function statusOfError({ code = '' }: NodeJS.ErrnoException): number {
-  if (missing.has(code)) return 404
-  return denied.has(code) ? 403 : 500
-}
+class PlainFile implements OpenFile {
+  readonly descriptor: number
+  readonly size: number
+  readonly modified: number
+  readonly kind: FileKind
+  readonly inode: number
+  readonly #files: FileSystem
 
-/** Opens for reading; never waits, even where the path is a FIFO that nobody writes. Throws. */
-export function openFile(path: string): OpenFile {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    const stats = fstatSync(descriptor)
-    const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other'
-    const modified = Math.floor(stats.mtimeMs / 1000) * 1000
-    return { descriptor, size: stats.size, modified, kind }
-  } catch (error) {
-    closeSync(descriptor)
-    throw error
+  constructor(files: FileSystem, descriptor: number) {
+    this.#files = files
+    this.descriptor = descriptor
+    this.size = files.size
+    this.modified = files.modifiedSeconds * 1000
+    this.kind = files.kind
+    this.inode = files.inode
   }
+
+  release(): void {
+    this.#files.close(this.descriptor)
+  }
+}
+
+/** Opens a file under a root (anywhere without one). An answer below zero is minus errno, or `outside`. */
+export function openFile(path: string, root: string | undefined): OpenFile | number {
+  const files = fileSystem()
+  const descriptor = openUnder(files, path, root)
+  return descriptor < 0 ? descriptor : new PlainFile(files, descriptor)
+}
+
+/** The descriptor of a file under a root, its facts in `files`; or minus errno, or `outside`. */
+export function openUnder(files: FileSystem, path: string, root: string | undefined): number {
+  if (root === undefined) return files.open(path)
+  if (isPlainPath(path, root)) {
+    const found = files.openPlain(path)
+    if (found !== -fileErrors.ELOOP && found !== -fileErrors.ENOSYS) return found
+  }
+  const descriptor = files.open(path)
+  if (descriptor < 0 || liesUnder(descriptor, root)) return descriptor
+  files.close(descriptor)
+  return outside
+}
+
+/** True when only a symbolic link could lead out of the root: an alias may have joined anything to it. */
+function isPlainPath(path: string, root: string): boolean {
+  if (!path.startsWith(root)) return false
+  const { length } = root
+  const whole = path.length === length || path[length] === '/' || root.endsWith('/')
+  return whole && !path.includes('/..', Math.max(length - 1, 0))
 }
 
 /** Real paths of roots; looked up anew when a file does not lie under the one that is known. */
@@ -45,14 +81,24 @@ const realRoots = new Map<string, string>()
 const realRootsMax = 10_000
 
 /** True when the open file lies under the folder, symbolic links followed. */
-export function liesUnder({ descriptor }: OpenFile, folder: string): boolean {
+function liesUnder(descriptor: number, folder: string): boolean {
   const path = realPathOf(descriptor)
   const known = realRoots.get(folder)
   if (known !== undefined && contains(known, path)) return true
-  const root = realpathSync.native(folder)
-  if (realRoots.size >= realRootsMax) realRoots.clear()
-  realRoots.set(folder, root)
-  return contains(root, path)
+  const root = realRootOf(folder)
+  return root !== undefined && contains(root, path)
+}
+
+function realRootOf(folder: string): string | undefined {
+  try {
+    const root = realpathSync.native(folder)
+    if (realRoots.size >= realRootsMax) realRoots.clear()
+    realRoots.set(folder, root)
+    return root
+  } catch {
+    // The root has gone since the file under it was opened.
+    return undefined
+  }
 }
 
 function realPathOf(descriptor: number): string {
@@ -65,26 +111,29 @@ function contains(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
-/** nginx's line for a call that failed. */
-export function logFileError(
-  request: Request,
-  call: string,
-  path: string,
-  error: NodeJS.ErrnoException,
-): void {
-  const text = `${call} "${path}" failed (${Math.abs(error.errno ?? 0)}: ${reasonOf(error)})`
-  request.logError(text, missing.has(error.code ?? '') ? 'error' : 'crit')
+/** True for errors that say that there is no such file. */
+export function isMissing(error: number): boolean {
+  return (
+    error === -fileErrors.ENOENT ||
+    error === -fileErrors.ENOTDIR ||
+    error === -fileErrors.ENAMETOOLONG
+  )
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'No such file or directory',
-  ENOTDIR: 'Not a directory',
-  EACCES: 'Permission denied',
-  ENAMETOOLONG: 'File name too long',
-  ELOOP: 'Too many levels of symbolic links',
-  EMFILE: 'Too many open files',
+/** The status for an error of opening or looking, as nginx has it. */
+export function statusOfError(error: number): number {
+  if (isMissing(error)) return 404
+  const denied = error === -fileErrors.EACCES || error === -fileErrors.ELOOP || error === outside
+  return denied ? 403 : 500
 }
 
-function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
-  return reasons[code] ?? message
+/** nginx's line for a file that cannot be had. */
+export function logFileError(request: Request, call: string, path: string, error: number): void {
+  if (error === outside) {
+    request.logError(`"${path}" lies outside of its root`)
+    return
+  }
+  const reason = errnoText(systemError(call, -error))
+  const level = statusOfError(error) === 500 ? 'crit' : 'error'
+  request.logError(`${call}() "${path}" failed (${reason})`, level)
 }

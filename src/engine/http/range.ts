@@ -1,10 +1,14 @@
-/** `Range` of one part (RFC 9110 §14). Several at once are answered with the whole, as the RFC allows. */
-import { parseHttpDate } from './conditions.ts'
-import { nameId } from './header-names.ts'
-import type { Request } from './request.ts'
-
-const rangeId = nameId('range')
-const ifRangeId = nameId('if-range')
+/**
+ * `Range` (RFC 9110 §14): which parts of a body are asked for, and how they are put together.
+ *
+ * ```text
+ *   one part     206, Content-Range: bytes 5-9/100           the bytes alone
+ *   several      206, multipart/byteranges; boundary=…       CRLF --…  fields  CRLF bytes  …  CRLF --…--
+ * ```
+ *
+ * nginx's readings hold: parts that begin behind the end are left out; more bytes than the body has, or more
+ * parts than `max_ranges` allows, are answered with the whole.
+ */
 
 export interface ByteRange {
   readonly start: number
@@ -12,41 +16,90 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** What is to be sent of a body of that size: `undefined` for all of it, 416 for a part it does not have. */
-export function requestedRange(request: Request, size: number): ByteRange | 416 | undefined {
-  const { head, response } = request
-  if (head.first[rangeId]! < 0 || head.repeats(rangeId)) return undefined
-  const condition = head.value(ifRangeId)
-  if (condition !== undefined && !isSame(condition, response)) return undefined
-  return parseRange(head.value(rangeId)!, size)
+/** A part with what stands before it in the message. */
+export interface BodyPart extends ByteRange {
+  readonly head: Buffer | undefined
 }
 
-export function parseRange(text: string, size: number): ByteRange | 416 | undefined {
-  if (/^bytes=$/i.test(text)) return undefined
-  const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(text)
-  if (match === null) return /^bytes=[\d\s,-]*,/i.test(text) ? undefined : refusalOf(text)
-  const [, first = '', last = ''] = match
-  if (first === '') {
-    if (last === '') return 416
-    const length = Math.min(Number(last), size)
-    if (length > 0) return { start: size - length, end: size }
-    return size === 0 ? undefined : 416
+export interface ByteRanges {
+  readonly parts: readonly BodyPart[]
+  /** What stands behind the last part. */
+  readonly tail: Buffer | undefined
+  /** All bytes of the message's body. */
+  readonly length: number
+}
+
+/** Digits that stay below 2^53. */
+const digitsMax = 15
+const spec = /[ ]*(?:(\d+)[ ]*-[ ]*(\d*)|-(\d+))[ ]*(,|$)/y
+
+/** The parts of a body of `size` bytes; 'all' where the field is passed over, 'none' for a 416. */
+export function parseRanges(
+  text: string,
+  size: number,
+  rangesMax: number,
+): readonly ByteRange[] | 'all' | 'none' {
+  if (!/^bytes=./i.test(text)) return 'all'
+  const found: ByteRange[] = []
+  let bytes = 0
+  spec.lastIndex = 'bytes='.length
+  for (let more = true; more;) {
+    const match = spec.exec(text)
+    if (match === null) return 'none'
+    const range = toRange(match, size)
+    if (range === undefined) return 'none'
+    if (range.start < range.end) {
+      if (found.length === rangesMax) return 'all'
+      found.push(range)
+      bytes += range.end - range.start
+    } else if (range.start === 0) return 'all'
+    more = match[4] === ','
   }
-  const start = Number(first)
+  if (found.length === 0) return 'none'
+  return bytes > size ? 'all' : found
+}
+
+function toRange(
+  [, first, last = '', suffix]: RegExpExecArray,
+  size: number,
+): ByteRange | undefined {
+  if ((suffix ?? first!).length > digitsMax || last.length > digitsMax) return undefined
+  if (suffix !== undefined) return { start: Math.max(size - Number(suffix), 0), end: size }
   const end = last === '' ? size : Math.min(Number(last) + 1, size)
-  // Nothing of an empty file is all of it.
-  if (start === 0 && size === 0) return undefined
-  if (start >= size || (last !== '' && Number(last) < start)) return 416
-  return { start, end }
+  return { start: Number(first), end }
 }
 
-/** A unit nobody knows is passed over; bytes that are no range cannot be satisfied. */
-function refusalOf(text: string): 416 | undefined {
-  return /^bytes=/i.test(text) ? 416 : undefined
+/** One part, which is the whole message. */
+export function singleRange({ start, end }: ByteRange): ByteRanges {
+  return { parts: [{ head: undefined, start, end }], tail: undefined, length: end - start }
 }
 
-/** `If-Range`: the same tag, strongly, or the very time. */
-function isSame(condition: string, response: Request['response']): boolean {
-  if (condition.endsWith('"')) return response.etag === condition && !condition.startsWith('W/')
-  return parseHttpDate(condition) === response.lastModified
+export interface MultipartOptions {
+  readonly boundary: string
+  /** Type of the whole, with its charset; `undefined` where it has none. */
+  readonly type: string | undefined
+  readonly size: number
+}
+
+/** Several parts, each with its own head. */
+export function multipartRanges(
+  ranges: readonly ByteRange[],
+  { boundary, type, size }: MultipartOptions,
+): ByteRanges {
+  const field = type === undefined ? '' : `Content-Type: ${type}\r\n`
+  const parts = ranges.map(({ start, end }): BodyPart => {
+    const place = `Content-Range: bytes ${start}-${end - 1}/${size}\r\n\r\n`
+    return { head: Buffer.from(`\r\n--${boundary}\r\n${field}${place}`), start, end }
+  })
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
+  const length = parts.reduce(
+    (sum, { head, start, end }) => sum + head!.length + end - start,
+    tail.length,
+  )
+  return { parts, tail, length }
+}
+
+/** True when the parts can be picked out of a body that passes by once. */
+export function isAscending(ranges: readonly ByteRange[]): boolean {
+  return ranges.every(({ start }, i) => i === 0 || start >= ranges[i - 1]!.end)
 }

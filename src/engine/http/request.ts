@@ -4,7 +4,7 @@
  * The object keeps one shape and is used again and again: a connection takes one from the pool when the
  * first byte of a request comes and gives it back when it is idle. Handlers must not hold on to it.
  */
-import type { Log } from '../core/log.ts'
+import type { Level, Log } from '../core/log.ts'
 import type { VariableTable, VariableValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
 import type { Address } from '../net/address.ts'
@@ -37,6 +37,9 @@ const refererId = nameId('referer')
 export interface RequestEnding {
   end(): void
 }
+
+const percent = 0x25
+const plus = 0x2b
 
 /** Makes a response's body piece by piece. */
 export interface BodyProducer {
@@ -75,6 +78,8 @@ export class Request implements CaptureHost {
   hasArgs: boolean
   /** True while the URI is what the client sent: it may be forwarded as it came. */
   plainUri: boolean
+  /** False once `rewrite … break` has put another path in the place of the location's. */
+  uriInLocation: boolean
   /** Host asked for, in lower case and without port; empty where the client named none. */
   host: string
   method: number
@@ -126,6 +131,7 @@ export class Request implements CaptureHost {
     this.args = ''
     this.hasArgs = false
     this.plainUri = true
+    this.uriInLocation = true
     this.host = ''
     this.method = methods.other
     this.keepAlive = false
@@ -160,6 +166,7 @@ export class Request implements CaptureHost {
     this.args = ''
     this.hasArgs = false
     this.plainUri = true
+    this.uriInLocation = true
     this.host = ''
     this.method = methods.other
     this.keepAlive = false
@@ -307,6 +314,7 @@ export class Request implements CaptureHost {
     this.args = args
     this.hasArgs = args !== ''
     this.plainUri = false
+    this.uriInLocation = true
     this.internal = true
     return this.phases.redirect()
   }
@@ -352,22 +360,44 @@ export class Request implements CaptureHost {
     const { response } = this
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     response.contentLength = bytes.length
-    this.sendHead()
+    const refusal = this.sendHead()
+    if (refusal !== 0) {
+      this.finalize(refusal)
+      return
+    }
     if (bytes.length > 0) this.write(bytes)
     this.end()
   }
 
-  /** Runs the header filters and writes the head. */
-  sendHead(): void {
+  /**
+   * Runs the header filters and writes the head. Returns 0, or the status with which a filter refuses the
+   * response: nothing was sent then, and the request is to be ended with it.
+   */
+  sendHead(): number {
     const { response } = this
     if (this.errorStatus !== 0) response.status = this.errorStatus
     const { status } = response
     response.headOnly ||= this.isHead || status === 204 || status === 304
-    if (response.challenge !== undefined) response.add('WWW-Authenticate', response.challenge)
-    for (const filter of this.location.headerFilters) filter(this)
+    if (response.challenge !== undefined) {
+      response.add('WWW-Authenticate', response.challenge)
+      response.challenge = undefined
+    }
+    for (const filter of this.location.headerFilters) {
+      filter(this)
+      if (response.refusal !== 0) return this.#refuseResponse()
+    }
     if (this.connection.closing || this.#leavesBody()) this.keepAlive = false
     this.carrier.sendHead(this)
     response.headSent = true
+    return 0
+  }
+
+  #refuseResponse(): number {
+    const { response } = this
+    const { refusal } = response
+    response.refusal = 0
+    if (!this.filters.empty) this.filters.clear()
+    return refusal
   }
 
   /** A body that was not asked for (RFC 9110 §10.1.1), or is too long to be read for nobody. */
@@ -450,7 +480,7 @@ export class Request implements CaptureHost {
     for (const handler of this.location.logs) handler(this)
   }
 
-  logError(message: string, level: 'error' | 'warn' | 'info' | 'crit' = 'error'): void {
+  logError(message: string, level: Level = 'error'): void {
     const { errorLog } = this
     if (errorLog.takes(level)) {
       errorLog.write(level, `${message}, ${this.logContext()}`, this.connection.number)
@@ -466,6 +496,13 @@ export class Request implements CaptureHost {
     if (host !== undefined) context += `, host: "${host}"`
     const referrer = head.value(refererId)
     return referrer === undefined ? context : `${context}, referrer: "${referrer}"`
+  }
+
+  /** True when the path came with escapes or with "+": parts of it are escaped again in queries. */
+  get wasEscaped(): boolean {
+    const { bytes, pathStart, pathEnd } = this.head
+    if (this.parent !== undefined) return false
+    return bytes.subarray(pathStart, pathEnd).some((byte) => byte === percent || byte === plus)
   }
 
   /** The path as it may stand in a header. */

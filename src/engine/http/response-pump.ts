@@ -91,8 +91,9 @@ export class ResponsePump {
     const request = this.#request
     const { carrier } = request
     carrier.cork()
-    request.sendHead()
-    if (this.#fits(bytes)) {
+    const refusal = request.sendHead()
+    if (refusal !== 0) request.finalize(refusal)
+    else if (this.#fits(bytes)) {
       request.write(bytes)
       request.end()
     }
@@ -122,7 +123,12 @@ export class ResponsePump {
   async #stream(first: Piece, second: Piece | Promise<Piece>): Promise<void> {
     const request = this.#request
     const { contentLength } = request.response
-    request.sendHead()
+    const refusal = request.sendHead()
+    if (refusal !== 0) {
+      this.abort(`refused with ${refusal}`)
+      request.finalize(refusal)
+      return
+    }
     let sent = 0
     let piece = first
     let next: Piece | Promise<Piece> | undefined = second

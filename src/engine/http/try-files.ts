@@ -1,9 +1,9 @@
 /** `try_files file ... uri | =code`: the first that exists. */
-import { statSync } from 'node:fs'
 import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber } from '../conf/units.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { ValueType } from '../core/module.ts'
+import type { FileOpener } from './file-opener.ts'
 import { documentRoot } from './file-path.ts'
 import { outcomes } from './module.ts'
 import type { Request } from './request.ts'
@@ -42,13 +42,17 @@ function parseLast(text: string, complex: (text: string) => ComplexValue): numbe
   return code
 }
 
-export function tryFiles(request: Request, { candidates, last }: TryFiles): number {
+export function tryFiles(
+  request: Request,
+  { candidates, last }: TryFiles,
+  opener: FileOpener,
+): number {
   const { cut, whole } = request.location.root
   for (const { path, folder } of candidates) {
     const text = path.evaluate(request)
     const uri = `${text}${folder ? '/' : ''}`
     const file = whole || cut === 0 ? documentRoot(request) + text : aliased(request, text)
-    if (!exists(file, folder)) continue
+    if (opener.look(request, file) !== (folder ? 'folder' : 'file')) continue
     request.uri = cut === 0 ? uri : prefixOf(request) + uri
     return outcomes.next
   }
@@ -69,9 +73,4 @@ function aliased(request: Request, text: string): string {
 
 function prefixOf({ location }: Request): string {
   return location.pattern?.text ?? ''
-}
-
-function exists(path: string, folder: boolean): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats !== undefined && (folder ? stats.isDirectory() : stats.isFile())
 }

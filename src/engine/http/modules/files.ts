@@ -1,29 +1,34 @@
 /**
- * Files: `root`, `alias`, `index`, `try_files`, and what is served from them where no other module takes a
- * location.
+ * Files: `root`, `alias`, `try_files`, and what is served from them where no other module takes a location.
  */
 import { ConfError } from '../../conf/diagnostics.ts'
-import { type ComplexValue, constantValue } from '../../core/complex-value.ts'
+import { numberArgument, parseNumber, parseTimeSeconds } from '../../conf/units.ts'
 import type { CompileSession } from '../../core/compile-session.ts'
+import { type ComplexValue, constantValue } from '../../core/complex-value.ts'
 import type { ValueEnv, ValueType } from '../../core/module.ts'
 import type { Scope } from '../../core/scope.ts'
-import { complexValue, flag, oneOf } from '../../modules/value-types.ts'
+import { flag, oneOf, timeMs } from '../../modules/value-types.ts'
+import { fileSystem } from '../../net/create-file-system.ts'
 import { serveFile } from '../file-content.ts'
-import { findIndex } from '../file-index.ts'
-import { defineHttpModule, type HttpModule } from '../module.ts'
+import { FileOpener } from '../file-opener.ts'
+import { defineHttpModule, type HttpEnv, type HttpModule } from '../module.ts'
+import { OpenFileCache, type OpenFileCacheSpec } from '../open-file-cache.ts'
 import { tryFiles, type TryFiles, tryFilesType } from '../try-files.ts'
 
 export interface HttpFilesConf {
   readonly root: ComplexValue
   readonly alias: ComplexValue | undefined
-  readonly index: readonly ComplexValue[]
   readonly try_files: TryFiles | undefined
   readonly etag: boolean
-  readonly if_modified_since: 'off' | 'exact' | 'before'
   readonly disable_symlinks: 'off' | 'outside'
+  readonly open_file_cache: OpenFileCacheSpec | undefined
+  readonly open_file_cache_valid: number
+  readonly open_file_cache_min_uses: number
+  readonly open_file_cache_errors: boolean
 }
 
 const everywhere = ['http', 'http.server', 'http.location'] as const
+const inLocations = [...everywhere, 'http.location.if'] as const
 
 /** A folder or file; relative ones are taken from the prefix. */
 const path: ValueType<ComplexValue> = {
@@ -48,12 +53,42 @@ function tail(text: string): string {
 }
 
 const usualRoot = 'html'
+const inactiveDefaultMs = 60_000
+
+const cacheSpec: ValueType<OpenFileCacheSpec | undefined> = {
+  describe: 'off | max=number [inactive=time]',
+  parse: (args, { node }) => {
+    let max = 0
+    let inactiveMs = inactiveDefaultMs
+    for (const text of args) {
+      if (text === 'off' && args.length === 1) return undefined
+      const [name, value = ''] = split(text)
+      const number = name === 'max' ? parseNumber(value) : undefined
+      const seconds = name === 'inactive' ? parseTimeSeconds(value) : undefined
+      if (number !== undefined && number > 0) max = number
+      else if (seconds !== undefined) inactiveMs = seconds * 1000
+      else throw new ConfError(`invalid "${node.name}" parameter "${text}"`)
+    }
+    if (max === 0) throw new ConfError(`"${node.name}" must have the "max" parameter`)
+    return Object.freeze({ max, inactiveMs })
+  },
+}
+
+function split(text: string): readonly [string, string?] {
+  const at = text.indexOf('=')
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+const minUses: ValueType<number> = {
+  describe: 'number',
+  parse: ([text = ''], { node }) => numberArgument(node.name, text),
+}
 
 export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesConf>({
   id: 'http.files',
   directives: {
     root: {
-      contexts: everywhere,
+      contexts: inLocations,
       args: [1, 1],
       syntax: 'root path',
       value: path,
@@ -67,18 +102,6 @@ export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesCo
       value: path,
       default: undefined,
       doc: "Puts a path in the place of the location's prefix.",
-    },
-    index: {
-      contexts: everywhere,
-      args: [1, Infinity],
-      syntax: 'index file ...',
-      value: {
-        describe: 'file ...',
-        parse: (args, env) => args.map((text) => complexValue.parse([text], env)),
-      },
-      default: [constantValue('index.html')],
-      merge: (lists) => lists.flat(),
-      doc: 'Sets files that stand for a folder.',
     },
     try_files: {
       contexts: ['http.server', 'http.location'],
@@ -97,14 +120,6 @@ export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesCo
       default: true,
       doc: 'Adds an "ETag" to files.',
     },
-    if_modified_since: {
-      contexts: everywhere,
-      args: [1, 1],
-      syntax: 'if_modified_since off | exact | before',
-      value: oneOf('off', 'exact', 'before'),
-      default: 'exact',
-      doc: 'Sets how the time of a file is compared with "If-Modified-Since".',
-    },
     disable_symlinks: {
       contexts: everywhere,
       args: [1, 1],
@@ -113,14 +128,77 @@ export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesCo
       default: 'outside',
       doc: 'Refuses files that symbolic links put outside of the root; "off" follows them anywhere.',
     },
+    open_file_cache: {
+      contexts: everywhere,
+      args: [1, 2],
+      syntax: 'open_file_cache off | max=number [inactive=time]',
+      value: cacheSpec,
+      default: undefined,
+      doc: 'Keeps descriptors and facts of files that are asked for often.',
+    },
+    open_file_cache_valid: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'open_file_cache_valid time',
+      value: timeMs,
+      default: inactiveDefaultMs,
+      doc: 'Sets after what time a file in the cache is looked at again.',
+    },
+    open_file_cache_min_uses: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'open_file_cache_min_uses number',
+      value: minUses,
+      default: 1,
+      doc: 'Sets after how many uses the descriptor of a file stays open.',
+    },
+    open_file_cache_errors: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'open_file_cache_errors on | off',
+      value: flag,
+      default: false,
+      doc: 'Remembers also that a file is not there.',
+    },
   },
   check: checkRoots,
   hooks: {
-    precontent: ({ try_files: files }) => files && ((request) => tryFiles(request, files)),
-    fallbackContent: (conf) => (request) =>
-      request.uri.endsWith('/') ? findIndex(request, conf.index) : serveFile(request, conf),
+    precontent: (conf, env) => {
+      const { try_files: files } = conf
+      if (files === undefined) return undefined
+      const opener = openerOf(env)
+      return (request) => tryFiles(request, files, opener)
+    },
+    fallbackContent: ({ etag }, env) => {
+      const rules = { etag, opener: openerOf(env) }
+      return (request) => serveFile(request, rules)
+    },
   },
 })
+
+/** Caches by the directives that ask for them. */
+const caches = new WeakMap<OpenFileCacheSpec, OpenFileCache>()
+
+/** How files are opened in a block; for all modules that open some. */
+export function openerOf({ scope, services }: Pick<HttpEnv, 'scope' | 'services'>): FileOpener {
+  const conf = scope.conf(httpFiles)
+  const spec = conf.open_file_cache
+  let cache = spec && caches.get(spec)
+  if (spec !== undefined && cache === undefined) {
+    const { timers, transport } = services
+    cache = new OpenFileCache(spec, { files: fileSystem(), timers, clock: transport.clock })
+    caches.set(spec, cache)
+  }
+  return new FileOpener({
+    inside: conf.disable_symlinks === 'outside',
+    cache,
+    rules: {
+      validMs: conf.open_file_cache_valid,
+      minUses: conf.open_file_cache_min_uses,
+      errors: conf.open_file_cache_errors,
+    },
+  })
+}
 
 /** `root` and `alias` are two ways to say one thing. */
 function checkRoots(scope: Scope, session: CompileSession): void {

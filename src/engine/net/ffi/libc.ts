@@ -51,6 +51,8 @@ export interface System {
   readonly koffi: Koffi
   readonly errno: () => number
   readonly createArena: (bytes: number) => Arena
+  /** How a prototype names an address within an arena. */
+  readonly pointerType: ArenaSource['pointerType']
 }
 
 /** Prototypes; `%` stands for an address in an arena. */
@@ -109,6 +111,7 @@ function bind(): System | undefined {
       koffi,
       errno: koffi.errno,
       createArena: (bytes) => arenas.create(bytes),
+      pointerType: arenas.pointerType,
     }
   } catch {
     return undefined
