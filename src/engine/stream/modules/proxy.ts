@@ -1,11 +1,11 @@
 /** `proxy_pass`: passes TCP connections and datagrams to upstreams. */
+import { compileProxySsl, type ProxySslConf, proxySslRows } from '../../modules/proxy-ssl.ts'
 import { tlsContextsOf } from '../../modules/tls-contexts.ts'
 import type { Group } from '../../upstream/group.ts'
 import { defineStreamModule, type StreamModule } from '../module.ts'
 import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
 import { DatagramProxy } from '../proxy/datagram-proxy.ts'
 import { compileSettings } from '../proxy/settings.ts'
-import { compileProxySsl, type ProxySslConf, proxySslRows } from '../proxy/ssl-directives.ts'
 import { compileTarget } from '../proxy/target.ts'
 import { TcpProxy } from '../proxy/tcp-proxy.ts'
 import type { Session } from '../session.ts'
@@ -16,7 +16,7 @@ export const streamProxy: StreamModule<ProxyConf & ProxySslConf> = defineStreamM
   ProxyConf & ProxySslConf
 >({
   id: 'stream.proxy',
-  directives: { ...proxyRows, ...proxySslRows },
+  directives: { ...proxyRows, ...proxySslRows(['stream', 'stream.server']) },
   variables: upstreamVariables,
   hooks: {
     content: {
@@ -27,7 +27,9 @@ export const streamProxy: StreamModule<ProxyConf & ProxySslConf> = defineStreamM
         const target = compileTarget(pass, env)
         const { tcp_nodelay: noDelay } = env.scope.conf(streamCore)
         const contexts = tlsContextsOf(env.services.zoneMemory)
-        const tls = compileProxySsl(conf, contexts, (session) => pass.evaluate(session))
+        const tls = conf.proxy_ssl
+          ? compileProxySsl<Session>(conf, contexts, (session) => pass.evaluate(session))
+          : undefined
         const settings = compileSettings(conf, noDelay, tls)
         const start = (session: Session, group: Group): void => {
           if (session.protocol === 'TCP') new TcpProxy(session, settings, group).start()

@@ -1,10 +1,6 @@
 /** `set_real_ip_from`: the client's address is taken from the PROXY protocol header of trusted peers. */
-import { ConfError } from '../../conf/diagnostics.ts'
-import type { Directive } from '../../conf/tree.ts'
-import type { CompileSession } from '../../core/compile-session.ts'
-import type { ValueType } from '../../core/module.ts'
-import type { Scope } from '../../core/scope.ts'
-import { type AccessRule, isAllowed, parseAccessRule } from '../../modules/access-rules.ts'
+import { type AccessRule, isAllowed } from '../../modules/access-rules.ts'
+import { trustedSource, trustedSources } from '../../modules/trusted-sources.ts'
 import { concat } from '../../modules/value-types.ts'
 import { formatHost } from '../../net/address.ts'
 import { portOf } from '../core-variables.ts'
@@ -13,14 +9,6 @@ import type { Session } from '../session.ts'
 
 export interface StreamRealipConf {
   readonly set_real_ip_from: readonly string[]
-}
-
-const trustedSource: ValueType<readonly string[]> = {
-  describe: 'address | CIDR | unix:',
-  parse: ([text = '']) => {
-    parseTrusted(text, () => {})
-    return [text]
-  },
 }
 
 export const streamRealip: StreamModule<StreamRealipConf> = defineStreamModule<StreamRealipConf>({
@@ -46,7 +34,7 @@ export const streamRealip: StreamModule<StreamRealipConf> = defineStreamModule<S
   },
   hooks: {
     postAccept: (_conf, { scope, session }) => {
-      const trusted = trustedOf(scope, session)
+      const trusted = trustedSources(scope, session)
       if (trusted.length === 0) return undefined
       return (accepted) => {
         takeAddress(accepted, trusted)
@@ -56,51 +44,9 @@ export const streamRealip: StreamModule<StreamRealipConf> = defineStreamModule<S
   },
 })
 
-/** Peers that are not on the list are not believed. */
-const nobodyElse: AccessRule = { allow: false, from: 'all' }
-
 function takeAddress(session: Session, trusted: readonly AccessRule[]): void {
   const source = session.facts.proxyHeader?.source
   if (source === undefined || !isAllowed(trusted, session.remote)) return
   session.facts.connectedFrom = session.remote
   session.remote = source
-}
-
-const trustedMemo = new WeakMap<Scope, readonly AccessRule[]>()
-
-function trustedOf(scope: Scope, session: CompileSession): readonly AccessRule[] {
-  const known = trustedMemo.get(scope)
-  if (known !== undefined) return known
-  const own = scope.own('set_real_ip_from')
-  const outer = scope.parent === undefined ? [] : trustedOf(scope.parent, session)
-  const rules =
-    own.length === 0 ? outer : [...own.flatMap((node) => ruleOf(node, session)), nobodyElse]
-  trustedMemo.set(scope, rules)
-  return rules
-}
-
-function ruleOf(node: Directive, session: CompileSession): readonly AccessRule[] {
-  const [text = ''] = node.args
-  try {
-    const warn = (): void => session.warn(`low address bits of ${text} are meaningless`, node)
-    return [parseTrusted(text, warn)]
-  } catch (error) {
-    // The directive's own value type has refused it already.
-    if (error instanceof ConfError) return []
-    throw error
-  }
-}
-
-function parseTrusted(text: string, onLowBits: () => void): AccessRule {
-  if (text === 'all') return refuse(text)
-  try {
-    return parseAccessRule(true, text, onLowBits)
-  } catch (error) {
-    if (error instanceof ConfError) return refuse(text)
-    throw error
-  }
-}
-
-function refuse(text: string): never {
-  throw new ConfError(`host not found in set_real_ip_from "${text}"`)
 }

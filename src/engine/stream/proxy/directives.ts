@@ -1,16 +1,9 @@
 /** Settings of the proxy, but those of TLS towards upstreams. */
-import { isIPv4, isIPv6 } from 'node:net'
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import type { Row, ValueEnv, ValueType } from '../../core/module.ts'
+import { bindType, type ProxyBind } from '../../modules/proxy-bind.ts'
 import { complexValue, concat, count, flag, size, timeMs } from '../../modules/value-types.ts'
-import type { InetAddress } from '../../net/address.ts'
-import { parseAddress } from '../../upstream/addresses.ts'
-
-export interface ProxyBind {
-  readonly address: ComplexValue
-  readonly transparent: boolean
-}
 
 /** A value that a version 2 header of the PROXY protocol carries. */
 export interface ProxyTlv {
@@ -37,30 +30,7 @@ export interface ProxyConf {
   readonly proxy_pp2: boolean
   readonly proxy_pp2_set_tlv: readonly ProxyTlv[]
   readonly proxy_half_close: boolean
-}
-
-const bindType: ValueType<ProxyBind | undefined> = {
-  describe: 'address [transparent] | off',
-  parse: ([text = '', option], env) => {
-    if (text === 'off') return undefined
-    const address = env.complex(text)
-    if (address.constant !== undefined) parseBindAddress(address.constant)
-    if (option !== undefined && option !== 'transparent') {
-      throw new ConfError(`invalid parameter "${option}"`)
-    }
-    return { address, transparent: option === 'transparent' }
-  },
-}
-
-/** An address to connect from, with or without a port. */
-export function parseBindAddress(text: string): InetAddress {
-  if (isIPv4(text)) return { family: 4, host: text, port: 0 }
-  if (isIPv6(text)) return { family: 6, host: text, port: 0 }
-  const address = /:\d+$/.test(text) ? parseAddress(text) : undefined
-  if (address === undefined || address.family === 'unix') {
-    throw new ConfError(`invalid address "${text}"`)
-  }
-  return address
+  readonly proxy_ssl: boolean
 }
 
 const rate: ValueType<ComplexValue> = {
@@ -204,4 +174,5 @@ export const proxyRows: Rows<ProxyConf> = {
     false,
     'Closes each direction of a TCP connection on its own.',
   ),
+  proxy_ssl: row('proxy_ssl on | off', flag, false, 'Uses TLS towards upstreams.'),
 }

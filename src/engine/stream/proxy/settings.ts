@@ -2,18 +2,17 @@
  * The settings of a proxy as its sessions use them: values that are texts with variables are read per
  * session, everything else is looked up once.
  */
-import { ConfError } from '../../conf/diagnostics.ts'
 import { parseSize } from '../../conf/units.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
-import type { InetAddress } from '../../net/address.ts'
+import { compileConnectOptions } from '../../modules/proxy-bind.ts'
+import type { SecureUpstream } from '../../modules/proxy-ssl.ts'
 import type { DatagramHandler, DatagramSocket } from '../../net/datagram.ts'
 import { writeProxyV1, writeProxyV2 } from '../../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../../net/socket.ts'
-import type { ConnectOptions } from '../../net/transport.ts'
+import type { SecureSocket } from '../../net/tls/secure-socket.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import type { Session } from '../session.ts'
-import { parseBindAddress, type ProxyConf } from './directives.ts'
-import type { SecureUpstream } from './ssl-directives.ts'
+import type { ProxyConf } from './directives.ts'
 
 export interface ProxySettings {
   readonly connectTimeoutMs: number
@@ -36,7 +35,9 @@ export interface ProxySettings {
   /** Begins to connect; what must come before the client's bytes is seen to. */
   connect(session: Session, peer: Peer, handler: SocketHandler): Socket
   /** Set where TLS follows once the connection stands; it does what must come before that. */
-  readonly secure: SecureUpstream | undefined
+  readonly secure:
+    | ((session: Session, peer: Peer, socket: Socket, handler: SocketHandler) => SecureSocket)
+    | undefined
   /** Opens a socket towards an upstream; throws when the system has none for us. */
   connectDatagrams(session: Session, peer: Peer, handler: DatagramHandler): DatagramSocket
 }
@@ -44,9 +45,11 @@ export interface ProxySettings {
 export function compileSettings(
   conf: ProxyConf,
   tcpNoDelay: boolean,
-  tls: SecureUpstream | undefined,
+  tls: SecureUpstream<Session> | undefined,
 ): ProxySettings {
-  const connectOptions = compileConnectOptions(conf, tcpNoDelay)
+  const connectOptions = compileConnectOptions<Session>(conf, tcpNoDelay, (session, message) =>
+    session.log('error', message),
+  )
   const headerOf = conf.proxy_protocol ? compileProxyHeader(conf) : undefined
   return {
     connectTimeoutMs: conf.proxy_connect_timeout,
@@ -72,7 +75,7 @@ export function compileSettings(
       tls &&
       ((session, peer, socket, handler) => {
         if (headerOf !== undefined) socket.write(headerOf(session))
-        return tls(session, peer, socket, handler)
+        return tls.start(tls.nameFor(session), peer, socket, handler)
       }),
     connectDatagrams(session, { address }, handler) {
       const { transport } = session.services
@@ -103,35 +106,4 @@ function compileRate(rate: ComplexValue | undefined): (session: Session) => numb
     return () => bytes
   }
   return (session) => parseSize(rate.evaluate(session)) ?? 0
-}
-
-function compileConnectOptions(
-  conf: ProxyConf,
-  noDelay: boolean,
-): (session: Session) => ConnectOptions {
-  const keepAlive = conf.proxy_socket_keepalive ? { keepAlive: { enabled: true } } : {}
-  const plain: ConnectOptions = Object.freeze({ noDelay, ...keepAlive })
-  const bind = conf.proxy_bind
-  if (bind === undefined) return () => plain
-  const { address, transparent } = bind
-  if (address.constant !== undefined) {
-    const fixed = Object.freeze({ ...plain, bind: parseBindAddress(address.constant), transparent })
-    return () => fixed
-  }
-  return (session) => {
-    const from = bindAddressOf(address.evaluate(session), session)
-    return from === undefined ? plain : { ...plain, bind: from, transparent }
-  }
-}
-
-/** As nginx, a text that is no address is logged, and the connection comes from wherever it would. */
-function bindAddressOf(text: string, session: Session): InetAddress | undefined {
-  if (text === '') return undefined
-  try {
-    return parseBindAddress(text)
-  } catch (error) {
-    if (!(error instanceof ConfError)) throw error
-    session.log('error', error.message)
-    return undefined
-  }
 }
