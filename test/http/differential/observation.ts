@@ -27,7 +27,7 @@ export async function observe(owner: Owner, site: Site, prefix: TempPrefix): Pro
     const lines = await waitForLog(
       prefix,
       site.accessLog,
-      answers.match(/^HTTP\/1\.\d [2-5]/gm)?.length ?? 0,
+      Math.max(1, answers.match(/^HTTP\/1\.\d [2-5]/gm)?.length ?? 0),
     )
     parts.push(normalise(`access log:\n${lines}`, site, prefix))
   }
