@@ -10,6 +10,7 @@ import type { ClientHello } from '../../src/engine/net/client-hello.ts'
 import { openListeningSocket } from '../../src/engine/net/listening-socket.ts'
 import type { Socket } from '../../src/engine/net/socket.ts'
 import { TimingWheel } from '../../src/engine/net/timing-wheel.ts'
+import { toTicketKey } from '../../src/engine/net/openssl/ticket-keys.ts'
 import { secureClient, type TlsClientSettings } from '../../src/engine/net/tls/secure-client.ts'
 import { secureServer, type TlsServerSettings } from '../../src/engine/net/tls/secure-server.ts'
 import { SecureSocket } from '../../src/engine/net/tls/secure-socket.ts'
@@ -22,7 +23,8 @@ import { until, within } from '../support/wait.ts'
 import { openTransport } from './carriers.ts'
 import { Recorder } from './recorder.ts'
 
-const contexts = new TlsContexts(Buffer.alloc(48, 7))
+const ticketKeys = [toTicketKey(Buffer.alloc(80, 7))!]
+const contexts = new TlsContexts(() => ticketKeys)
 
 function contextOptions(name: string, more: Partial<TlsContextOptions> = {}): TlsContextOptions {
   const { certFile, keyFile } = certificateFor(name)

@@ -17,24 +17,28 @@ const denied = new Set<string>()
 const supplied = new Map<string, Supplied>()
 
 interface Supplied {
-  readonly text: string
+  readonly bytes: Buffer
   /** The file as it was before it was fetched: another one has to be fetched again. */
   readonly identity: string
 }
 
 /** The file's text. Throws the error of the system, and notes a file that may not be read. */
 export function readProtected(path: string): string {
+  return readProtectedBytes(path).toString()
+}
+
+export function readProtectedBytes(path: string): Buffer {
   const known = supplied.get(path)
-  if (known !== undefined && known.identity === fileIdentity(path)) return known.text
+  if (known !== undefined && known.identity === fileIdentity(path)) return known.bytes
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') denied.add(path)
     throw error
   }
 }
 
-/** Reads files for a process that may not; what cannot be had is left out. */
+/** Reads files for a process that may not, their bytes as characters; what cannot be had is left out. */
 export type FetchFiles = (paths: readonly string[]) => Promise<Readonly<Record<string, string>>>
 
 /** A file may be asked for only when another was read: a key comes after its certificate. */
@@ -65,7 +69,10 @@ async function supply(fetch: FetchFiles): Promise<boolean> {
   const identities = new Map([...denied].map((path) => [path, fileIdentity(path)]))
   const texts = Object.entries(await fetch([...denied]))
   for (const [path, text] of texts) {
-    supplied.set(path, { text, identity: identities.get(path) ?? '' })
+    supplied.set(path, {
+      bytes: Buffer.from(text, 'latin1'),
+      identity: identities.get(path) ?? '',
+    })
   }
   return texts.length > 0
 }

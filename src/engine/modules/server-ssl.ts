@@ -10,7 +10,7 @@ import { dependOnFile } from '../core/file-dependencies.ts'
 import type { Context, Row, ValueEnv, ValueType } from '../core/module.ts'
 import type { TlsServerSettings } from '../net/tls/secure-server.ts'
 import type { TlsContexts, TlsProtocol } from '../net/tls/tls-contexts.ts'
-import { chainTooLong, type TlsFacts } from '../net/tls/tls-facts.ts'
+import type { TlsFacts } from '../net/tls/tls-facts.ts'
 import { concat, count, flag, oneOf, text, timeMs, timeSeconds } from './value-types.ts'
 
 export interface ServerSslConf {
@@ -294,9 +294,16 @@ function toSettings(conf: ServerSslConf, contexts: TlsContexts): TlsServerSettin
     ...(conf.ssl_password_file !== undefined && { passwordFile: conf.ssl_password_file }),
     ...(conf.ssl_dhparam !== undefined && { dhparam: conf.ssl_dhparam }),
     ...(verifies && authorities.length > 0 && { authorities }),
+    ...(verifies &&
+      conf.ssl_client_certificate !== undefined && { announced: conf.ssl_client_certificate }),
     ...(conf.ssl_crl !== undefined && { revocations: conf.ssl_crl }),
   })
-  return { context, requestCertificate: verifies, alpn: conf.ssl_alpn }
+  return {
+    context,
+    requestCertificate: verifies,
+    verifyDepth: conf.ssl_verify_depth,
+    alpn: conf.ssl_alpn,
+  }
 }
 
 /** Faults that `optional_no_ca` passes over: all say that the issuer is not one of ours. */
@@ -305,7 +312,7 @@ const unknownIssuer: ReadonlySet<number> = new Set([18, 19, 20, 21, 27])
 function refusalOf(conf: ServerSslConf, facts: TlsFacts): string | undefined {
   const mode = conf.ssl_verify_client
   if (mode === 'off') return undefined
-  const fault = facts.intermediates > conf.ssl_verify_depth ? chainTooLong : facts.verifyFault
+  const fault = facts.verifyFault
   const passed = fault !== undefined && mode === 'optional_no_ca' && unknownIssuer.has(fault.number)
   if (fault !== undefined && !passed) {
     return `client SSL certificate verify error: (${fault.number}:${fault.text})`

@@ -1,6 +1,6 @@
 /** `$ssl_*`: what the handshake with a client has settled, for hosts of either subsystem. */
-import type { X509Certificate } from 'node:crypto'
 import type { VariableDefinition, VariableHost } from '../core/variables.ts'
+import type { PeerCertificate } from '../net/tls/peer-certificate.ts'
 import type { SecureSocket } from '../net/tls/secure-socket.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -14,7 +14,7 @@ export function sslVariablesOf<Host extends VariableHost>(
   const factsOf = (host: Host): SecureSocket['facts'] => socketOf(host)?.facts
   /** A variable of the client's certificate; without one it is empty. */
   const ofCertificate = (
-    read: (certificate: X509Certificate) => string,
+    read: (certificate: PeerCertificate) => string,
   ): VariableDefinition<Host> => ({
     get: (host) => {
       const facts = factsOf(host)
@@ -34,23 +34,21 @@ export function sslVariablesOf<Host extends VariableHost>(
       },
     },
     ssl_client_verify: { get: (host) => verification(factsOf(host)) },
-    ssl_client_raw_cert: ofCertificate((certificate) => certificate.toString()),
-    ssl_client_cert: ofCertificate((certificate) =>
+    ssl_client_raw_cert: ofCertificate(({ x509 }) => x509.toString()),
+    ssl_client_cert: ofCertificate(({ x509 }) =>
       // Lines after the first begin with a tab, as in a folded header.
-      certificate.toString().trimEnd().replaceAll('\n', '\n\t'),
+      x509.toString().trimEnd().replaceAll('\n', '\n\t'),
     ),
-    ssl_client_escaped_cert: ofCertificate((certificate) =>
-      encodeURIComponent(certificate.toString()),
+    ssl_client_escaped_cert: ofCertificate(({ x509 }) => encodeURIComponent(x509.toString())),
+    ssl_client_fingerprint: ofCertificate(({ x509 }) =>
+      x509.fingerprint.replaceAll(':', '').toLowerCase(),
     ),
-    ssl_client_fingerprint: ofCertificate(({ fingerprint }) =>
-      fingerprint.replaceAll(':', '').toLowerCase(),
-    ),
-    ssl_client_s_dn: ofCertificate(({ subject }) => distinguishedName(subject)),
-    ssl_client_i_dn: ofCertificate(({ issuer }) => distinguishedName(issuer)),
-    ssl_client_serial: ofCertificate(({ serialNumber }) => serialNumber),
-    ssl_client_v_start: ofCertificate(({ validFrom }) => validFrom),
-    ssl_client_v_end: ofCertificate(({ validTo }) => validTo),
-    ssl_client_v_remain: ofCertificate(({ validTo }) => daysUntil(validTo)),
+    ssl_client_s_dn: ofCertificate(({ subject }) => subject),
+    ssl_client_i_dn: ofCertificate(({ issuer }) => issuer),
+    ssl_client_serial: ofCertificate(({ x509 }) => x509.serialNumber),
+    ssl_client_v_start: ofCertificate(({ x509 }) => x509.validFrom),
+    ssl_client_v_end: ofCertificate(({ x509 }) => x509.validTo),
+    ssl_client_v_remain: ofCertificate(({ x509 }) => daysUntil(x509.validTo)),
   }
 }
 
@@ -58,11 +56,6 @@ function verification(facts: SecureSocket['facts']): string | undefined {
   if (facts === undefined) return undefined
   if (facts.peerCertificate === undefined) return 'NONE'
   return facts.verifyFault === undefined ? 'SUCCESS' : `FAILED:${facts.verifyFault.text}`
-}
-
-/** RFC 2253: the most particular part first, parts joined by commas. */
-function distinguishedName(lines: string): string {
-  return lines.split('\n').toReversed().join(',')
 }
 
 function daysUntil(date: string): string {

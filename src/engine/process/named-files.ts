@@ -15,7 +15,7 @@ export interface Naming {
   readonly texts: Iterable<string>
 }
 
-/** Texts of the files, by path; those that are not named or cannot be read are left out. */
+/** Bytes of the files, one a character, by path; those that are not named or cannot be read are left out. */
 export async function readNamedFiles(
   paths: readonly string[],
   naming: Naming,
@@ -44,7 +44,8 @@ async function readSmall(path: string): Promise<string | undefined> {
   try {
     const stats = await stat(path)
     if (!stats.isFile() || stats.size > processLimits.protectedFileBytesMax) return undefined
-    return await readFile(path, 'utf8')
+    // Any bytes at all: keys of tickets are no text.
+    return await readFile(path, 'latin1')
   } catch {
     return undefined
   }

@@ -1,13 +1,11 @@
 /** TLS towards upstreams, on a connection that is already established. */
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
-import { idleHandler } from '../idle-handler.ts'
+import type { SslConnection, SslRole } from '../openssl/ssl-connection.ts'
 import type { Socket, SocketHandler } from '../socket.ts'
 import { SecureSocket, type SecureSocketOptions } from './secure-socket.ts'
 import type { SessionCache } from './session-cache.ts'
-import { takeStream } from './take-stream.ts'
 import type { TlsContext } from './tls-contexts.ts'
-import { chainTooLong, type TlsFacts, type VerifyFault } from './tls-facts.ts'
+import type { TlsFacts, VerifyFault } from './tls-facts.ts'
 
 export interface TlsClientSettings {
   readonly context: TlsContext
@@ -41,39 +39,36 @@ export function secureClient(
 ): SecureSocket {
   const { settings } = options
   const secure = new SecureSocket(socket, handler, options)
-  socket.handler = idleHandler
-  const stream = startClient(socket, settings)
-  const { sessions } = settings
-  if (sessions !== undefined) {
-    stream.on('session', (session: Buffer) => sessions.cache.set(sessions.key, session))
-  }
-  secure.upgrade(stream, 'secureConnect', (_, facts) => verify(facts, settings))
+  secure.begin(settings.context, roleOf(settings), {
+    check: (facts) => verify(facts, settings),
+    prepare: (ssl) => prepare(ssl, settings),
+  })
   return secure
 }
 
-function startClient(socket: Socket, settings: TlsClientSettings): TLSSocket {
-  const { serverName, sessions, alpn } = settings
+function roleOf({ alpn = [], verify: wanted, sessions }: TlsClientSettings): SslRole {
+  return {
+    side: 'client',
+    alpn,
+    ...(wanted !== undefined && { verifyDepth: wanted.depth }),
+    ...(sessions !== undefined && {
+      onSession: (session: Buffer) => sessions.cache.set(sessions.key, session),
+    }),
+  }
+}
+
+function prepare(ssl: SslConnection, { serverName, sessions, alpn = [] }: TlsClientSettings): void {
+  if (serverName !== undefined && isIP(serverName) === 0) ssl.setServerName(serverName)
+  if (alpn.length > 0) ssl.offer(alpn)
   const session = sessions?.cache.get(sessions.key)
-  return connect({
-    socket: takeStream(socket, Buffer.alloc(0)),
-    secureContext: settings.context.secure,
-    // Judged by us after the handshake, to tell nginx's reasons apart.
-    rejectUnauthorized: false,
-    ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { servername: serverName }),
-    ...(session === undefined ? {} : { session }),
-    ...(alpn === undefined || alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-  })
+  if (session !== undefined) ssl.resume(session)
 }
 
 function verify(facts: TlsFacts, { verify: wanted }: TlsClientSettings): Error | undefined {
   if (wanted === undefined) return undefined
-  const fault = facts.intermediates > wanted.depth ? chainTooLong : facts.verifyFault
-  if (fault !== undefined) return certificateError(fault)
-  const { peerCertificate } = facts
-  const mismatch =
-    peerCertificate === undefined ||
-    checkServerIdentity(wanted.name, peerCertificate.toLegacyObject()) !== undefined
-  return mismatch
+  const { peerCertificate, verifyFault } = facts
+  if (verifyFault !== undefined) return certificateError(verifyFault)
+  return peerCertificate?.isFor(wanted.name) !== true
     ? new UpstreamCertificateError(`upstream SSL certificate does not match "${wanted.name}"`)
     : undefined
 }

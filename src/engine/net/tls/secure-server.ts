@@ -1,17 +1,13 @@
 /**
  * TLS on accepted connections.
  *
- * The ClientHello is read here, before Node sees the connection: which server answers, and with which
- * certificates, ALPN protocols and demands on the client, is settled by a plain look-up of the name, and a
- * name that nobody serves is refused without a handshake. Then the descriptor goes to Node's TLS with the
- * bytes read so far.
+ * The ClientHello is read here, before OpenSSL sees it: which server answers, and with which certificates,
+ * ALPN protocols and demands on the client, is settled by a plain look-up of the name, and a name that
+ * nobody serves is refused without a handshake.
  */
-import { TLSSocket } from 'node:tls'
 import { clientHelloBytesMax, parseClientHello, type ClientHello } from '../client-hello.ts'
-import { idleHandler } from '../idle-handler.ts'
 import type { Socket, SocketHandler } from '../socket.ts'
 import { SecureSocket, type SecureSocketOptions } from './secure-socket.ts'
-import { takeStream } from './take-stream.ts'
 import type { TlsContext } from './tls-contexts.ts'
 
 /** What one virtual server wants of a handshake. */
@@ -19,6 +15,8 @@ export interface TlsServerSettings {
   readonly context: TlsContext
   /** Asks the client for a certificate; whether it must be there and good is judged by `facts`. */
   readonly requestCertificate: boolean
+  /** Longest chain of the client's certificate, its own and the root left out. */
+  readonly verifyDepth?: number
   /** In order of preference; a client that offers others only is refused. Empty: none is agreed on. */
   readonly alpn: readonly string[]
 }
@@ -105,21 +103,12 @@ class HelloReader implements SocketHandler {
       secure.destroy(new HandshakeRejectedError())
       return
     }
-    socket.handler = idleHandler
-    const stream = takeStream(socket, this.#bytes)
-    secure.upgrade(startServer(stream, settings), 'secure', () => undefined)
+    const role = {
+      side: 'server',
+      requestCertificate: settings.requestCertificate,
+      alpn: settings.alpn,
+      ...(settings.verifyDepth !== undefined && { verifyDepth: settings.verifyDepth }),
+    } as const
+    secure.begin(settings.context, role, { head: this.#bytes })
   }
-}
-
-function startServer(
-  stream: ConstructorParameters<typeof TLSSocket>[0],
-  settings: TlsServerSettings,
-): TLSSocket {
-  return new TLSSocket(stream, {
-    isServer: true,
-    secureContext: settings.context.secure,
-    requestCert: settings.requestCertificate,
-    rejectUnauthorized: false,
-    ...(settings.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.alpn] }),
-  })
 }

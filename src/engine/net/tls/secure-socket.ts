@@ -1,23 +1,26 @@
 /**
- * A connection under TLS behind the data plane's contract.
+ * A connection under TLS behind the data plane's contract, on top of any other that keeps it.
  *
- * One object from the first byte on: while a server waits for the ClientHello it stands on the plain
- * socket, from the handshake on upon Node's TLS stream. `onConnect` tells that the handshake is done; a
- * handshake that fails ends in `onClose` with an error, and `onConnect` never came.
+ * One object from the first byte on. `onConnect` tells that the handshake is done; a handshake that fails
+ * ends in `onClose` with an error, and `onConnect` never came.
  *
  * ```text
- *   plain socket ──hello──▶ TLS stream ──handshake──▶ onConnect ──▶ onData* …
- *        └───────────────────┴──────────────┴─▶ onClose(error)
+ *   plain socket ──hello──▶ handshake ──▶ onConnect ──▶ onData* ──▶ onEnd? ──▶ onClose
+ *        └───────────────────┴──────────────────────────────────────────────▶ onClose(error)
  * ```
+ *
+ * What one read of the plain socket brings is opened as a whole and delivered as one chunk; what is
+ * written in one call leaves in one call.
  */
-import type { TLSSocket } from 'node:tls'
 import type { Address } from '../address.ts'
 import type { ClientHello } from '../client-hello.ts'
-import { NodeSocket } from '../node/node-socket.ts'
+import { recordBytesMax } from '../openssl/libssl.ts'
+import { SslConnection, type SslRole } from '../openssl/ssl-connection.ts'
 import type { Socket, SocketHandler } from '../socket.ts'
 import type { Timer, TimerOwner, TimingWheel } from '../timing-wheel.ts'
 import { Timer as WheelTimer } from '../timing-wheel.ts'
 import type { Transport } from '../transport.ts'
+import type { TlsContext } from './tls-contexts.ts'
 import { collectFacts, type TlsFacts } from './tls-facts.ts'
 
 export interface SecureSocketOptions {
@@ -26,24 +29,39 @@ export interface SecureSocketOptions {
   readonly timeout?: { readonly wheel: TimingWheel; readonly ms: number }
 }
 
+/** Looks at a finished handshake; what it returns ends the connection. */
+export type HandshakeCheck = (facts: TlsFacts) => Error | undefined
+
+/** Sealed at once: what comes of it has room in OpenSSL's output. */
+const sealBytesMax: number = 4 * recordBytesMax
+
+const nothing: Buffer = Buffer.alloc(0)
+
 export class SecureSocket implements Socket, SocketHandler, TimerOwner {
   handler: SocketHandler
   /** Of the client's hello; undefined on connections that we opened. */
   hello: ClientHello | undefined = undefined
   readonly remote: Address
-  readonly local: Address
+  bytesRead = 0
+  bytesWritten = 0
+  readonly #plain: Socket
   readonly #wheel: TimingWheel | undefined
   readonly #timer: Timer
-  #inner: Socket
+  #ssl: SslConnection | undefined = undefined
+  #check: HandshakeCheck | undefined = undefined
   #facts: TlsFacts | undefined = undefined
   #secure = false
+  #ending = false
+  #ended = false
+  #paused = false
+  /** Came with the end of the handshake, or while nobody wanted to read. */
+  #held: Buffer = nothing
   #error: Error | undefined = undefined
 
   constructor(plain: Socket, handler: SocketHandler, options: SecureSocketOptions) {
-    this.#inner = plain
+    this.#plain = plain
     this.handler = handler
     this.remote = plain.remote
-    this.local = plain.local
     this.#wheel = options.timeout?.wheel
     this.#timer = new WheelTimer(this)
     if (options.timeout !== undefined) this.#wheel?.arm(this.#timer, options.timeout.ms)
@@ -54,110 +72,239 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
     return this.#facts
   }
 
-  get bytesRead(): number {
-    return this.#inner.bytesRead
+  get local(): Address {
+    return this.#plain.local
   }
 
-  get bytesWritten(): number {
-    return this.#inner.bytesWritten
-  }
-
+  /** Of sealed bytes, which are a little more than those that were written. */
   get queued(): number {
-    return this.#inner.queued
+    return this.#plain.queued
   }
 
   get destroyed(): boolean {
-    return this.#inner.destroyed
+    return this.#plain.destroyed
   }
 
   get descriptor(): number {
-    return this.#inner.descriptor
+    return this.#plain.descriptor
   }
 
-  /** Goes over to TLS; `ready` is the event that tells that the handshake is done. */
-  upgrade(stream: TLSSocket, ready: 'secure' | 'secureConnect', check: HandshakeCheck): void {
-    this.#inner = new NodeSocket(stream, this, {
-      remote: this.remote,
-      connecting: false,
-    })
-    stream.once(ready, () => this.#handshaken(stream, check))
-    // Without a server of Node's around it, a stream only tells of an error; closing is ours.
-    stream.on('_tlsError', (error: Error) => this.destroy(error))
+  /** Begins the handshake; `head` is what was read of it already. */
+  begin(context: TlsContext, role: SslRole, options: BeginOptions = {}): SslConnection {
+    const ssl = new SslConnection(context.ssl, role)
+    this.#ssl = ssl
+    this.#check = options.check
+    options.prepare?.(ssl)
+    this.#plain.handler = this
+    if (options.head !== undefined && options.head.length > 0) ssl.feed(options.head)
+    this.#shakeHands(ssl)
+    return ssl
   }
 
   write(chunk: Buffer): boolean {
-    return this.#inner.write(chunk)
+    if (!this.#mayWrite()) return false
+    const ssl = this.#ssl!
+    const more = this.#seal(ssl, chunk) && this.#flush(ssl)
+    return more && !this.destroyed
   }
 
   writeBoth(head: Buffer, body: Buffer): boolean {
-    return this.#inner.writeBoth(head, body)
+    const ssl = this.#ssl
+    if (ssl === undefined || !this.#mayWrite()) return false
+    const sum = head.length + body.length
+    // One record costs what one costs, however small its parts.
+    if (sum <= recordBytesMax) return this.write(ssl.join(head, body))
+    const more = this.#seal(ssl, head) && this.#seal(ssl, body) && this.#flush(ssl)
+    return more && !this.destroyed
   }
 
   end(): void {
-    this.#inner.end()
+    if (this.#ending || this.destroyed) return
+    this.#ending = true
+    if (this.#secure) this.#sayGoodbye()
+    this.#plain.end()
   }
 
   destroy(error?: Error, reset?: boolean): void {
+    if (this.destroyed) return
     this.#error ??= error
-    this.#inner.destroy(error, reset)
+    const orderly = error === undefined && reset !== true && this.#secure && !this.#ending
+    if (orderly && this.#plain.queued === 0) this.#sayGoodbye()
+    this.#plain.destroy(error, reset)
   }
 
   pause(): void {
-    this.#inner.pause()
+    this.#paused = true
+    this.#plain.pause()
   }
 
   resume(): void {
-    this.#inner.resume()
+    this.#paused = false
+    if (this.#held.length > 0 || this.#endDue()) setImmediate(this.#deliverHeld)
+    else this.#plain.resume()
   }
 
   setNoDelay(on: boolean): void {
-    this.#inner.setNoDelay(on)
+    this.#plain.setNoDelay(on)
   }
 
   onConnect(): void {}
 
-  onData(_: Socket, chunk: Buffer): void {
-    this.handler.onData(this, chunk)
+  onData(_plain: Socket, chunk: Buffer): void {
+    const ssl = this.#ssl
+    if (ssl === undefined) return
+    if (!this.#secure) {
+      ssl.feed(chunk)
+      this.#shakeHands(ssl)
+      return
+    }
+    const opened = ssl.open(chunk)
+    if (opened.length > 0) this.#deliver(opened)
+    if (ssl.ended || ssl.fault !== undefined) this.#stopReading(ssl)
   }
 
+  /** Without a goodbye of TLS, which many leave out: taken for one, as nginx does. */
   onEnd(): void {
-    if (this.#secure) this.handler.onEnd(this)
-    else this.destroy(new HandshakeClosedError())
+    if (!this.#secure) this.destroy(new HandshakeClosedError())
+    else this.#noteEnd()
   }
 
   onDrain(): void {
-    this.handler.onDrain(this)
+    if (this.#secure && !this.#ending) this.handler.onDrain(this)
   }
 
-  onClose(_: Socket, error: NodeJS.ErrnoException | undefined): void {
+  onClose(_plain: Socket, error: NodeJS.ErrnoException | undefined): void {
     this.#wheel?.cancel(this.#timer)
     const silent = error === undefined && this.#error === undefined && !this.#secure
-    this.handler.onClose(
-      this,
-      this.#error ?? error ?? (silent ? new HandshakeClosedError() : undefined),
-    )
+    const reason = this.#error ?? error ?? (silent ? new HandshakeClosedError() : undefined)
+    try {
+      this.handler.onClose(this, reason)
+    } finally {
+      this.#ssl?.free()
+      this.#ssl = undefined
+    }
   }
 
   onTimeout(): void {
     this.destroy(new HandshakeTimeoutError())
   }
 
-  #handshaken(stream: TLSSocket, check: HandshakeCheck): void {
-    if (this.destroyed) return
-    this.#wheel?.cancel(this.#timer)
-    this.#facts = collectFacts(stream, this.hello)
-    const fault = check(stream, this.#facts)
-    if (fault !== undefined) {
-      this.destroy(fault)
+  #mayWrite(): boolean {
+    return this.#secure && !this.#ending && !this.destroyed
+  }
+
+  #seal(ssl: SslConnection, chunk: Buffer): boolean {
+    for (let at = 0; at < chunk.length; at += sealBytesMax) {
+      const piece = chunk.length <= sealBytesMax ? chunk : chunk.subarray(at, at + sealBytesMax)
+      if (at > 0) this.#flush(ssl)
+      if (!ssl.seal(piece)) {
+        this.destroy(new TlsError('SSL_write()', ssl.fault ?? ''))
+        return false
+      }
+      this.bytesWritten += piece.length
+    }
+    return true
+  }
+
+  /** Sends what OpenSSL has to say. */
+  #flush(ssl: SslConnection): boolean {
+    let more = true
+    for (let out = ssl.output(); out.length > 0; out = ssl.output()) {
+      more = this.#plain.write(out)
+      // All there was has come: what is sealed at once fits.
+      if (out.length < ssl.outputBytesMax) break
+    }
+    return more
+  }
+
+  #shakeHands(ssl: SslConnection): void {
+    const progress = ssl.handshake()
+    if (progress === 'done') {
+      this.#handshaken(ssl)
       return
     }
+    this.#flush(ssl)
+    if (progress !== 'more') this.destroy(new TlsError('SSL_do_handshake()', progress.fault))
+  }
+
+  #handshaken(ssl: SslConnection): void {
+    // Before anything else runs: what came behind the handshake lies where other connections' bytes go.
+    const rest = Buffer.from(ssl.open(nothing))
+    this.#flush(ssl)
+    this.#wheel?.cancel(this.#timer)
+    this.#facts = collectFacts(ssl.address, this.hello)
+    const fault = this.#check?.(this.#facts)
+    if (fault !== undefined) this.destroy(fault)
+    if (this.destroyed) return
     this.#secure = true
     this.handler.onConnect(this)
+    if (this.destroyed) return
+    this.#held = rest
+    this.#deliverHeld()
+    if (ssl.ended || ssl.fault !== undefined) this.#stopReading(ssl)
+  }
+
+  #deliver(chunk: Buffer): void {
+    this.bytesRead += chunk.length
+    this.handler.onData(this, chunk)
+  }
+
+  readonly #deliverHeld = (): void => {
+    if (this.#paused || this.destroyed) return
+    const held = this.#held
+    this.#held = nothing
+    if (held.length > 0) this.#deliver(held)
+    if (this.destroyed) return
+    if (this.#endDue()) this.#noteEnd()
+    if (!this.#paused) this.#plain.resume()
+  }
+
+  /** The peer's end was read while nobody wanted to hear of it. */
+  #endDue(): boolean {
+    return !this.#ended && this.#ssl?.ended === true
+  }
+
+  #stopReading(ssl: SslConnection): void {
+    if (this.destroyed) return
+    if (ssl.fault === undefined) {
+      this.#noteEnd()
+      return
+    }
+    // The alert that says what is wrong.
+    this.#flush(ssl)
+    this.destroy(new TlsError('SSL_read()', ssl.fault))
+  }
+
+  #noteEnd(): void {
+    if (this.#ended || this.destroyed || this.#paused) return
+    this.#ended = true
+    this.handler.onEnd(this)
+  }
+
+  #sayGoodbye(): void {
+    const ssl = this.#ssl
+    if (ssl === undefined) return
+    ssl.shutdown()
+    this.#flush(ssl)
   }
 }
 
-/** Looks at a finished handshake; what it returns ends the connection. */
-export type HandshakeCheck = (stream: TLSSocket, facts: TlsFacts) => Error | undefined
+export interface BeginOptions {
+  readonly head?: Buffer
+  readonly check?: HandshakeCheck
+  /** Before the first message. */
+  readonly prepare?: (ssl: SslConnection) => void
+}
+
+/** OpenSSL refused what came, or would not do what it was asked. */
+export class TlsError extends Error {
+  readonly code = 'ERR_TLS'
+
+  constructor(call: string, reason: string) {
+    super(reason === '' ? `${call} failed` : `${call} failed (SSL: ${reason})`)
+    this.name = 'TlsError'
+  }
+}
 
 export class HandshakeTimeoutError extends Error {
   readonly code = 'ETIMEDOUT'

@@ -1,20 +1,25 @@
-/** What a handshake settled, asked of Node once: asking a stream that has failed is not safe. */
-import type { X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
+/** What a handshake settled, asked of OpenSSL once: the connection may be gone when a log line is written. */
 import type { ClientHello } from '../client-hello.ts'
+import { SSL_CTRL_GET_NEGOTIATED_GROUP, X509_V_OK } from '../openssl/constants.ts'
+import { bytesAt, openssl, type Pointer } from '../openssl/libssl.ts'
+import { pointerIn } from '../openssl/openssl-error.ts'
+import { sessionId } from '../openssl/ssl-callbacks.ts'
+import { PeerCertificate } from './peer-certificate.ts'
 
 export interface TlsFacts {
   /** `TLSv1.3`, as nginx's `$ssl_protocol`. */
   readonly protocol: string
   /** OpenSSL's name, as `$ssl_cipher`. */
   readonly cipher: string
+  /** Name of the group that keys were agreed on in, as `$ssl_curve`; empty without one. */
+  readonly curve: string
   readonly serverName: string | undefined
   /** Empty when none was agreed on. */
   readonly alpn: string
   readonly sessionReused: boolean
-  readonly peerCertificate: X509Certificate | undefined
-  /** Certificates in the peer's chain as it was verified, without the peer's own and the root. */
-  readonly intermediates: number
+  /** In hexadecimal digits. */
+  readonly sessionId: string
+  readonly peerCertificate: PeerCertificate | undefined
   /** Why the peer's certificate is not trusted, undefined when it is or when there is none. */
   readonly verifyFault: VerifyFault | undefined
 }
@@ -26,72 +31,67 @@ export interface VerifyFault {
   readonly text: string
 }
 
-/** Node's names of OpenSSL's verification errors; a name that is not here has the number 1, unspecified. */
-const verifyNumbers: Readonly<Record<string, number>> = {
-  UNABLE_TO_GET_ISSUER_CERT: 2,
-  UNABLE_TO_GET_CRL: 3,
-  CERT_SIGNATURE_FAILURE: 7,
-  CRL_SIGNATURE_FAILURE: 8,
-  CERT_NOT_YET_VALID: 9,
-  CERT_HAS_EXPIRED: 10,
-  CRL_NOT_YET_VALID: 11,
-  CRL_HAS_EXPIRED: 12,
-  DEPTH_ZERO_SELF_SIGNED_CERT: 18,
-  SELF_SIGNED_CERT_IN_CHAIN: 19,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 20,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 21,
-  CERT_CHAIN_TOO_LONG: 22,
-  CERT_REVOKED: 23,
-  INVALID_CA: 24,
-  PATH_LENGTH_EXCEEDED: 25,
-  INVALID_PURPOSE: 26,
-  CERT_UNTRUSTED: 27,
-  CERT_REJECTED: 28,
-  HOSTNAME_MISMATCH: 62,
-}
+/** Larger ones are no certificates that a handshake carries. */
+const certificateBytesMax: number = 64 * 1024
 
-export const chainTooLong: VerifyFault = { number: 22, text: 'certificate chain too long' }
-
-/** Deeper chains than this are not walked; no list of trusted certificates has them. */
-const chainLengthMax = 100
-
-/** Not in Node's public types: the outcome of verification on the server's side. */
-interface WithVerifyError {
-  readonly _handle?: { verifyError?(): (Error & { code?: string }) | null } | null
-}
-
-export function collectFacts(stream: TLSSocket, hello: ClientHello | undefined): TlsFacts {
-  const peerCertificate = stream.getPeerX509Certificate()
-  const { alpnProtocol } = stream
+export function collectFacts(address: Pointer, hello: ClientHello | undefined): TlsFacts {
+  const ssl = openssl()
+  const session = ssl.SSL_get_session(address)
+  const peerCertificate = readPeerCertificate(address)
   return {
-    protocol: stream.getProtocol() ?? '',
-    cipher: stream.getCipher().name,
+    protocol: ssl.SSL_get_version(address) ?? '',
+    cipher: ssl.SSL_CIPHER_get_name(ssl.SSL_get_current_cipher(address)) ?? '',
+    curve: readCurve(address),
     serverName: hello?.serverName,
-    alpn: typeof alpnProtocol === 'string' ? alpnProtocol : '',
-    sessionReused: stream.isSessionReused(),
+    alpn: readAlpn(address),
+    sessionReused: ssl.SSL_session_reused(address) === 1,
+    sessionId: session === 0 ? '' : sessionId(session).toString('hex'),
     peerCertificate,
-    intermediates: peerCertificate === undefined ? 0 : countIntermediates(stream),
-    verifyFault: peerCertificate === undefined ? undefined : verifyFault(stream),
+    verifyFault: peerCertificate === undefined ? undefined : readVerifyFault(address),
   }
 }
 
-function verifyFault(stream: TLSSocket): VerifyFault | undefined {
-  const error = (stream as unknown as WithVerifyError)['_handle']?.verifyError?.()
-  if (error === null || error === undefined) return undefined
-  // Node adds advice about its own options after a semicolon.
-  const text = error.message.replace(/;.*$/s, '')
-  return { number: verifyNumbers[error.code ?? ''] ?? 1, text }
+function readCurve(address: Pointer): string {
+  const ssl = openssl()
+  const group = ssl.SSL_ctrl(address, SSL_CTRL_GET_NEGOTIATED_GROUP, 0, 0)
+  if (group <= 0) return ''
+  const name = ssl.SSL_group_to_name(address, group) ?? ''
+  return curveNames[name] ?? name
 }
 
-function countIntermediates(stream: TLSSocket): number {
-  let certificate = stream.getPeerCertificate(true)
-  let length = 1
-  while (length < chainLengthMax) {
-    const issuer = certificate.issuerCertificate
-    // A root is its own issuer; an incomplete chain just ends.
-    if (issuer === undefined || issuer.fingerprint256 === certificate.fingerprint256) break
-    certificate = issuer
-    length += 1
+/** Names of curves as nginx prints them, where those of TLS differ. */
+const curveNames: Readonly<Record<string, string>> = {
+  secp256r1: 'prime256v1',
+  x25519: 'X25519',
+  x448: 'X448',
+}
+
+function readAlpn(address: Pointer): string {
+  const ssl = openssl()
+  const { address: results, bytes, i32 } = ssl.results
+  ssl.SSL_get0_alpn_selected(address, results, results + 8)
+  const length = i32[2]!
+  return length === 0 ? '' : bytesAt(pointerIn(bytes, 0), length).toString('latin1')
+}
+
+function readPeerCertificate(address: Pointer): PeerCertificate | undefined {
+  const ssl = openssl()
+  const certificate = ssl.SSL_get1_peer_certificate(address)
+  if (certificate === 0) return undefined
+  try {
+    const length = ssl.i2d_X509(certificate, 0)
+    if (length <= 0 || length > certificateBytesMax) return undefined
+    ssl.results.bytes.writeBigUInt64LE(BigInt(ssl.plain.address))
+    ssl.i2d_X509(certificate, ssl.results.address)
+    return new PeerCertificate(Buffer.from(ssl.plain.bytes.subarray(0, length)))
+  } finally {
+    ssl.X509_free(certificate)
   }
-  return Math.max(0, length - 2)
+}
+
+function readVerifyFault(address: Pointer): VerifyFault | undefined {
+  const ssl = openssl()
+  const number = ssl.SSL_get_verify_result(address)
+  if (number === X509_V_OK) return undefined
+  return { number, text: ssl.X509_verify_cert_error_string(number) ?? '' }
 }

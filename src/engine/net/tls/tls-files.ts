@@ -1,13 +1,15 @@
 /**
  * Certificates, keys and lists as nginx's directives name them: a path, or `data:` and the PEM itself.
  *
- * Faults are told in nginx's words, as near as Node lets us see what OpenSSL said.
+ * Faults are told in nginx's words.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { ConfError } from '../../conf/diagnostics.ts'
 import { fileIdentity } from '../../core/file-dependencies.ts'
-import { readProtected } from '../../core/protected-files.ts'
+import { readProtected, readProtectedBytes } from '../../core/protected-files.ts'
 import { errnoText } from '../errors.ts'
+import type { Pointer } from '../openssl/libssl.ts'
+import { type TicketKey, toTicketKey } from '../openssl/ticket-keys.ts'
+import { PemError, readCertificates, readCrls, readDh, readPrivateKey } from '../openssl/pem.ts'
 
 const inlinePrefix = 'data:'
 
@@ -15,12 +17,6 @@ export interface TlsCertificate {
   /** Chain in PEM, leaf first. */
   readonly certificate: string
   readonly key: string
-}
-
-/** A key that fits, and the password that opens it. */
-export interface OpenedKey {
-  readonly pem: string
-  readonly passphrase: string | undefined
 }
 
 /** How messages name a source: secrets that stand in the configuration itself are not repeated. */
@@ -33,59 +29,72 @@ export function contentIdentity(source: string): string {
   return source.startsWith(inlinePrefix) ? source : fileIdentity(source)
 }
 
-export function readCertificate(source: string): string {
+/** A chain, leaf first. */
+export function loadCertificates(source: string): readonly Pointer[] {
   const what = `cannot load certificate "${sourceName(source)}"`
-  const pem = read(source, `${what}: BIO_new_file()`)
-  try {
-    // Only the first is looked at here; the rest of a chain is checked when the context takes it.
-    void new X509Certificate(pem)
-    return pem
-  } catch (error) {
-    throw new ConfError(`${what}: PEM_read_bio_X509_AUX() failed (SSL: ${opensslText(error)})`)
-  }
+  const text = readSource(source, `${what}: BIO_new_file()`)
+  return inWordsOf(what, () => readCertificates(text))
 }
 
-export function readKey(source: string, passwords: readonly string[]): OpenedKey {
+export function loadKey(source: string, passwords: readonly string[]): Pointer {
   const what = `cannot load certificate key "${sourceName(source)}"`
   if (source.startsWith('engine:')) throw new ConfError(`${what}: engines are not supported`)
-  const pem = read(source, `${what}: BIO_new_file()`)
-  let fault: unknown
-  for (const passphrase of [undefined, ...passwords]) {
-    try {
-      createPrivateKey(passphrase === undefined ? { key: pem } : { key: pem, passphrase })
-      return { pem, passphrase }
-    } catch (error) {
-      fault = error
-    }
-  }
-  throw new ConfError(`${what}: PEM_read_bio_PrivateKey() failed (SSL: ${opensslText(fault)})`)
+  const text = readSource(source, `${what}: BIO_new_file()`)
+  return inWordsOf(what, () => readPrivateKey(text, passwords))
 }
 
-/** Certificates of authorities; a file without one is a fault here, while OpenSSL would trust nobody. */
-export function readAuthorities(source: string): string {
+/** Certificates of authorities; a file without one is a fault, while OpenSSL would trust nobody. */
+export function loadAuthorities(source: string): readonly Pointer[] {
   const what = `SSL_CTX_load_verify_locations("${sourceName(source)}")`
-  const pem = read(source, what)
-  if (/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(pem)) return pem
-  throw new ConfError(
-    `${what} failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)`,
-  )
+  const text = readSource(source, what)
+  try {
+    return readCertificates(text)
+  } catch {
+    throw new ConfError(`${what} failed (SSL: ${noCertificateFound})`)
+  }
 }
 
-export function readRevocations(source: string): string {
+export function loadRevocations(source: string): readonly Pointer[] {
   const what = `X509_LOOKUP_load_file("${sourceName(source)}")`
-  const pem = read(source, what)
-  if (pem.includes('-----BEGIN X509 CRL-----')) return pem
-  throw new ConfError(
-    `${what} failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)`,
-  )
+  const lists = readCrls(readSource(source, what))
+  if (lists.length > 0) return lists
+  throw new ConfError(`${what} failed (SSL: ${noCertificateFound})`)
 }
 
-export function readDhParameters(source: string): string {
-  const pem = read(source, `BIO_new_file("${sourceName(source)}")`)
-  if (pem.includes('-----BEGIN DH PARAMETERS-----')) return pem
+const noCertificateFound = 'error:05800088:x509 certificate routines::no certificate or crl found'
+
+export function loadDhParameters(source: string): Pointer {
+  const text = readSource(source, `BIO_new_file("${sourceName(source)}")`)
+  if (text.includes('-----BEGIN DH PARAMETERS-----')) return readDh(text)
   throw new ConfError(
     `PEM_read_bio_DHparams("${sourceName(source)}") failed (SSL: error:0480006C:PEM routines::no start line:Expecting: DH PARAMETERS)`,
   )
+}
+
+function inWordsOf<T>(what: string, load: () => T): T {
+  try {
+    return load()
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error
+    throw new ConfError(`${what}: ${error.call}() failed (SSL: ${error.message})`)
+  }
+}
+
+/** 48 bytes for AES-128, 80 for AES-256. */
+export function loadTicketKey(path: string): TicketKey {
+  const bytes = readBytes(path)
+  const key = toTicketKey(bytes)
+  if (key !== undefined) return key
+  throw new ConfError(`"${path}" must be 48 or 80 bytes`)
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readProtectedBytes(path)
+  } catch (error) {
+    const text = errnoText(error as NodeJS.ErrnoException)
+    throw new ConfError(`open() "${path}" failed (${text})`)
+  }
 }
 
 /** One password a line, tried in turn. */
@@ -100,13 +109,7 @@ export function readPasswords(source: string): readonly string[] {
   }
 }
 
-/** What OpenSSL said, as Node passes it on: `error:0480006C:PEM routines::no start line`. */
-export function opensslText(error: unknown): string {
-  const { message } = error as Error
-  return message.replaceAll(/[\r\n]+/g, ' ').trim()
-}
-
-function read(source: string, call: string): string {
+function readSource(source: string, call: string): string {
   if (source.startsWith(inlinePrefix)) return source.slice(inlinePrefix.length)
   try {
     return readProtected(source)

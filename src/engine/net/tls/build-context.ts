@@ -1,0 +1,140 @@
+/** From settings in nginx's terms to a context of OpenSSL's. Faults are told in nginx's words. */
+import { ConfError } from '../../conf/diagnostics.ts'
+import {
+  SSL_OP_CIPHER_SERVER_PREFERENCE,
+  SSL_OP_NO_COMPRESSION,
+  SSL_OP_NO_RENEGOTIATION,
+  SSL_OP_NO_TICKET,
+  SSL_OP_NO_TLSv1,
+  SSL_OP_NO_TLSv1_1,
+  SSL_OP_NO_TLSv1_2,
+  SSL_OP_NO_TLSv1_3,
+  SSL_SESS_CACHE_CLIENT,
+  SSL_SESS_CACHE_NO_AUTO_CLEAR,
+  SSL_SESS_CACHE_NO_INTERNAL,
+  SSL_SESS_CACHE_NO_INTERNAL_STORE,
+  SSL_SESS_CACHE_OFF,
+  SSL_SESS_CACHE_SERVER,
+} from '../openssl/constants.ts'
+import { recordBytesMax } from '../openssl/libssl.ts'
+import { applyCommands } from '../openssl/conf-commands.ts'
+import { SslContext, SslContextError } from '../openssl/ssl-context.ts'
+import type { TicketKey } from '../openssl/ticket-keys.ts'
+import {
+  loadAuthorities,
+  loadCertificates,
+  loadDhParameters,
+  loadKey,
+  loadRevocations,
+  loadTicketKey,
+  readPasswords,
+  sourceName,
+} from './tls-files.ts'
+import type { SessionCaching, TlsContextOptions, TlsProtocol } from './tls-contexts.ts'
+
+/** OpenSSL's switches, by which a list such as `TLSv1 TLSv1.2` has its gap. */
+const protocolSwitches: Readonly<Record<TlsProtocol, number>> = {
+  TLSv1: SSL_OP_NO_TLSv1,
+  'TLSv1.1': SSL_OP_NO_TLSv1_1,
+  'TLSv1.2': SSL_OP_NO_TLSv1_2,
+  'TLSv1.3': SSL_OP_NO_TLSv1_3,
+}
+
+/** OpenSSL refuses the SHA-1 signatures of TLS 1.0 and 1.1 at any higher level. */
+const legacyLevel = '@SECLEVEL=0'
+
+/** Sessions that OpenSSL keeps by itself, where nothing else is said. */
+const builtinSessions = 20_480
+
+export function buildContext(
+  options: TlsContextOptions,
+  identity: string,
+  ticketKeys: (() => readonly TicketKey[]) | undefined,
+): SslContext {
+  try {
+    const context = new SslContext()
+    setProtocols(context, options)
+    setCertificates(context, options)
+    setAuthorities(context, options)
+    setSessions(context, options, identity)
+    const own = options.ticketKeyFiles?.map(loadTicketKey)
+    context.answerWith({
+      ticketKeys: own === undefined ? ticketKeys : () => own,
+      sessions: options.sessionCache?.store,
+    })
+    applyCommands(context, options.commands ?? [])
+    return context
+  } catch (error) {
+    if (error instanceof SslContextError) throw new ConfError(error.message)
+    throw error
+  }
+}
+
+function setProtocols(context: SslContext, options: TlsContextOptions): void {
+  const { protocols, ecdhCurve = 'auto', dhparam, recordBytes, preferServerCiphers } = options
+  if (protocols.length === 0) throw new ConfError('no TLS protocol is enabled')
+  let bits = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION
+  for (const [protocol, bit] of Object.entries(protocolSwitches)) {
+    if (!protocols.includes(protocol as TlsProtocol)) bits |= bit
+  }
+  if (preferServerCiphers === true) bits |= SSL_OP_CIPHER_SERVER_PREFERENCE
+  context.setOptions(bits)
+  context.setCiphers(ciphersOf(options))
+  if (ecdhCurve !== 'auto') context.setCurves(ecdhCurve)
+  if (dhparam !== undefined) {
+    context.setDhParameters(loadDhParameters(dhparam), sourceName(dhparam))
+  }
+  if (recordBytes !== undefined) context.setRecordBytes(Math.min(recordBytes, recordBytesMax))
+}
+
+function ciphersOf({ ciphers, protocols }: TlsContextOptions): string {
+  const legacy = protocols.includes('TLSv1') || protocols.includes('TLSv1.1')
+  return legacy && !ciphers.includes('@SECLEVEL') ? `${ciphers}:${legacyLevel}` : ciphers
+}
+
+/** OpenSSL holds one pair for each kind of key, and shows what the client can verify. */
+function setCertificates(
+  context: SslContext,
+  { certificates, passwordFile }: TlsContextOptions,
+): void {
+  const passwords = passwordFile === undefined ? [] : readPasswords(passwordFile)
+  for (const { certificate, key } of certificates) {
+    context.useCertificates(loadCertificates(certificate), sourceName(certificate))
+    context.usePrivateKey(loadKey(key, passwords), sourceName(key))
+  }
+}
+
+function setAuthorities(
+  context: SslContext,
+  { authorities = [], announced, revocations }: TlsContextOptions,
+): void {
+  for (const source of authorities) {
+    const certificates = loadAuthorities(source)
+    if (source === announced) context.announce(certificates)
+    context.trust(certificates)
+  }
+  if (revocations !== undefined) context.revoke(loadRevocations(revocations))
+}
+
+function setSessions(context: SslContext, options: TlsContextOptions, identity: string): void {
+  const { sessionCache = { mode: 'none' }, sessionTickets, sessionTimeoutSeconds } = options
+  if (sessionTickets === false) context.setOptions(SSL_OP_NO_TICKET)
+  context.setSessions({
+    // A session is resumed only where it was made: client certificates are not checked again.
+    context: identity,
+    mode: SSL_SESS_CACHE_CLIENT | cacheModes[sessionCache.mode] | storeMode(sessionCache),
+    timeoutSeconds: sessionTimeoutSeconds,
+    size: sessionCache.mode === 'none' ? 1 : (sessionCache.sessions ?? builtinSessions),
+  })
+}
+
+const cacheModes: Readonly<Record<SessionCaching['mode'], number>> = {
+  off: SSL_SESS_CACHE_OFF,
+  none: SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_AUTO_CLEAR | SSL_SESS_CACHE_NO_INTERNAL_STORE,
+  builtin: SSL_SESS_CACHE_SERVER,
+  shared: SSL_SESS_CACHE_SERVER,
+}
+
+function storeMode({ mode, sessions }: SessionCaching): number {
+  return mode === 'shared' && sessions === undefined ? SSL_SESS_CACHE_NO_INTERNAL : 0
+}
