@@ -11,6 +11,7 @@ import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
 import { httpHandler } from './modules/handler.ts'
+import { httpHeaders } from './modules/headers.ts'
 import { httpIndex } from './modules/index.ts'
 import { httpLimitConn } from './modules/limit-conn.ts'
 import { httpLimitReq } from './modules/limit-req.ts'
@@ -18,6 +19,7 @@ import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpNotModified } from './modules/not-modified.ts'
 import { httpRange } from './modules/range.ts'
+import { httpRealip } from './modules/realip.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
 import { httpSsl } from './modules/ssl.ts'
@@ -31,6 +33,7 @@ export const httpModules: readonly AnyModule[] = [
   httpGeo,
   httpSplitClients,
   httpRewrite,
+  httpRealip,
   httpLimitReq,
   httpLimitConn,
   httpAccess,
@@ -39,6 +42,7 @@ export const httpModules: readonly AnyModule[] = [
   httpIndex,
   httpFiles,
   httpNotModified,
+  httpHeaders,
   httpCharset,
   httpRange,
   httpVts,

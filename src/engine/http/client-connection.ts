@@ -94,10 +94,9 @@ export abstract class ClientConnection {
     return refusalByTls(request, { wanted, server: this.#handshakeServer })
   }
 
-  /** `client`: whom a request is from, where that is somebody else. */
-  logContext(client: Address = this.remote): string {
+  logContext(): string {
     const { name } = this.server
     const server = name === '' ? formatAddress(this.socket.local) : name
-    return `client: ${formatHost(client)}, server: ${server}`
+    return `client: ${formatHost(this.remote)}, server: ${server}`
   }
 }

@@ -25,7 +25,8 @@ function live(get: Reader, doc: string): RequestVariables[string] {
 }
 
 function portOf(address: Address): string {
-  return address.family === 'unix' ? '' : String(address.port)
+  // No port: of a unix socket, and of an address that a proxy has told without one.
+  return address.family === 'unix' || address.port === 0 ? '' : String(address.port)
 }
 
 function seconds(ms: number): string {

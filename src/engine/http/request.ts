@@ -7,7 +7,7 @@
 import type { Level, Log } from '../core/log.ts'
 import type { VariableTable, VariableValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
-import type { Address } from '../net/address.ts'
+import { type Address, formatHost } from '../net/address.ts'
 import { type BodyFilter, BodyFilters } from './body-filter.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -454,6 +454,15 @@ export class Request implements CaptureHost {
     this.filters.passEnd(filter)
   }
 
+  /** For producers whose clients wait for each piece: no filter holds back what was written. */
+  flush(): void {
+    if (!this.filters.empty) this.filters.flush()
+  }
+
+  passFlush(filter: BodyFilter): void {
+    this.filters.passFlush(filter)
+  }
+
   /** The carrier has room again. */
   onWritable(): void {
     if (this.filters.empty || this.filters.onWritable()) this.wakeProducer()
@@ -489,7 +498,7 @@ export class Request implements CaptureHost {
 
   logContext(): string {
     const { head } = this
-    let context = this.connection.logContext(this.remote)
+    let context = `client: ${formatHost(this.remote)}, server: ${this.server.name}`
     context += `, request: "${head.text(head.methodStart, head.lineEnd)}"`
     if (this.parent !== undefined) context += `, subrequest: "${this.uri}"`
     const host = head.value(hostId)

@@ -1,4 +1,5 @@
 /** `auth_basic`, `auth_basic_user_file`: name and password, asked for by the client's own dialogue (RFC 7617). */
+import type { CompileSession } from '../../core/compile-session.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import type { ValueType } from '../../core/module.ts'
 import { complexValue } from '../../modules/value-types.ts'
@@ -50,11 +51,16 @@ export const httpAuthBasic: HttpModule<HttpAuthBasicConf> = defineHttpModule<Htt
       return (request) => {
         const realm = text.evaluate(request)
         if (realm === 'off') return outcomes.next
-        return admit(request, realm, session.confPath(file.evaluate(request)))
+        return admit(request, realm, pathOf(file.evaluate(request), session))
       }
     },
   },
 })
+
+/** As it stands where it is absolute: a slash at its end makes another path of it. */
+function pathOf(file: string, session: CompileSession): string {
+  return file.startsWith('/') ? file : session.confPath(file)
+}
 
 function admit(request: Request, realm: string, path: string): number {
   const credentials = credentialsOf(request)
@@ -84,7 +90,8 @@ function usersOf(request: Request, path: string): Users | number {
   } catch (error) {
     const cause = error as NodeJS.ErrnoException
     const missing = cause.code === 'ENOENT'
-    const message = `open() "${path}" failed (${errnoText(cause)})`
+    const call = cause.syscall === 'read' ? 'pread' : 'open'
+    const message = `${call}() "${path}" failed (${errnoText(cause)})`
     request.logError(message, missing ? 'error' : 'crit')
     return missing ? 403 : 500
   }
