@@ -61,7 +61,13 @@ export class ModuleTable {
       if (known !== undefined && known.module !== module) {
         throw new Error(`directive "${name}" of "${module.id}" is "${known.module.id}"'s already`)
       }
-      byName.set(name, { name, module, row: row ?? known?.row, block: block ?? known?.block })
+      const opened = block && openedIn(block, context)
+      byName.set(name, { name, module, row: row ?? known?.row, block: opened ?? known?.block })
     }
   }
+}
+
+function openedIn(block: BlockRow, context: Context): BlockRow {
+  const opens = block.opensIn?.[context]
+  return opens === undefined ? block : { ...block, opens }
 }

@@ -84,6 +84,8 @@ export interface BlockRow {
   readonly args: Arity
   readonly syntax: string
   readonly opens: Context | 'free'
+  /** What it opens instead in some of its contexts. */
+  readonly opensIn?: Readonly<Partial<Record<Context, Context>>>
   /** False: only one such block may stand in its context (`events`, `http`, `stream`). */
   readonly repeated: boolean
   readonly doc: string

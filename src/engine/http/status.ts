@@ -15,6 +15,9 @@ export const statuses = {
   clientClosed: 499,
 } as const
 
+/** Statuses whose response is all in its `Location`. */
+export const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
 const reasons: Readonly<Record<number, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',

@@ -10,6 +10,8 @@ import { hexValue, slash } from './bytes.ts'
 
 const percent = 0x25
 const dot = 0x2e
+const question = 0x3f
+const deleteSign = 0x7f
 const notHex = 255
 const invalid = -1
 
@@ -68,9 +70,54 @@ function endSegment(length: number): number {
   return segment
 }
 
-/** A decoded path as it may stand in a header. */
+/** Signs that a decoded path does not show as they are, beside blanks, controls and all above ASCII. */
+const pathSpecial = /[\0- "#%<>?\\^`{|}\x7f-\uffff]/
+/** In a query "&", "+" and ";" would mean something, too. */
+const argumentSpecial = /[\0- "#%&+;<>?\\^`{|}\x7f-\uffff]/
+
+/** A decoded path as it may stand in a header or a request. */
 export function encodePath(path: string): string {
-  return /^[\w\-.~!$&'()*+,;=:@/]*$/.test(path)
-    ? path
-    : encodeURI(path).replaceAll(/[?#]/g, (sign) => (sign === '?' ? '%3F' : '%23'))
+  return pathSpecial.test(path) ? escapeBytes(path, pathSpecial) : path
+}
+
+/** A part of a path as it may stand in a query. */
+export function escapeArgument(text: string): string {
+  return argumentSpecial.test(text) ? escapeBytes(text, argumentSpecial) : text
+}
+
+function escapeBytes(text: string, special: RegExp): string {
+  let out = ''
+  for (const sign of text) {
+    if (!special.test(sign)) out += sign
+    else for (const byte of Buffer.from(sign)) out += escapeByte(byte)
+  }
+  return out
+}
+
+function escapeByte(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+}
+
+/**
+ * Takes back what escaping groups did to the path of a redirect: printable signs but `"`, `#`, `%` and
+ * the like are plain again, up to the first "?". A "%" without two digits is left out, as in nginx.
+ */
+export function unescapeRedirect(text: string): string {
+  if (!text.includes('%')) return text
+  let out = ''
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]!
+    if (sign === '?') return out + text.slice(at)
+    if (sign !== '%') {
+      out += sign
+      continue
+    }
+    const digits = /^[\da-f]{2}/i.exec(text.slice(at + 1, at + 3))?.[0]
+    if (digits === undefined) continue
+    const code = Number.parseInt(digits, 16)
+    at += 2
+    if (code === question) return `${out}?${text.slice(at + 1)}`
+    out += code > percent && code < deleteSign ? String.fromCharCode(code) : `%${digits}`
+  }
+  return out
 }
