@@ -1,0 +1,30 @@
+/** The server that the rules are put to: files, a text, and a handler that gives back what it read. */
+import { freePort } from '../../support/ports.ts'
+import type { Owner } from '../../support/scope.ts'
+import { startHttp } from '../support.ts'
+
+/** JSON of what reached the handler. */
+const echoHandler = `export default async (request: Request): Promise<Response> => {
+  const { pathname, search } = new URL(request.url)
+  const fields = Object.fromEntries(request.headers)
+  const body = await request.text()
+  return Response.json({ method: request.method, target: pathname + search, fields, body })
+}`
+
+export async function startServer(owner: Owner): Promise<number> {
+  const port = await freePort()
+  const conf = `access_log off;
+    server {
+      listen 127.0.0.1:${port};
+      server_name a.test;
+      client_max_body_size 1m;
+      root site;
+      location /echo { handler echo.ts; }
+      location /text { return 200 "text"; }
+      location /moved { return 301 /text; }
+      location /empty { return 204; }
+    }`
+  const files = { 'echo.ts': echoHandler, 'site/file.txt': '0123456789', 'site/none.txt': '' }
+  await startHttp(owner, conf, files)
+  return port
+}
