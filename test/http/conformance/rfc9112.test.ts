@@ -221,7 +221,7 @@ const chunked: readonly Rule[] = [
   {
     clause: '§7.1',
     name: 'chunks that arrive byte by byte',
-    send: [chunks(''), ...'2\r\nab\r\n0\r\n\r\n'],
+    send: [chunks(''), ...Array.from('2\r\nab\r\n0\r\n\r\n')],
     statuses: [200],
   },
   {

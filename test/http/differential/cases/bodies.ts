@@ -94,7 +94,7 @@ export const cases: readonly Case[] = [
     name: 'chunks byte by byte',
     server: pass,
     upstream,
-    requests: [{ send: [chunked('/', ''), ...'3\r\nabc\r\n0\r\n\r\n'] }],
+    requests: [{ send: [chunked('/', ''), ...Array.from('3\r\nabc\r\n0\r\n\r\n')] }],
   },
   {
     name: 'a chunk size that is none',

@@ -68,7 +68,7 @@ export const cases: readonly Case[] = [
   {
     name: 'a request cut into bytes',
     server: echo,
-    requests: [{ send: [...get('/a?b=c', 'X: y\r\n')] }],
+    requests: [{ send: Array.from(get('/a?b=c', 'X: y\r\n')) }],
   },
   {
     name: 'a head that ends in the middle of CRLF CRLF',
