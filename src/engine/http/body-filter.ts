@@ -16,6 +16,8 @@ export interface BodyFilter {
   write(bytes: Buffer, from: number, to: number): boolean
   /** The body is complete: passes on what is left, then its end. */
   end(): void
+  /** Passes on what it holds back, then `passFlush`: the client is to have all that was written. */
+  flush?(): void
   /** There is room behind it again; true when what stands before it may go on too. */
   onWritable?(): boolean
   /** The request is over before the body was. */
@@ -62,6 +64,29 @@ export class BodyFilters {
     const next = this.#filters[this.#filters.indexOf(filter) + 1]
     if (next === undefined) this.#request.finish()
     else next.end()
+  }
+
+  flush(): void {
+    this.#flushFrom(0)
+  }
+
+  passFlush(filter: BodyFilter): void {
+    this.#flushFrom(this.#filters.indexOf(filter) + 1)
+  }
+
+  /** The first filter from there on that holds anything back; it passes the flush on. */
+  #flushFrom(index: number): void {
+    for (let i = index; i < this.#filters.length; i++) {
+      const filter = this.#filters[i]!
+      if (filter.flush === undefined) continue
+      filter.flush()
+      return
+    }
+  }
+
+  /** The first filter that `test` takes. */
+  find<F extends BodyFilter>(test: (filter: BodyFilter) => filter is F): F | undefined {
+    return this.#filters.find(test)
   }
 
   /** True when the producer may go on. */

@@ -6,10 +6,14 @@ import type { AnyModule } from '../core/module.ts'
 import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
 import { httpAuthBasic } from './modules/auth-basic.ts'
+import { httpBrotli } from './modules/brotli.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
+import { httpGunzip } from './modules/gunzip.ts'
+import { httpGzipStatic } from './modules/gzip-static.ts'
+import { httpGzip } from './modules/gzip.ts'
 import { httpHandler } from './modules/handler.ts'
 import { httpHeaders } from './modules/headers.ts'
 import { httpIndex } from './modules/index.ts'
@@ -24,6 +28,7 @@ import { httpRewrite } from './modules/rewrite.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
 import { httpSsl } from './modules/ssl.ts'
 import { httpVts } from './modules/vts.ts'
+import { httpZstd } from './modules/zstd.ts'
 
 export const httpModules: readonly AnyModule[] = [
   httpCore,
@@ -40,10 +45,15 @@ export const httpModules: readonly AnyModule[] = [
   httpAuthBasic,
   httpHandler,
   httpIndex,
+  httpGzipStatic,
   httpFiles,
   httpNotModified,
   httpHeaders,
+  httpGunzip,
   httpCharset,
+  httpBrotli,
+  httpZstd,
+  httpGzip,
   httpRange,
   httpVts,
   httpLog,

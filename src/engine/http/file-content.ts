@@ -13,6 +13,8 @@ import type { Request } from './request.ts'
 
 export interface FileRules {
   readonly etag: boolean
+  /** Parts of it can be asked for. */
+  readonly ranges: boolean
   readonly opener: FileOpener
 }
 
@@ -51,7 +53,7 @@ function redirectToFolder(request: Request): number {
 }
 
 /** Sends a file and takes it over, whatever comes of it. */
-export function sendFile(request: Request, file: OpenFile, { etag }: FileRules): number {
+export function sendFile(request: Request, file: OpenFile, { etag, ranges }: FileRules): number {
   const { response } = request
   const { size, modified } = file
   response.status = 200
@@ -59,7 +61,7 @@ export function sendFile(request: Request, file: OpenFile, { etag }: FileRules):
   response.contentLength = size
   response.lastModified = modified
   if (etag) response.etag = etagOf(file)
-  response.allowRanges = true
+  response.allowRanges = ranges
   response.seekable = true
   const refusal = request.sendHead()
   if (refusal !== 0) {

@@ -37,6 +37,7 @@ export const knownNames = [
   'x-forwarded-for',
   'x-real-ip',
   'origin',
+  'via',
 ] as const
 
 export type KnownName = (typeof knownNames)[number]

@@ -28,6 +28,7 @@ import { errorPageOf, sendStatus } from './special-response.ts'
 import { closesConnection, statuses } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
 import { encodePath, normalizePath } from './uri.ts'
+import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
 
 const hostId = nameId('host')
@@ -89,6 +90,8 @@ export class Request implements CaptureHost {
   captures: RegExpExecArray | null
   /** The body once it was read whole. */
   storedBody: StoredBody | undefined
+  /** What upstreams were asked and answered; made by the first one that is asked. */
+  trail: UpstreamTrail | undefined
   /** Milliseconds, wall clock, of the first byte. */
   startedAt: number
   bytesSent: number
@@ -138,6 +141,7 @@ export class Request implements CaptureHost {
     this.internal = false
     this.captures = null
     this.storedBody = undefined
+    this.trail = undefined
     this.startedAt = 0
     this.bytesSent = 0
     this.bodyBytesSent = 0
@@ -161,6 +165,7 @@ export class Request implements CaptureHost {
     this.parser.reset(server.headLimits)
     this.body.reset(false, 0, 0)
     this.response.clear()
+    this.trail?.clear()
     this.phases.reset()
     this.uri = ''
     this.args = ''
@@ -501,6 +506,8 @@ export class Request implements CaptureHost {
     let context = `client: ${formatHost(this.remote)}, server: ${this.server.name}`
     context += `, request: "${head.text(head.methodStart, head.lineEnd)}"`
     if (this.parent !== undefined) context += `, subrequest: "${this.uri}"`
+    const upstream = this.trail?.url ?? ''
+    if (upstream !== '') context += `, upstream: "${upstream}"`
     const host = head.value(hostId)
     if (host !== undefined) context += `, host: "${host}"`
     const referrer = head.value(refererId)

@@ -170,7 +170,7 @@ export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesCo
       return (request) => tryFiles(request, files, opener)
     },
     fallbackContent: ({ etag }, env) => {
-      const rules = { etag, opener: openerOf(env) }
+      const rules = { etag, ranges: true, opener: openerOf(env) }
       return (request) => serveFile(request, rules)
     },
   },
