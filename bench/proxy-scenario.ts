@@ -54,7 +54,16 @@ export async function startStation(
   workers = 1,
 ): Promise<Station> {
   const [port, backendPort] = (await freePorts(2)) as [number, number]
-  const plan = { transport, port, backendPort, workers }
+  return startPlan({ starters }, owner, name, { transport, port, backendPort, workers })
+}
+
+/** Starts a peer on a plan, pinned to the server's core. */
+export async function startPlan(
+  { starters }: Pick<Bench, 'starters'>,
+  owner: Owner,
+  name: PeerName,
+  plan: ProxyPlan,
+): Promise<Station> {
   const peer = await starters[name](owner, plan)
   await pin(peer.pids(), serverCore)
   return { plan, peer }

@@ -9,11 +9,18 @@ import { run } from '../test/support/process.ts'
 import { Scope } from '../test/support/scope.ts'
 import { startHaproxyPeer } from './peers/haproxy.ts'
 import { startNginxPeer } from './peers/nginx.ts'
+import { startNodePeer } from './peers/node.ts'
 import type { PeerName, StartPeer } from './peers/peer.ts'
 import { startTrijetPeer } from './peers/trijet.ts'
 import { missedTargets, save, toTable } from './report.ts'
 import type { BenchOptions, Scenario } from './scenario.ts'
 import { costOfChange } from './scenarios/cost-of-change.ts'
+import { http2 } from './scenarios/http2.ts'
+import { httpBulk } from './scenarios/http-bulk.ts'
+import { httpChurn } from './scenarios/http-churn.ts'
+import { httpIdleMemory } from './scenarios/http-idle-memory.ts'
+import { httpProxy } from './scenarios/http-proxy.ts'
+import { httpServing } from './scenarios/http-serving.ts'
 import { idleMemory } from './scenarios/idle-memory.ts'
 import { startUp } from './scenarios/start-up.ts'
 import { tcpBulk } from './scenarios/tcp-bulk.ts'
@@ -31,12 +38,21 @@ const scenarios: readonly Scenario[] = [
   idleMemory,
   startUp,
   costOfChange,
+  ...httpProxy,
+  ...httpBulk,
+  ...httpServing,
+  httpChurn,
+  httpIdleMemory,
+  http2,
 ]
 
 const starters: Readonly<Record<PeerName, StartPeer>> = {
   nginx: startNginxPeer,
   haproxy: startHaproxyPeer,
   trijet: startTrijetPeer,
+  'node-http': startNodePeer('node-http'),
+  'http-proxy': startNodePeer('http-proxy'),
+  fastify: startNodePeer('fastify'),
 }
 
 const { values, positionals } = parseArgs({

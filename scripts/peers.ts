@@ -29,6 +29,7 @@ const peers: readonly Peer[] = [
   { package: 'iproute2', proofs: ['ip'] },
   { package: 'netcat-openbsd', proofs: ['nc'] },
   { package: 'wrk', proofs: ['wrk'] },
+  { package: 'nghttp2-client', proofs: ['h2load'] },
   { package: 'procps', proofs: ['ps'] },
   { package: 'util-linux', proofs: ['taskset'] },
 ]

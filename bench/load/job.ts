@@ -1,7 +1,17 @@
 /**
  * What a load process is asked to do, and what it answers: one line of JSON each.
  */
-export type LoadKind = 'ping-pong' | 'bulk' | 'connect' | 'udp' | 'idle' | 'tls'
+export type LoadKind =
+  | 'ping-pong'
+  | 'bulk'
+  | 'connect'
+  | 'udp'
+  | 'idle'
+  | 'tls'
+  | 'http'
+  | 'http-connect'
+  | 'http-idle'
+  | 'https'
 
 export interface LoadJob {
   readonly kind: LoadKind
@@ -10,7 +20,14 @@ export interface LoadJob {
   /** Port the load process itself serves as the backend behind the proxy; 0 for none. */
   readonly backendPort: number
   readonly connections: number
+  /** Of a message; of HTTP, the body of an answer. */
   readonly messageBytes: number
+  /** Of HTTP requests; `/` without it. */
+  readonly path?: string
+  /** Requests go to `s0.test`, `s1.test` … up to this many; to one host without it. */
+  readonly hosts?: number
+  /** Each request says that it is the last of its connection. */
+  readonly close?: boolean
   readonly warmUpMs: number
   /** The window ends earlier when the standard input ends. */
   readonly windowMs: number

@@ -2,11 +2,12 @@
  * The load process: `node bench/load/main.ts '<job as JSON>'`. Prints `ready` once all is set up, and the
  * result as one line of JSON at the end.
  */
+import { connectAndRequest, holdHttp, requestAgain, serveHttp } from './http.ts'
 import type { LoadJob } from './job.ts'
 import { Meter } from './meter.ts'
 import { eventIn, Poller } from './sockets.ts'
 import { connectAgain, drain, holdIdle, pingPong, serveBulk, serveEcho } from './tcp.ts'
-import { tlsPingPong } from './tls.ts'
+import { httpsRequests, tlsPingPong } from './tls.ts'
 import { serveUdpEcho, udpPingPong } from './udp.ts'
 
 /** Upper bound of a wait for readiness: how late the end of the window may be noticed. */
@@ -16,6 +17,7 @@ const standardInput = 0
 const job = JSON.parse(process.argv[2]!) as LoadJob
 const meter = new Meter(job)
 if (job.kind === 'tls') await tlsPingPong(meter, job)
+else if (job.kind === 'https') await httpsRequests(meter, job)
 else runPolled()
 console.log(JSON.stringify(meter.result()))
 // Thousands of sockets are open: the kernel closes them faster than we do.
@@ -42,6 +44,11 @@ function setUp(poller: Poller): (now: number) => void {
       serveBulk(poller, job.backendPort)
       drain(poller, meter, job)
       return nothing
+    case 'http':
+    case 'http-connect':
+    case 'http-idle':
+      setUpHttp(poller)
+      return nothing
     default:
       if (job.backendPort !== 0) serveEcho(poller, job.backendPort)
   }
@@ -49,4 +56,11 @@ function setUp(poller: Poller): (now: number) => void {
   else if (job.kind === 'connect') connectAgain(poller, meter, job)
   else holdIdle(poller, meter, job, () => console.log('held'))
   return nothing
+}
+
+function setUpHttp(poller: Poller): void {
+  if (job.backendPort !== 0) serveHttp(poller, job.backendPort, job.messageBytes)
+  if (job.kind === 'http') requestAgain(poller, meter, job)
+  else if (job.kind === 'http-connect') connectAndRequest(poller, meter, job)
+  else holdHttp(poller, meter, job, () => console.log('held'))
 }

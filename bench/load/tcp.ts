@@ -31,38 +31,46 @@ const buffer = Buffer.alloc(readBytes, 'x')
 
 /** Sends back whatever comes, on every connection. */
 export function serveEcho(poller: Poller, port: number): void {
-  serve(poller, port, (fd) => {
-    const length = receive(fd, buffer)
-    if (length > 0) return transmit(fd, buffer, length) === length
-    return false
-  })
+  serve(poller, port, (fd) => ({
+    work: () => {
+      const length = receive(fd, buffer)
+      return length > 0 && transmit(fd, buffer, length) === length
+    },
+  }))
 }
 
 /** Sends without end on every connection. */
 export function serveBulk(poller: Poller, port: number): void {
-  serve(poller, port, (fd) => transmit(fd, buffer, bulkChunkBytes) !== 0, eventOut)
+  const start = (fd: number): Served => ({ work: () => transmit(fd, buffer, bulkChunkBytes) !== 0 })
+  serve(poller, port, start, eventOut)
 }
 
-/** Calls `work` when a connection is ready, until it returns false. */
-function serve(
+/** One connection of a backend; `work` is called when it is ready, until it returns false. */
+interface Served {
+  work(): boolean
+}
+
+/** Accepts connections and lets each work. */
+export function serve(
   poller: Poller,
   port: number,
-  work: (fd: number) => boolean,
-  events = eventIn,
+  start: (fd: number) => Served,
+  events: number = eventIn,
 ): void {
   const listener = listenTcp(port)
   poller.add(listener, eventIn, () => {
     for (let fd = acceptTcp(listener); fd >= 0; fd = acceptTcp(listener)) {
       const client = fd
+      const served = start(client)
       poller.add(client, events, (ready) => {
         const broken = (ready & ~(eventIn | eventOut)) !== 0 && (ready & eventIn) === 0
-        if (broken || !work(client)) end(poller, client)
+        if (broken || !served.work()) end(poller, client)
       })
     }
   })
 }
 
-function end(poller: Poller, fd: number): void {
+export function end(poller: Poller, fd: number): void {
   poller.forget(fd)
   closeSocket(fd)
 }

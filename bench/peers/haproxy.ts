@@ -29,6 +29,7 @@ function confText({ transport, port, backendPort }: ProxyPlan): string {
 }
 
 export const startHaproxyPeer: StartPeer = async (owner, plan) => {
+  if (plan.transport === 'http') throw new Error('haproxy is measured as a TCP proxy')
   const { cert, key } = certificateFor('bench', 'ecdsa')
   const files = { 'conf/haproxy.cfg': confText(plan), 'certs/both.pem': `${cert}${key}` }
   const prefix = makeTempPrefix(owner, files)

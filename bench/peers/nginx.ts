@@ -1,5 +1,5 @@
 /**
- * nginx's stream proxy: the measure of all others.
+ * nginx: the measure of all others.
  */
 import { certificateFor } from '../../test/support/certificates.ts'
 import { startNginx } from '../../test/support/nginx.ts'
@@ -9,7 +9,7 @@ import { connectionsMax, idleTimeoutMinutes, type ProxyPlan, type StartPeer } fr
 /** The stream block for a plan, in the grammar that nginx and the engine share. */
 export function streamConf({ transport, port, backendPort }: ProxyPlan): string {
   const { certFile, keyFile } = certificateFor('bench', 'ecdsa')
-  const options = { tcp: '', udp: ' udp', tls: ' ssl' }[transport]
+  const options = { tcp: '', udp: ' udp', tls: ' ssl', http: '' }[transport]
   return [
     'server {',
     `    listen 127.0.0.1:${port}${options};`,
@@ -22,11 +22,15 @@ export function streamConf({ transport, port, backendPort }: ProxyPlan): string 
   ].join('\n')
 }
 
+/** Workers that may read the folder of the run. */
+const asRoot = process.getuid?.() === 0 ? 'user root;\n' : ''
+
 export const startNginxPeer: StartPeer = async (owner, plan) => {
   const nginx = await startNginx(owner, {
-    main: `worker_processes ${plan.workers};\nerror_log logs/error.log warn;`,
+    main: `${asRoot}worker_processes ${plan.workers};\nerror_log logs/error.log warn;`,
     events: `worker_connections ${connectionsMax * 2 + 100};`,
-    stream: streamConf(plan),
+    ...(plan.http === undefined ? { stream: streamConf(plan) } : { http: plan.http }),
+    ...(plan.files && { files: plan.files }),
   })
   return {
     name: 'nginx',

@@ -3,16 +3,20 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Owner } from '../../test/support/scope.ts'
+import type { Files } from '../../test/support/temp-prefix.ts'
 
-export type PeerName = 'nginx' | 'haproxy' | 'trijet'
+export type PeerName = 'nginx' | 'haproxy' | 'trijet' | 'node-http' | 'http-proxy' | 'fastify'
 
 /** What the proxy is to do; every peer is given the same. */
 export interface ProxyPlan {
-  readonly transport: 'tcp' | 'udp' | 'tls'
+  readonly transport: 'tcp' | 'udp' | 'tls' | 'http'
   readonly port: number
   readonly backendPort: number
   /** Processes that serve. */
   readonly workers: number
+  /** Body of the `http` block of a plan for HTTP, and files beside it. */
+  readonly http?: string
+  readonly files?: Files
 }
 
 export interface RunningPeer {

@@ -11,10 +11,10 @@ export const startTrijetPeer: StartPeer = async (owner, plan) => {
     'pid logs/trijet.pid;',
     'error_log logs/error.log warn;',
     `events { worker_connections ${connectionsMax * 2 + 100}; }`,
-    `stream {\n${streamConf(plan)}\n}`,
+    plan.http === undefined ? `stream {\n${streamConf(plan)}\n}` : `http {\n${plan.http}\n}`,
     '',
   ].join('\n')
-  const engine = await startTrijet(owner, { conf })
+  const engine = await startTrijet(owner, { conf, ...(plan.files && { files: plan.files }) })
   return {
     name: 'trijet',
     pids: () => engine.processes().map(({ pid }) => pid),
