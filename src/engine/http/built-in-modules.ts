@@ -16,6 +16,7 @@ import { httpGzipStatic } from './modules/gzip-static.ts'
 import { httpGzip } from './modules/gzip.ts'
 import { httpHandler } from './modules/handler.ts'
 import { httpHeaders } from './modules/headers.ts'
+import { httpHttp2 } from './modules/http2.ts'
 import { httpIndex } from './modules/index.ts'
 import { httpLimitConn } from './modules/limit-conn.ts'
 import { httpLimitReq } from './modules/limit-req.ts'
@@ -34,6 +35,7 @@ export const httpModules: readonly AnyModule[] = [
   httpCore,
   httpUpstream,
   httpSsl,
+  httpHttp2,
   httpMap,
   httpGeo,
   httpSplitClients,

@@ -28,7 +28,7 @@ export interface ErrorPage {
 }
 
 const grammar: ListenGrammar<HttpTrait> = {
-  traits: ['ssl', 'proxy_protocol'],
+  traits: ['ssl', 'http2', 'proxy_protocol'],
   udp: false,
   defaultPort: 80,
   unknown: (parameter) => `invalid parameter "${parameter}"`,

@@ -116,10 +116,7 @@ export const coreVariables: RequestVariables = {
   server_addr: fixed(({ connection }) => formatHost(connection.socket.local), 'Address of ours.'),
   server_port: fixed(({ connection }) => portOf(connection.socket.local), 'Port of ours.'),
   server_name: fixed(({ server }) => server.name, 'First name of the server.'),
-  server_protocol: fixed(
-    ({ head }) => (head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'),
-    'Protocol of the request.',
-  ),
+  server_protocol: fixed(({ carrier }) => carrier.protocol, 'Protocol of the request.'),
   scheme: fixed(({ scheme }) => scheme, '"http" or "https".'),
   https: fixed(({ scheme }) => (scheme === 'https' ? 'on' : ''), '"on" with TLS.'),
   status: live(({ response }) => String(visibleStatus(response.status)), 'Status of the response.'),

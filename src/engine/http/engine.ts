@@ -8,6 +8,8 @@ import { Resolvers } from '../modules/resolvers.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection, ConnectionStart } from './client-connection.ts'
 import { HttpConnection } from './connection.ts'
+import { FrameOutput } from './http2/frame-output.ts'
+import { Http2Connection } from './http2/http2-connection.ts'
 import { idleRequestsMax } from './limits.ts'
 import { Output } from './output.ts'
 import type { HttpPart } from './part.ts'
@@ -18,6 +20,7 @@ import type { HttpServices } from './services.ts'
 export class HttpEngine {
   readonly services: HttpServices
   readonly output: Output = new Output()
+  readonly frames: FrameOutput = new FrameOutput()
   readonly resolvers: Resolvers = new Resolvers()
   #part: HttpPart | undefined
   readonly #connections = new Set<ClientConnection>()
@@ -52,8 +55,9 @@ export class HttpEngine {
   }
 
   /** A connection on which HTTP may begin. */
-  begin(start: Omit<ConnectionStart, 'engine'>): ClientConnection {
-    const connection = new HttpConnection({ ...start, engine: this })
+  begin(start: Omit<ConnectionStart, 'engine'>, version: 1 | 2 = 1): ClientConnection {
+    const whole = { ...start, engine: this }
+    const connection = version === 2 ? new Http2Connection(whole) : new HttpConnection(whole)
     this.#connections.add(connection)
     // What comes before HTTP took its time, and the port is gone: one request is answered.
     if (!this.#isListenedOn(connection)) connection.closing = true

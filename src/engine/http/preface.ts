@@ -1,10 +1,11 @@
 /**
  * What comes before HTTP on a connection: the header of the PROXY protocol, the handshake of TLS, both, or
- * neither, as the `listen` directives of the port say.
+ * neither, as the `listen` directives of the port say; and which version of HTTP it is then.
  *
  * ```text
- *   accepted ──▶ PROXY header ──▶ first byte: a handshake? ── yes ──▶ TLS ──▶ HTTP
- *                                                          └─ no ──▶ HTTP, answered with a 400
+ *   accepted ──▶ PROXY header ──▶ first byte: a handshake? ── yes ──▶ TLS ──▶ HTTP, as ALPN has it
+ *                          │                               └─ no ──▶ HTTP/1, answered with a 400
+ *                          └─ without TLS: the preface of HTTP/2? ──▶ HTTP/2 or HTTP/1
  * ```
  */
 import { formatAddress, formatHost } from '../net/address.ts'
@@ -12,7 +13,10 @@ import { parseProxyHeader, type ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
 import { secureServer, type TlsServerSettings } from '../net/tls/secure-server.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
+import type { SecureSocket } from '../net/tls/secure-socket.ts'
 import type { HttpEngine } from './engine.ts'
+import { clientPreface } from './http2/frames.ts'
+import { httpHttp2 } from './modules/http2.ts'
 import type { HttpPort, HttpServer } from './server.ts'
 
 const nothing: Buffer = Buffer.alloc(0)
@@ -25,13 +29,22 @@ const oldHello = 0x80
 export function enter(engine: HttpEngine, port: HttpPort, socket: Socket): void {
   const proxied = (port.traits.get('proxy_protocol') ?? 0) > 0
   const secured = (port.traits.get('ssl') ?? 0) > 0
-  if (!proxied && !secured) engine.begin({ port, socket, secure: false, proxy: undefined })
-  else new Preface(engine, port, socket, { proxied, secured }).start()
+  const versions = !secured && speaksHttp2(port, port.fallback!)
+  if (!proxied && !secured && !versions) {
+    engine.begin({ port, socket, secure: false, proxy: undefined })
+  } else new Preface(engine, port, socket, { proxied, secured, versions }).start()
+}
+
+/** `listen … http2` holds for all servers of an address, `http2 on` for the one that says it. */
+function speaksHttp2(port: HttpPort, server: HttpServer): boolean {
+  return (port.traits.get('http2') ?? 0) > 0 || server.scope.conf(httpHttp2).http2
 }
 
 interface Expected {
   readonly proxied: boolean
   readonly secured: boolean
+  /** Both versions of HTTP are spoken, and the first bytes tell which. */
+  readonly versions: boolean
 }
 
 class Preface implements SocketHandler, TimerOwner {
@@ -74,7 +87,8 @@ class Preface implements SocketHandler, TimerOwner {
         return
       }
     }
-    this.#begin()
+    const version = this.#expected.versions ? versionOf(this.#bytes) : 1
+    if (version !== undefined) this.#begin(version)
   }
 
   /** True when the header is whole; the bytes behind it are left. */
@@ -91,12 +105,12 @@ class Preface implements SocketHandler, TimerOwner {
     return true
   }
 
-  #begin(): void {
+  #begin(version: 1 | 2): void {
     this.#engine.services.timers.cancel(this.#timer)
     const socket = this.#socket
     const rest = this.#bytes
     const start = { port: this.#port, socket, secure: false, proxy: this.#proxy }
-    const connection = this.#engine.begin(start)
+    const connection = this.#engine.begin(start, version)
     if (rest.length > 0) connection.onData(socket, rest)
   }
 
@@ -131,6 +145,13 @@ class Preface implements SocketHandler, TimerOwner {
   }
 }
 
+/** The version of HTTP that a connection begins with; `undefined` while it could be either. */
+function versionOf(bytes: Buffer): 1 | 2 | undefined {
+  const length = Math.min(bytes.length, clientPreface.length)
+  if (bytes.compare(clientPreface, 0, length, 0, length) !== 0) return 1
+  return length === clientPreface.length ? 2 : undefined
+}
+
 /** Which server a handshake is for: the one that its name means, or the port's default. */
 class NameChoice {
   readonly #port: HttpPort
@@ -147,7 +168,8 @@ class NameChoice {
     this.server = (name && this.#port.names.find(name)?.server) || fallback
     const { tls } = this.server
     // A server without a certificate borrows the default server's, as in nginx.
-    const settings = tls?.rejectHandshake === true ? undefined : (tls ?? fallback.tls)?.settings
+    const own = tls?.rejectHandshake === true ? undefined : (tls ?? fallback.tls)
+    const settings = speaksHttp2(this.#port, this.server) ? own?.http2Settings : own?.settings
     this.rejected = settings === undefined
     return settings ?? 'reject'
   }
@@ -175,7 +197,8 @@ class Handshake implements SocketHandler {
   onConnect(socket: Socket): void {
     const { server } = this.#choice
     const start = { port: this.#port, socket, secure: true, proxy: this.#proxy, server }
-    this.#engine.begin(start)
+    const agreed = (socket as SecureSocket).facts?.alpn
+    this.#engine.begin(start, agreed === 'h2' ? 2 : 1)
   }
 
   onData(): void {

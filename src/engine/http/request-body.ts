@@ -39,7 +39,7 @@ export class RequestBody {
     this.#source = source
   }
 
-  /** `length` -1 for chunks; `maxBytes` 0 for no limit. */
+  /** `length` -1 for chunks, `Infinity` for as much as comes until `finish`; `maxBytes` 0 for no limit. */
   reset(hasBody: boolean, length: number, maxBytes: number): void {
     this.#decoder.reset(hasBody ? length : 0)
     this.#state = hasBody ? states.unread : states.complete
@@ -125,6 +125,11 @@ export class RequestBody {
     if (outcome === done || this.#decoder.complete) this.#complete()
     else if (outcome !== again) this.fail(outcome)
     return at
+  }
+
+  /** The carrier knows that nothing more comes, where the fields did not say how much would. */
+  finish(): void {
+    if (this.#state !== states.failed && this.#state !== states.complete) this.#complete()
   }
 
   /** Also used by the connection when the client has gone or is too slow. */

@@ -254,12 +254,32 @@ export class Request implements CaptureHost {
 
   /** The head is complete: reads what it says and begins the phases. */
   begin(): void {
-    const { head, framing } = this
-    const verdict = framing.read(head)
+    const { framing } = this
+    const verdict = framing.read(this.head)
+    if (verdict !== done) this.refuse(verdict, framing.problem)
+    else this.#begin(framing.chunked ? -1 : framing.contentLength)
+  }
+
+  /**
+   * `begin` where the carrier says where a body ends, as HTTP/2 does: `bodyFollows` tells whether one comes.
+   * False when the fields announce one that does not.
+   */
+  beginFramed(bodyFollows: boolean): boolean {
+    const { framing } = this
+    const verdict = framing.read(this.head)
     if (verdict !== done) {
       this.refuse(verdict, framing.problem)
-      return
+      return true
     }
+    if (!bodyFollows && framing.contentLength > 0) return false
+    framing.chunked = bodyFollows && framing.contentLength < 0
+    this.#begin(framing.chunked ? Infinity : framing.contentLength)
+    return true
+  }
+
+  /** `bodyLength`: -1 for chunks, `Infinity` for as much as the carrier brings. */
+  #begin(bodyLength: number): void {
+    const { head, framing } = this
     this.keepAlive = framing.keepAlive && this.connection.mayKeepAlive
     if (framing.hostStart >= 0) {
       this.host = head.text(framing.hostStart, framing.hostEnd).toLowerCase()
@@ -267,7 +287,7 @@ export class Request implements CaptureHost {
     this.server = this.connection.serverFor(this.host, this)
     this.location = this.server.fallback
     this.method = head.method
-    this.body.reset(framing.hasBody, framing.chunked ? -1 : framing.contentLength, 0)
+    this.body.reset(framing.hasBody, bodyLength, 0)
     const refusal = this.connection.checkTls(this)
     if (refusal !== 0) this.finalize(refusal)
     else if (this.method === methods.connect || this.method === methods.trace) this.finalize(405)

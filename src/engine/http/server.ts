@@ -16,7 +16,7 @@ import type { HeadLimits } from './parser.ts'
 import type { ServerTls } from './server-tls.ts'
 
 /** What `listen` of HTTP says of the traffic. */
-export type HttpTrait = 'ssl' | 'proxy_protocol'
+export type HttpTrait = 'ssl' | 'http2' | 'proxy_protocol'
 
 export type HttpListen = Listen<HttpTrait>
 export type HttpPort = Port<HttpServer, HttpGate, HttpTrait>

@@ -102,7 +102,7 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       contexts: ['http.server'],
       args: [1, Infinity],
       syntax:
-        'listen address[:port] [default_server] [ssl] [proxy_protocol] [backlog=number] [rcvbuf=size] [sndbuf=size] [fastopen=number] [deferred] [ipv6only=on|off] [bind] [reuseport] [so_keepalive=on|off|[idle]:[interval]:[count]]',
+        'listen address[:port] [default_server] [ssl] [http2] [proxy_protocol] [backlog=number] [rcvbuf=size] [sndbuf=size] [fastopen=number] [deferred] [ipv6only=on|off] [bind] [reuseport] [so_keepalive=on|off|[idle]:[interval]:[count]]',
       value: listenType,
       default: [],
       merge: concat,

@@ -50,6 +50,7 @@ export const httpSsl: HttpModule<HttpSslConf> = defineHttpModule<HttpSslConf>({
       return (
         ssl && {
           ...ssl,
+          http2Settings: ssl.settings && { ...ssl.settings, alpn: ['h2', ...protocols] },
           verifies: conf.ssl_verify_client !== 'off',
           requiresCertificate: conf.ssl_verify_client === 'on',
         }
