@@ -9,7 +9,7 @@ import type { SecureSocket } from '../net/tls/secure-socket.ts'
 import { SessionCache } from '../net/tls/session-cache.ts'
 import type { TlsContexts, TlsProtocol } from '../net/tls/tls-contexts.ts'
 import type { Peer } from '../upstream/peer.ts'
-import { sslFile, tlsProtocols, tlsProtocolsDefault } from './server-ssl.ts'
+import { sslFile, tlsProtocols, tlsProtocolsDefault } from './ssl-values.ts'
 import { complexValue, count, flag, text } from './value-types.ts'
 
 export interface ProxySslConf {

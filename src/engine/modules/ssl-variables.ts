@@ -2,6 +2,7 @@
 import type { VariableDefinition, VariableHost } from '../core/variables.ts'
 import type { PeerCertificate } from '../net/tls/peer-certificate.ts'
 import type { SecureSocket } from '../net/tls/secure-socket.ts'
+import { cipherName, curveName } from './tls-names.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -9,7 +10,7 @@ type Variables<Host extends VariableHost> = Readonly<Record<string, VariableDefi
 
 /** `socketOf` gives the client's connection where it is under TLS. */
 export function sslVariablesOf<Host extends VariableHost>(
-  socketOf: (host: Host) => Pick<SecureSocket, 'facts' | 'hello'> | undefined,
+  socketOf: (host: Host) => Pick<SecureSocket, 'facts' | 'hello' | 'inEarlyData'> | undefined,
 ): Variables<Host> {
   const factsOf = (host: Host): SecureSocket['facts'] => socketOf(host)?.facts
   /** A variable of the client's certificate; without one it is empty. */
@@ -25,6 +26,21 @@ export function sslVariablesOf<Host extends VariableHost>(
   return {
     ssl_protocol: { get: (host) => factsOf(host)?.protocol },
     ssl_cipher: { get: (host) => factsOf(host)?.cipher },
+    ssl_ciphers: {
+      get: (host) => socketOf(host)?.hello?.ciphers.map(cipherName).join(':'),
+    },
+    ssl_curve: { get: (host) => factsOf(host)?.curve },
+    ssl_curves: {
+      get: (host) => socketOf(host)?.hello?.groups.map(curveName).join(':'),
+    },
+    ssl_session_id: { get: (host) => factsOf(host)?.sessionId },
+    ssl_early_data: {
+      get: (host) => {
+        const socket = socketOf(host)
+        return socket && (socket.inEarlyData ? '1' : '')
+      },
+      volatile: true,
+    },
     ssl_alpn_protocol: { get: (host) => factsOf(host)?.alpn },
     ssl_server_name: { get: (host) => socketOf(host)?.hello?.serverName },
     ssl_session_reused: {
@@ -45,6 +61,8 @@ export function sslVariablesOf<Host extends VariableHost>(
     ),
     ssl_client_s_dn: ofCertificate(({ subject }) => subject),
     ssl_client_i_dn: ofCertificate(({ issuer }) => issuer),
+    ssl_client_s_dn_legacy: ofCertificate(({ legacySubject }) => legacySubject),
+    ssl_client_i_dn_legacy: ofCertificate(({ legacyIssuer }) => legacyIssuer),
     ssl_client_serial: ofCertificate(({ x509 }) => x509.serialNumber),
     ssl_client_v_start: ofCertificate(({ x509 }) => x509.validFrom),
     ssl_client_v_end: ofCertificate(({ x509 }) => x509.validTo),

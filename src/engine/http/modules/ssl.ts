@@ -1,8 +1,9 @@
 /** TLS towards clients. */
-import { compileServerSsl, type ServerSslConf, serverSslRows } from '../../modules/server-ssl.ts'
+import { compileServerSsl } from '../../modules/server-ssl.ts'
+import { type ServerSslConf, serverSslRows } from '../../modules/server-ssl-directives.ts'
 import { sslVariablesOf } from '../../modules/ssl-variables.ts'
-import { tlsContextsOf } from '../../modules/tls-contexts.ts'
-import { size } from '../../modules/value-types.ts'
+import { tlsResourcesOf } from '../../modules/tls-contexts.ts'
+import { flag, size } from '../../modules/value-types.ts'
 import { SecureSocket } from '../../net/tls/secure-socket.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
 import type { Request } from '../request.ts'
@@ -13,6 +14,7 @@ type Shared = Omit<ServerSslConf, 'ssl_alpn' | 'ssl_handshake_timeout'>
 
 export interface HttpSslConf extends Shared {
   readonly ssl_buffer_size: number
+  readonly ssl_early_data: boolean
 }
 
 /** What is agreed on with clients that ask (RFC 7301). */
@@ -31,14 +33,22 @@ export const httpSsl: HttpModule<HttpSslConf> = defineHttpModule<HttpSslConf>({
       syntax: 'ssl_buffer_size size',
       value: size,
       default: 16_384,
-      doc: 'Accepted: records are as large as what is written at once.',
+      doc: 'Most bytes of a response in one record.',
+    },
+    ssl_early_data: {
+      contexts,
+      args: [1, 1],
+      syntax: 'ssl_early_data on | off',
+      value: flag,
+      default: false,
+      doc: 'Takes requests that clients send before the handshake is done; see $ssl_early_data.',
     },
   },
   variables: sslVariablesOf<Request>(({ connection }) =>
     connection.socket instanceof SecureSocket ? connection.socket : undefined,
   ),
   hooks: {
-    tls: (conf, { scope, services }) => {
+    tls: (conf, { node, scope, services, session }) => {
       const core = scope.conf(httpCore)
       const settings = {
         ...conf,
@@ -46,7 +56,15 @@ export const httpSsl: HttpModule<HttpSslConf> = defineHttpModule<HttpSslConf>({
         ssl_handshake_timeout: core.client_header_timeout,
       }
       const listensWithSsl = core.listen.some(({ traits }) => traits.has('ssl'))
-      const ssl = compileServerSsl(settings, tlsContextsOf(services.zoneMemory), listensWithSsl)
+      const log = services.errorLog(scope)
+      const ssl = compileServerSsl(settings, {
+        resources: tlsResourcesOf(services.zoneMemory),
+        listensWithSsl,
+        recordBytes: conf.ssl_buffer_size,
+        earlyData: conf.ssl_early_data,
+        warn: (text) => session.warn(text, node),
+        onFault: (text) => log.write('error', text),
+      })
       return (
         ssl && {
           ...ssl,

@@ -133,6 +133,30 @@ const prototypes = {
   OPENSSL_sk_new_null: 'uintptr_t OPENSSL_sk_new_null()',
   OPENSSL_sk_push: 'int OPENSSL_sk_push(uintptr_t, uintptr_t)',
 
+  // OCSP.
+  X509_up_ref: 'int X509_up_ref(uintptr_t)',
+  X509_check_issued: 'int X509_check_issued(uintptr_t, uintptr_t)',
+  X509_get1_ocsp: 'uintptr_t X509_get1_ocsp(uintptr_t)',
+  X509_email_free: 'void X509_email_free(uintptr_t)',
+  OPENSSL_sk_num: 'int OPENSSL_sk_num(uintptr_t)',
+  OPENSSL_sk_value: 'uintptr_t OPENSSL_sk_value(uintptr_t, int)',
+  OPENSSL_sk_free: 'void OPENSSL_sk_free(uintptr_t)',
+  OCSP_cert_to_id: 'uintptr_t OCSP_cert_to_id(uintptr_t, uintptr_t, uintptr_t)',
+  OCSP_CERTID_free: 'void OCSP_CERTID_free(uintptr_t)',
+  OCSP_REQUEST_new: 'uintptr_t OCSP_REQUEST_new()',
+  OCSP_REQUEST_free: 'void OCSP_REQUEST_free(uintptr_t)',
+  OCSP_request_add0_id: 'uintptr_t OCSP_request_add0_id(uintptr_t, uintptr_t)',
+  i2d_OCSP_REQUEST: 'int i2d_OCSP_REQUEST(uintptr_t, uintptr_t)',
+  d2i_OCSP_RESPONSE: 'uintptr_t d2i_OCSP_RESPONSE(uintptr_t, uintptr_t, int64_t)',
+  OCSP_RESPONSE_free: 'void OCSP_RESPONSE_free(uintptr_t)',
+  OCSP_response_status: 'int OCSP_response_status(uintptr_t)',
+  OCSP_response_get1_basic: 'uintptr_t OCSP_response_get1_basic(uintptr_t)',
+  OCSP_BASICRESP_free: 'void OCSP_BASICRESP_free(uintptr_t)',
+  OCSP_basic_verify: 'int OCSP_basic_verify(uintptr_t, uintptr_t, uintptr_t, uint64_t)',
+  OCSP_resp_find_status:
+    'int OCSP_resp_find_status(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t)',
+  OCSP_check_validity: 'int OCSP_check_validity(uintptr_t, uintptr_t, int64_t, int64_t)',
+
   // Keys of tickets.
   EVP_aes_128_cbc: 'uintptr_t EVP_aes_128_cbc()',
   EVP_aes_256_cbc: 'uintptr_t EVP_aes_256_cbc()',

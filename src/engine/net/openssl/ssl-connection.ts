@@ -16,6 +16,9 @@ import {
   SSL_CTRL_SET_TLSEXT_HOSTNAME,
   SSL_ERROR_WANT_READ,
   SSL_ERROR_ZERO_RETURN,
+  SSL_READ_EARLY_DATA_ERROR,
+  SSL_READ_EARLY_DATA_FINISH,
+  SSL_READ_EARLY_DATA_SUCCESS,
   SSL_VERIFY_NONE,
   SSL_VERIFY_PEER,
   TLSEXT_NAMETYPE_host_name,
@@ -42,11 +45,15 @@ export interface SslRole {
   readonly requestCertificate?: boolean
   readonly verifyDepth?: number
   readonly alpn: readonly string[]
+  /** Takes what a client sends before the handshake is done (RFC 8446 §2.3); the context must allow it. */
+  readonly earlyData?: boolean
   readonly onSession?: (session: Buffer) => void
 }
 
-/** How far a handshake came. */
-export type Progress = 'done' | 'more' | { readonly fault: string }
+/** How far a handshake came; `early`: there is early data to be taken. */
+export type Progress = 'done' | 'more' | 'early' | { readonly fault: string }
+
+const nothing: Buffer = Buffer.alloc(0)
 
 interface Pipes {
   readonly input: Pointer
@@ -79,6 +86,9 @@ export class SslConnection implements CallbackOwner {
   readonly #pipes: Pipes = pipes()
   readonly #onSession: ((session: Buffer) => void) | undefined
   #ssl: Pointer
+  /** A client may still send early data, and is answered before the handshake is done. */
+  #mayComeEarly: boolean
+  #early: Buffer = nothing
   /** True when no part of a record waits in the connection. */
   #aligned = false
 
@@ -87,6 +97,7 @@ export class SslConnection implements CallbackOwner {
     this.side = role.side
     this.alpn = role.alpn
     this.#onSession = role.onSession
+    this.#mayComeEarly = role.earlyData === true
     this.#ssl = this.#create(context, role)
   }
 
@@ -129,8 +140,23 @@ export class SslConnection implements CallbackOwner {
     this.#lib.BIO_write(this.#pipes.input, chunk, chunk.length)
   }
 
+  get mayComeEarly(): boolean {
+    return this.#mayComeEarly
+  }
+
+  /** Early data that has come since the last call. */
+  takeEarly(): Buffer {
+    const early = this.#early
+    this.#early = nothing
+    return early
+  }
+
   handshake(): Progress {
     setCallbackOwner(this)
+    if (this.#mayComeEarly) {
+      const progress = this.#readEarly()
+      if (progress !== 'done') return progress
+    }
     const result = this.#lib.SSL_do_handshake(this.#ssl)
     if (result === 1) return 'done'
     if (this.#lib.SSL_get_error(this.#ssl, result) === SSL_ERROR_WANT_READ) return 'more'
@@ -177,6 +203,7 @@ export class SslConnection implements CallbackOwner {
   seal(chunk: Buffer): boolean {
     if (chunk.length === 0) return true
     setCallbackOwner(this)
+    if (this.#mayComeEarly) return this.#sealEarly(chunk)
     if (this.#lib.SSL_write(this.#ssl, chunk, chunk.length) === chunk.length) return true
     this.#fail()
     this.#empty(this.#pipes.output)
@@ -215,6 +242,37 @@ export class SslConnection implements CallbackOwner {
     lib.SSL_set_verify(ssl, mode, callbacks().verify)
     if (role.verifyDepth !== undefined) lib.SSL_set_verify_depth(ssl, role.verifyDepth)
     return ssl
+  }
+
+  /** `done` when no more of it can come: the rest is a handshake like any other. */
+  #readEarly(): Progress {
+    const lib = this.#lib
+    const { plain, results } = lib
+    for (;;) {
+      const { address, bytes } = plain
+      const status = lib.SSL_read_early_data(this.#ssl, address, bytes.length, results.address)
+      const length = results.u32[0]!
+      if (status !== SSL_READ_EARLY_DATA_ERROR && length > 0) {
+        this.#early = Buffer.concat([this.#early, bytes.subarray(0, length)])
+      }
+      if (status === SSL_READ_EARLY_DATA_SUCCESS) continue
+      if (status === SSL_READ_EARLY_DATA_FINISH) {
+        this.#mayComeEarly = false
+        return 'done'
+      }
+      if (lib.SSL_get_error(this.#ssl, status) === SSL_ERROR_WANT_READ) {
+        return this.#early.length > 0 ? 'early' : 'more'
+      }
+      this.#fail()
+      return { fault: this.fault ?? '' }
+    }
+  }
+
+  #sealEarly(chunk: Buffer): boolean {
+    const { SSL_write_early_data: write, results } = this.#lib
+    if (write(this.#ssl, chunk, chunk.length, results.address) === 1) return true
+    this.#fail()
+    return false
   }
 
   #noteEnd(result: number): void {

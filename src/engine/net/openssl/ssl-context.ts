@@ -13,10 +13,11 @@ import {
   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
   SSL_MODE_NO_AUTO_CHAIN,
   SSL_MODE_RELEASE_BUFFERS,
+  SSL_OP_NO_ANTI_REPLAY,
   X509_V_FLAG_CRL_CHECK,
   X509_V_FLAG_CRL_CHECK_ALL,
 } from './constants.ts'
-import { openssl, type Pointer } from './libssl.ts'
+import { openssl, type Pointer, recordBytesMax } from './libssl.ts'
 import { takeErrors } from './openssl-error.ts'
 import { callbacks, type ContextAnswers } from './ssl-callbacks.ts'
 
@@ -79,7 +80,13 @@ export class SslContext {
     this.control(SSL_CTRL_SET_MAX_SEND_FRAGMENT, bytes)
   }
 
-  /** A chain, leaf first; takes the certificates over. */
+  /** A request that is sent twice by somebody else is not noticed: who answers it must know (RFC 8470). */
+  allowEarlyData(): void {
+    this.setOptions(SSL_OP_NO_ANTI_REPLAY)
+    openssl().SSL_CTX_set_max_early_data(this.address, recordBytesMax)
+  }
+
+  /** A chain, leaf first; takes the certificates over. They stay valid as long as the context. */
   useCertificates([leaf = 0, ...chain]: readonly Pointer[], name: string): void {
     const ssl = openssl()
     const taken = ssl.SSL_CTX_use_certificate(this.address, leaf)
@@ -128,6 +135,11 @@ export class SslContext {
       ssl.X509_CRL_free(list)
     }
     ssl.X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL)
+  }
+
+  /** Who may sign; of this context. */
+  get store(): Pointer {
+    return openssl().SSL_CTX_get_cert_store(this.address)
   }
 
   /** Sessions are resumed by contexts with the same text only. */

@@ -50,7 +50,8 @@ const renewed = 2
 
 export function sealTicket([key]: readonly TicketKey[], work: TicketWork): number {
   const ssl = openssl()
-  if (key === undefined || ssl.RAND_bytes(work.vector, vectorBytes) !== 1) return -1
+  if (key === undefined) return refused
+  if (ssl.RAND_bytes(work.vector, vectorBytes) !== 1) return -1
   bufferAt(work.name, ticketNameBytes).set(key.name)
   const done =
     ssl.EVP_EncryptInit_ex(work.cipher, cipherOf(key), 0, key.aes, work.vector) === 1 &&

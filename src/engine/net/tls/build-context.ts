@@ -16,10 +16,11 @@ import {
   SSL_SESS_CACHE_OFF,
   SSL_SESS_CACHE_SERVER,
 } from '../openssl/constants.ts'
-import { recordBytesMax } from '../openssl/libssl.ts'
+import { type Pointer, recordBytesMax } from '../openssl/libssl.ts'
 import { applyCommands } from '../openssl/conf-commands.ts'
 import { SslContext, SslContextError } from '../openssl/ssl-context.ts'
 import type { TicketKey } from '../openssl/ticket-keys.ts'
+import { buildStapling } from './build-stapling.ts'
 import {
   loadAuthorities,
   loadCertificates,
@@ -46,21 +47,39 @@ const legacyLevel = '@SECLEVEL=0'
 /** Sessions that OpenSSL keeps by itself, where nothing else is said. */
 const builtinSessions = 20_480
 
+export interface BuildOptions {
+  readonly ticketKeys: (() => readonly TicketKey[]) | undefined
+  /** What of the settings is not followed, and why. */
+  readonly warn: (text: string) => void
+  /** What goes wrong later. */
+  readonly onFault: (text: string) => void
+}
+
 export function buildContext(
   options: TlsContextOptions,
   identity: string,
-  ticketKeys: (() => readonly TicketKey[]) | undefined,
+  { ticketKeys, ...notices }: BuildOptions,
 ): SslContext {
   try {
     const context = new SslContext()
     setProtocols(context, options)
-    setCertificates(context, options)
-    setAuthorities(context, options)
+    const chains = setCertificates(context, options)
+    const authorities = setAuthorities(context, options)
     setSessions(context, options, identity)
     const own = options.ticketKeyFiles?.map(loadTicketKey)
+    const staples =
+      options.stapling &&
+      buildStapling({
+        ...notices,
+        options: options.stapling,
+        chains,
+        authorities,
+        store: context.store,
+      })
     context.answerWith({
       ticketKeys: own === undefined ? ticketKeys : () => own,
       sessions: options.sessionCache?.store,
+      status: staples && ((certificate) => staples.get(certificate)?.status()),
     })
     applyCommands(context, options.commands ?? [])
     return context
@@ -84,6 +103,7 @@ function setProtocols(context: SslContext, options: TlsContextOptions): void {
   if (dhparam !== undefined) {
     context.setDhParameters(loadDhParameters(dhparam), sourceName(dhparam))
   }
+  if (options.earlyData === true) context.allowEarlyData()
   if (recordBytes !== undefined) context.setRecordBytes(Math.min(recordBytes, recordBytesMax))
 }
 
@@ -96,24 +116,31 @@ function ciphersOf({ ciphers, protocols }: TlsContextOptions): string {
 function setCertificates(
   context: SslContext,
   { certificates, passwordFile }: TlsContextOptions,
-): void {
+): ReadonlyMap<string, readonly Pointer[]> {
   const passwords = passwordFile === undefined ? [] : readPasswords(passwordFile)
+  const chains = new Map<string, readonly Pointer[]>()
   for (const { certificate, key } of certificates) {
-    context.useCertificates(loadCertificates(certificate), sourceName(certificate))
+    const chain = loadCertificates(certificate)
+    context.useCertificates(chain, sourceName(certificate))
     context.usePrivateKey(loadKey(key, passwords), sourceName(key))
+    chains.set(sourceName(certificate), chain)
   }
+  return chains
 }
 
 function setAuthorities(
   context: SslContext,
   { authorities = [], announced, revocations }: TlsContextOptions,
-): void {
+): readonly Pointer[] {
+  const trusted: Pointer[] = []
   for (const source of authorities) {
     const certificates = loadAuthorities(source)
     if (source === announced) context.announce(certificates)
     context.trust(certificates)
+    trusted.push(...certificates)
   }
   if (revocations !== undefined) context.revoke(loadRevocations(revocations))
+  return trusted
 }
 
 function setSessions(context: SslContext, options: TlsContextOptions, identity: string): void {

@@ -24,15 +24,21 @@ export interface TlsServerSettings {
 export interface SecureServerOptions extends SecureSocketOptions {
   /**
    * Chooses by the client's hello, which is undefined when what came is no ClientHello: OpenSSL then words
-   * the alert. `reject` refuses with the alert unrecognized_name, as `ssl_reject_handshake` does.
+   * the alert. `reject` refuses with the alert unrecognized_name, as `ssl_reject_handshake` does; `fail`
+   * says that the fault is the server's.
    */
-  readonly select: (hello: ClientHello | undefined) => TlsServerSettings | 'reject'
+  readonly select: (hello: ClientHello | undefined, socket: SecureSocket) => ServerChoice
   /** Bytes that were read already, such as those after a PROXY protocol header. */
   readonly head?: Buffer
 }
 
-/** Alert, TLS 1.2 record: fatal (2), unrecognized_name (112). RFC 6066 §3. */
-const unrecognizedName: Buffer = Buffer.from([21, 3, 3, 0, 2, 2, 112])
+export type ServerChoice = TlsServerSettings | 'reject' | 'fail'
+
+/** Alerts, TLS 1.2 records: fatal (2), unrecognized_name (112, RFC 6066 §3) and internal_error (80). */
+const alerts: Readonly<Record<'reject' | 'fail', Buffer>> = {
+  reject: Buffer.from([21, 3, 3, 0, 2, 2, 112]),
+  fail: Buffer.from([21, 3, 3, 0, 2, 2, 80]),
+}
 
 /** A hello with the headers of its records, a little more than any that is accepted. */
 const collectedBytesMax: number = clientHelloBytesMax + 1024
@@ -95,11 +101,11 @@ class HelloReader implements SocketHandler {
   #answer(socket: Socket, hello: ClientHello | undefined): void {
     const secure = this.#secure
     secure.hello = hello
-    const settings = this.#options.select(hello)
+    const settings = this.#options.select(hello, secure)
     // Choosing may have ended the connection.
     if (socket.destroyed) return
-    if (settings === 'reject') {
-      socket.write(unrecognizedName)
+    if (typeof settings === 'string') {
+      socket.write(alerts[settings])
       secure.destroy(new HandshakeRejectedError())
       return
     }
@@ -107,6 +113,7 @@ class HelloReader implements SocketHandler {
       side: 'server',
       requestCertificate: settings.requestCertificate,
       alpn: settings.alpn,
+      earlyData: settings.context.earlyData,
       ...(settings.verifyDepth !== undefined && { verifyDepth: settings.verifyDepth }),
     } as const
     secure.begin(settings.context, role, { head: this.#bytes })

@@ -72,6 +72,11 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
     return this.#facts
   }
 
+  /** True while what was read may have been sent before by somebody else (RFC 8446 §8). */
+  get inEarlyData(): boolean {
+    return this.#secure && this.#ssl?.mayComeEarly === true
+  }
+
   get local(): Address {
     return this.#plain.local
   }
@@ -153,7 +158,7 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
   onData(_plain: Socket, chunk: Buffer): void {
     const ssl = this.#ssl
     if (ssl === undefined) return
-    if (!this.#secure) {
+    if (!this.#secure || ssl.mayComeEarly) {
       ssl.feed(chunk)
       this.#shakeHands(ssl)
       return
@@ -220,28 +225,36 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
   #shakeHands(ssl: SslConnection): void {
     const progress = ssl.handshake()
     if (progress === 'done') {
-      this.#handshaken(ssl)
-      return
+      // Before anything else runs: what came behind the handshake lies where other connections' bytes go.
+      const rest = ssl.open(nothing)
+      this.#proceed(ssl, Buffer.concat([ssl.takeEarly(), rest]))
+    } else if (progress === 'early') {
+      this.#proceed(ssl, ssl.takeEarly())
+    } else {
+      this.#flush(ssl)
+      if (progress !== 'more') this.destroy(new TlsError('SSL_do_handshake()', progress.fault))
     }
-    this.#flush(ssl)
-    if (progress !== 'more') this.destroy(new TlsError('SSL_do_handshake()', progress.fault))
   }
 
-  #handshaken(ssl: SslConnection): void {
-    // Before anything else runs: what came behind the handshake lies where other connections' bytes go.
-    const rest = Buffer.from(ssl.open(nothing))
+  /** The connection can be used, if it could not before. */
+  #proceed(ssl: SslConnection, read: Buffer): void {
     this.#flush(ssl)
+    if (!this.#secure && !this.#announce(ssl)) return
+    this.#held = this.#held.length === 0 ? read : Buffer.concat([this.#held, read])
+    this.#deliverHeld()
+    if (ssl.ended || ssl.fault !== undefined) this.#stopReading(ssl)
+  }
+
+  /** False when the connection ends by it. */
+  #announce(ssl: SslConnection): boolean {
     this.#wheel?.cancel(this.#timer)
     this.#facts = collectFacts(ssl.address, this.hello)
     const fault = this.#check?.(this.#facts)
     if (fault !== undefined) this.destroy(fault)
-    if (this.destroyed) return
+    if (this.destroyed) return false
     this.#secure = true
     this.handler.onConnect(this)
-    if (this.destroyed) return
-    this.#held = rest
-    this.#deliverHeld()
-    if (ssl.ended || ssl.fault !== undefined) this.#stopReading(ssl)
+    return !this.destroyed
   }
 
   #deliver(chunk: Buffer): void {

@@ -10,6 +10,7 @@ import type { SessionStore } from '../openssl/ssl-callbacks.ts'
 import type { SslContext } from '../openssl/ssl-context.ts'
 import type { TicketKey } from '../openssl/ticket-keys.ts'
 import { buildContext } from './build-context.ts'
+import type { StaplingOptions } from './build-stapling.ts'
 import { contentIdentity, type TlsCertificate } from './tls-files.ts'
 
 export type TlsProtocol = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
@@ -50,14 +51,23 @@ export interface TlsContextOptions {
   readonly announced?: string
   /** Most plain bytes in one record. */
   readonly recordBytes?: number
+  /** Sends what OCSP says of the certificates. */
+  readonly stapling?: StaplingOptions
+  readonly earlyData?: boolean
   /** `ssl_conf_command`: names and values of OpenSSL's own configuration. */
   readonly commands?: readonly (readonly [name: string, value: string])[]
+  /** Told of what goes wrong later, such as an authority that does not answer. */
+  readonly onFault?: (text: string) => void
 }
 
 export interface TlsContext {
   readonly ssl: SslContext
   /** Equal for equal settings and files. */
   readonly identity: string
+  /** Clients may send a request before the handshake is done. */
+  readonly earlyData: boolean
+  /** What of the settings is not followed. */
+  readonly warnings: readonly string[]
 }
 
 export class TlsContexts {
@@ -80,8 +90,18 @@ export class TlsContexts {
     const identity = identify(options)
     const known = this.#known.get(identity)?.deref()
     if (known !== undefined) return known
-    const ssl = buildContext(options, identity, this.#ticketKeys)
-    const context = Object.freeze({ ssl, identity })
+    const warnings: string[] = []
+    const ssl = buildContext(options, identity, {
+      ticketKeys: this.#ticketKeys,
+      warn: (text) => warnings.push(text),
+      onFault: options.onFault ?? ignore,
+    })
+    const context = Object.freeze({
+      ssl,
+      identity,
+      warnings,
+      earlyData: options.earlyData === true,
+    })
     this.#known.set(identity, new WeakRef(context))
     this.#gone.register(context, identity)
     return context
@@ -93,9 +113,12 @@ export class TlsContexts {
   }
 }
 
+function ignore(): void {}
+
 function identify(options: TlsContextOptions): string {
   const { certificates, authorities, ticketKeyFiles, sessionCache } = options
-  const single = [options.passwordFile, options.dhparam, options.revocations, options.announced]
+  const { passwordFile, dhparam, revocations, announced, stapling } = options
+  const single = [passwordFile, dhparam, revocations, announced, stapling?.file]
   const files = [
     ...certificates.flatMap(({ certificate, key }) => [certificate, key]),
     ...(authorities ?? []),

@@ -4,33 +4,33 @@
  * The server that answers a handshake is the one that was chosen before (by the original destination), or
  * the one that the client names; a server without a certificate shows the default server's.
  */
+import { ConfError } from '../../conf/diagnostics.ts'
 import type { TlsServerSettings } from '../../net/tls/secure-server.ts'
-import { compileServerSsl, type ServerSslConf, serverSslRows } from '../../modules/server-ssl.ts'
+import { compileServerSsl } from '../../modules/server-ssl.ts'
+import { type ServerSslConf, serverSslRows } from '../../modules/server-ssl-directives.ts'
 import { sslVariablesOf } from '../../modules/ssl-variables.ts'
-import { tlsContextsOf } from '../../modules/tls-contexts.ts'
+import { tlsResourcesOf } from '../../modules/tls-contexts.ts'
 import type { ClientHello } from '../../net/client-hello.ts'
 import { secureServer } from '../../net/tls/secure-server.ts'
 import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
 import { hasTrait } from '../ports.ts'
 import type { Session } from '../session.ts'
-import { cipherName, curveName } from '../tls-names.ts'
 import { TlsHandshake } from '../tls-handshake.ts'
 
 export const streamSsl: StreamModule<ServerSslConf> = defineStreamModule<ServerSslConf>({
   id: 'stream.ssl',
   directives: serverSslRows(['stream', 'stream.server']),
-  variables: {
-    ...sslVariablesOf<Session>(({ facts }) => facts.tls),
-    ssl_ciphers: {
-      get: ({ facts }: Session) => facts.tls?.hello?.ciphers.map(cipherName).join(':'),
-    },
-    ssl_curves: {
-      get: ({ facts }: Session) => facts.tls?.hello?.groups.map(curveName).join(':'),
-    },
-  },
+  variables: sslVariablesOf<Session>(({ facts }) => facts.tls),
   hooks: {
-    tls: (conf, { services, listensWithSsl }) =>
-      compileServerSsl(conf, tlsContextsOf(services.zoneMemory), listensWithSsl),
+    tls: (conf, { node, scope, services, session, listensWithSsl }) => {
+      const log = services.errorLog(scope)
+      return compileServerSsl(conf, {
+        resources: tlsResourcesOf(services.zoneMemory),
+        listensWithSsl,
+        warn: (text) => session.warn(text, node),
+        onFault: (text) => log.write('error', text),
+      })
+    },
     ssl: () => startHandshake,
   },
 })
@@ -48,7 +48,10 @@ function startHandshake(session: Session): Outcome {
   const secure = secureServer(client, new TlsHandshake(session), {
     timeout: { wheel: services.timers, ms },
     head: preread,
-    select: (hello) => chooseServer(session, hello),
+    select: (hello, socket) => {
+      session.facts.tls = socket
+      return chooseServer(session, hello)
+    },
   })
   session.client = secure
   session.facts.tls = secure
@@ -58,10 +61,18 @@ function startHandshake(session: Session): Outcome {
 function chooseServer(
   session: Session,
   hello: ClientHello | undefined,
-): TlsServerSettings | 'reject' {
+): TlsServerSettings | 'reject' | 'fail' {
   const match = hello?.serverName && session.port.names.find(hello.serverName)
   if (match) session.switchTo(match.server)
   const { tls } = session.server
   if (tls?.rejectHandshake === true) return 'reject'
-  return tls?.settings ?? session.port.fallback?.tls?.settings ?? 'reject'
+  const shown = tls?.settings === undefined ? session.port.fallback?.tls : tls
+  if (shown?.settingsFor === undefined) return shown?.settings ?? 'reject'
+  try {
+    return shown.settingsFor(session)
+  } catch (error) {
+    if (!(error instanceof ConfError)) throw error
+    session.log('error', error.message)
+    return 'fail'
+  }
 }
