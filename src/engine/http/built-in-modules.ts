@@ -6,9 +6,11 @@ import type { AnyModule } from '../core/module.ts'
 import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
 import { httpAuthBasic } from './modules/auth-basic.ts'
+import { httpAutoindex } from './modules/autoindex.ts'
 import { httpBrotli } from './modules/brotli.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
+import { httpEmptyGif } from './modules/empty-gif.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
 import { httpGunzip } from './modules/gunzip.ts'
@@ -16,24 +18,38 @@ import { httpGzipStatic } from './modules/gzip-static.ts'
 import { httpGzip } from './modules/gzip.ts'
 import { httpHandler } from './modules/handler.ts'
 import { httpHeaders } from './modules/headers.ts'
+import { httpHints } from './modules/hints.ts'
 import { httpHttp2 } from './modules/http2.ts'
 import { httpIndex } from './modules/index.ts'
 import { httpLimitConn } from './modules/limit-conn.ts'
+import { httpLimitRate } from './modules/limit-rate.ts'
 import { httpLimitReq } from './modules/limit-req.ts'
 import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpNotModified } from './modules/not-modified.ts'
+import { httpProxy } from './modules/proxy.ts'
+import { httpRandomIndex } from './modules/random-index.ts'
 import { httpRange } from './modules/range.ts'
 import { httpRealip } from './modules/realip.ts'
+import { httpReferer } from './modules/referer.ts'
+import { httpRequestBody } from './modules/request-body.ts'
 import { httpRewrite } from './modules/rewrite.ts'
+import { httpSecureLink } from './modules/secure-link.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
 import { httpSsl } from './modules/ssl.ts'
+import { httpStubStatus } from './modules/stub-status.ts'
+import { httpTrailers } from './modules/trailers.ts'
+import { httpUserid } from './modules/userid.ts'
 import { httpVts } from './modules/vts.ts'
 import { httpZstd } from './modules/zstd.ts'
 
 export const httpModules: readonly AnyModule[] = [
   httpCore,
+  httpHints,
+  httpRequestBody,
   httpUpstream,
+  httpReferer,
+  httpSecureLink,
   httpSsl,
   httpHttp2,
   httpMap,
@@ -46,17 +62,25 @@ export const httpModules: readonly AnyModule[] = [
   httpAccess,
   httpAuthBasic,
   httpHandler,
+  httpProxy,
+  httpStubStatus,
+  httpEmptyGif,
+  httpRandomIndex,
   httpIndex,
+  httpAutoindex,
   httpGzipStatic,
   httpFiles,
   httpNotModified,
   httpHeaders,
+  httpUserid,
   httpGunzip,
   httpCharset,
   httpBrotli,
   httpZstd,
   httpGzip,
   httpRange,
+  httpTrailers,
+  httpLimitRate,
   httpVts,
   httpLog,
 ]

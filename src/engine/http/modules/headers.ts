@@ -1,9 +1,8 @@
-/** `add_header`, `add_trailer`, `expires`: fields that responses get. */
+/** `add_header`, `expires`: fields that responses get. */
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import type { ValueType } from '../../core/module.ts'
 import { concat } from '../../modules/value-types.ts'
-import type { BodyFilter } from '../body-filter.ts'
 import { type Expiry, parseExpiry, writeExpiry } from '../expires.ts'
 import { defineHttpModule, type HeaderFilter, type HttpModule } from '../module.ts'
 import type { Request } from '../request.ts'
@@ -24,13 +23,13 @@ interface Expires {
 
 export interface HttpHeadersConf {
   readonly add_header: readonly AddedField[]
-  readonly add_trailer: readonly AddedField[]
   readonly expires: Expires | undefined
 }
 
 const contexts = ['http', 'http.server', 'http.location', 'http.location.if'] as const
 
-const addedField: ValueType<readonly AddedField[]> = {
+/** `name value [always]`. */
+export const addedField: ValueType<readonly AddedField[]> = {
   describe: 'name value [always]',
   parse: ([name = '', value = '', always], env) => {
     if (always !== undefined && always !== 'always') {
@@ -43,7 +42,8 @@ const addedField: ValueType<readonly AddedField[]> = {
 const expires: ValueType<Expires | undefined> = {
   describe: '[modified] time | epoch | max | off',
   parse: ([first = '', second], env) => {
-    if (second !== undefined && first !== 'modified') throw new ConfError('invalid value')
+    if (second !== undefined && first !== 'modified')
+      throw new ConfError('"expires" directive invalid value')
     const modified = second !== undefined
     const text = env.complex(second ?? first)
     const known = text.constant === undefined ? undefined : knownExpiry(text.constant, modified)
@@ -71,15 +71,6 @@ export const httpHeaders: HttpModule<HttpHeadersConf> = defineHttpModule<HttpHea
       merge: concat,
       doc: 'Adds a field to responses.',
     },
-    add_trailer: {
-      contexts,
-      args: [2, 3],
-      syntax: 'add_trailer name value [always]',
-      value: addedField,
-      default: [],
-      merge: concat,
-      doc: 'Adds a field behind the body of responses.',
-    },
     expires: {
       contexts,
       args: [1, 2],
@@ -94,12 +85,12 @@ export const httpHeaders: HttpModule<HttpHeadersConf> = defineHttpModule<HttpHea
 })
 
 /** Statuses whose responses get fields that are not for all. */
-const usualStatuses: ReadonlySet<number> = new Set([
+export const usualStatuses: ReadonlySet<number> = new Set([
   200, 201, 204, 206, 301, 302, 303, 304, 307, 308,
 ])
 
 function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
-  const { add_header: fields, add_trailer: trailers, expires: expiry } = conf
+  const { add_header: fields, expires: expiry } = conf
   const setters = fields.map(({ name, value, always }) => ({
     name,
     value,
@@ -107,7 +98,7 @@ function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
     set: uniqueFields[name.toLowerCase()] ?? addField,
   }))
   const silent = expiry === undefined || expiry.known?.kind === 'off'
-  if (silent && setters.length === 0 && trailers.length === 0) return undefined
+  if (silent && setters.length === 0) return undefined
   return (request) => {
     if (request.parent !== undefined) return
     const { response } = request
@@ -116,7 +107,6 @@ function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
     for (const { name, value, always, set } of setters) {
       if (usual || always) set(request, name, value.evaluate(request))
     }
-    if (trailers.length > 0) announceTrailers(request, usual, trailers)
   }
 }
 
@@ -151,37 +141,4 @@ const uniqueFields: Readonly<Record<string, Setter>> = {
   etag: ({ response }, _name, value) => {
     response.etag = value === '' ? undefined : value
   },
-}
-
-/** The length is not told then: trailers stand behind chunks (RFC 9112 §7.1.2). */
-function announceTrailers(request: Request, usual: boolean, trailers: readonly AddedField[]): void {
-  const wanted = usual ? trailers : trailers.filter(({ always }) => always)
-  const { response, head } = request
-  if (wanted.length === 0 || response.headOnly || head.minor === 0) return
-  response.contentLength = -1
-  request.filterBody(new Trailers(request, wanted))
-}
-
-/** Values are those at the end of the body. */
-class Trailers implements BodyFilter {
-  readonly #request: Request
-  readonly #fields: readonly AddedField[]
-
-  constructor(request: Request, fields: readonly AddedField[]) {
-    this.#request = request
-    this.#fields = fields
-  }
-
-  write(bytes: Buffer, from: number, to: number): boolean {
-    return this.#request.passBody(this, bytes, from, to)
-  }
-
-  end(): void {
-    const request = this.#request
-    for (const { name, value } of this.#fields) {
-      const text = value.evaluate(request)
-      if (text !== '') request.response.addTrailer(name, text)
-    }
-    request.passEnd(this)
-  }
 }
