@@ -7,6 +7,7 @@ import { matchInto } from '../modules/captures.ts'
 import { Resolvers } from '../modules/resolvers.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection, ConnectionStart } from './client-connection.ts'
+import { ConnectionCounts } from './connection-counts.ts'
 import { HttpConnection } from './connection.ts'
 import { FrameOutput } from './http2/frame-output.ts'
 import { Http2Connection } from './http2/http2-connection.ts'
@@ -25,10 +26,16 @@ export class HttpEngine {
   #part: HttpPart | undefined
   readonly #connections = new Set<ClientConnection>()
   readonly #idleRequests: Request[] = []
+  #counts: ConnectionCounts | undefined
   #waiting: (() => void)[] = []
 
   constructor(services: HttpServices) {
     this.services = services
+  }
+
+  /** Opened with the first connection: a configuration that is only tested needs none. */
+  get counts(): ConnectionCounts {
+    return (this.#counts ??= new ConnectionCounts(this.services.zoneMemory))
   }
 
   /** What new requests are served by. */
@@ -59,6 +66,7 @@ export class HttpEngine {
     const whole = { ...start, engine: this }
     const connection = version === 2 ? new Http2Connection(whole) : new HttpConnection(whole)
     this.#connections.add(connection)
+    this.counts.onConnection()
     // What comes before HTTP took its time, and the port is gone: one request is answered.
     if (!this.#isListenedOn(connection)) connection.closing = true
     connection.start()
@@ -66,7 +74,7 @@ export class HttpEngine {
   }
 
   forget(connection: ClientConnection): void {
-    this.#connections.delete(connection)
+    if (this.#connections.delete(connection)) this.counts.onConnectionEnd()
     if (this.#connections.size > 0 || this.#waiting.length === 0) return
     for (const tell of this.#waiting.splice(0)) tell()
   }
@@ -104,7 +112,13 @@ export class HttpEngine {
     return match.server
   }
 
+  /** For a request that a client begins to send. */
   takeRequest(connection: ClientConnection, carrier: Carrier, server: HttpServer): Request {
+    this.counts.onRequest()
+    return this.takeSubrequest(connection, carrier, server)
+  }
+
+  takeSubrequest(connection: ClientConnection, carrier: Carrier, server: HttpServer): Request {
     const request =
       this.#idleRequests.pop() ?? new Request(connection, carrier, server, server.headLimits)
     request.open(connection, carrier, server)
@@ -112,6 +126,7 @@ export class HttpEngine {
   }
 
   giveRequest(request: Request): void {
+    if (request.parent === undefined) this.counts.onRequestEnd(request.begun)
     request.release()
     if (this.#idleRequests.length < idleRequestsMax) this.#idleRequests.push(request)
   }

@@ -87,6 +87,8 @@ export class Request implements CaptureHost {
   keepAlive: boolean
   /** True after an internal redirect: `internal` locations are open. */
   internal: boolean
+  /** True from when its head was complete. */
+  begun: boolean
   captures: RegExpExecArray | null
   /** The body once it was read whole. */
   storedBody: StoredBody | undefined
@@ -139,6 +141,7 @@ export class Request implements CaptureHost {
     this.method = methods.other
     this.keepAlive = false
     this.internal = false
+    this.begun = false
     this.captures = null
     this.storedBody = undefined
     this.trail = undefined
@@ -176,6 +179,7 @@ export class Request implements CaptureHost {
     this.method = methods.other
     this.keepAlive = false
     this.internal = false
+    this.begun = false
     this.captures = null
     this.startedAt = Date.now()
     this.bytesSent = 0
@@ -254,6 +258,7 @@ export class Request implements CaptureHost {
 
   /** The head is complete: reads what it says and begins the phases. */
   begin(): void {
+    this.#countHead()
     const { framing } = this
     const verdict = framing.read(this.head)
     if (verdict !== done) this.refuse(verdict, framing.problem)
@@ -265,6 +270,7 @@ export class Request implements CaptureHost {
    * False when the fields announce one that does not.
    */
   beginFramed(bodyFollows: boolean): boolean {
+    this.#countHead()
     const { framing } = this
     const verdict = framing.read(this.head)
     if (verdict !== done) {
@@ -309,6 +315,11 @@ export class Request implements CaptureHost {
     const uri = normalizePath(head.bytes, head.pathStart, head.pathEnd, merge)
     this.uri = uri === '' ? '/' : (uri ?? '')
     return uri !== undefined
+  }
+
+  #countHead(): void {
+    this.begun = true
+    this.connection.engine.counts.onHead()
   }
 
   /** Goes on after a handler that said `done`, as if it had said `outcome` now. */

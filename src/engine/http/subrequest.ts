@@ -43,7 +43,7 @@ export function startSubrequest(parent: Request, options: SubrequestOptions): Re
   }
   const { connection, server } = parent
   const carrier = new SubrequestCarrier(parent, options)
-  const request = connection.engine.takeRequest(connection, carrier, server)
+  const request = connection.engine.takeSubrequest(connection, carrier, server)
   carrier.request = request
   request.join(parent, options.withBody === true)
   request.uri = options.uri
