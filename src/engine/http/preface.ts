@@ -11,10 +11,11 @@
 import { formatAddress, formatHost } from '../net/address.ts'
 import { parseProxyHeader, type ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
-import { secureServer, type TlsServerSettings } from '../net/tls/secure-server.ts'
+import { secureServer, type ServerChoice } from '../net/tls/secure-server.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { SecureSocket } from '../net/tls/secure-socket.ts'
 import type { HttpEngine } from './engine.ts'
+import { settingsForClient } from './handshake-settings.ts'
 import { clientPreface } from './http2/frames.ts'
 import { httpHttp2 } from './modules/http2.ts'
 import type { HttpPort, HttpServer } from './server.ts'
@@ -116,13 +117,13 @@ class Preface implements SocketHandler, TimerOwner {
 
   #secure(): void {
     const { services } = this.#engine
-    const choice = new NameChoice(this.#port)
+    const choice = new NameChoice(this.#engine, this.#port, this.#proxy)
     const handshake = new Handshake(this.#engine, this.#port, this.#proxy, choice)
     secureServer(this.#socket, handshake, {
       transport: services.transport,
       timeout: { wheel: services.timers, ms: this.#server.core.client_header_timeout },
       head: this.#bytes,
-      select: (hello) => choice.select(hello?.serverName),
+      select: (hello, socket) => choice.select(hello?.serverName, socket),
     })
   }
 
@@ -154,24 +155,30 @@ function versionOf(bytes: Buffer): 1 | 2 | undefined {
 
 /** Which server a handshake is for: the one that its name means, or the port's default. */
 class NameChoice {
+  readonly #engine: HttpEngine
   readonly #port: HttpPort
+  readonly #proxy: ProxyHeader | undefined
   server: HttpServer
   rejected = false
 
-  constructor(port: HttpPort) {
+  constructor(engine: HttpEngine, port: HttpPort, proxy: ProxyHeader | undefined) {
+    this.#engine = engine
     this.#port = port
+    this.#proxy = proxy
     this.server = port.fallback!
   }
 
-  select(name: string | undefined): TlsServerSettings | 'reject' {
-    const fallback = this.#port.fallback!
-    this.server = (name && this.#port.names.find(name)?.server) || fallback
-    const { tls } = this.server
+  select(name: string | undefined, socket: SecureSocket): ServerChoice {
+    const [engine, port, proxy] = [this.#engine, this.#port, this.#proxy]
+    const fallback = port.fallback!
+    this.server = (name && port.names.find(name)?.server) || fallback
+    const { server } = this
     // A server without a certificate borrows the default server's, as in nginx.
-    const own = tls?.rejectHandshake === true ? undefined : (tls ?? fallback.tls)
-    const settings = speaksHttp2(this.#port, this.server) ? own?.http2Settings : own?.settings
-    this.rejected = settings === undefined
-    return settings ?? 'reject'
+    const tls = server.tls?.rejectHandshake === true ? undefined : (server.tls ?? fallback.tls)
+    const start = { engine, port, socket, secure: true, proxy, server }
+    const choice = tls && settingsForClient(tls, start, speaksHttp2(port, server))
+    this.rejected = choice === undefined || choice === 'reject'
+    return choice ?? 'reject'
   }
 }
 
