@@ -151,7 +151,11 @@ function remoteUser({ head }: Request): string | undefined {
 }
 
 /** Values of all fields of a name, joined; `name` has underscores for hyphens. */
-function headerValues(request: Request, name: string, separator: string): string | undefined {
+export function headerValues(
+  request: Request,
+  name: string,
+  separator: string,
+): string | undefined {
   const { head } = request
   let joined: string | undefined
   for (let field = 0; field < head.count; field++) {
@@ -182,7 +186,8 @@ export function queryArgument(args: string, name: string): string | undefined {
   return undefined
 }
 
-function cookieValue(request: Request, name: string): string | undefined {
+/** Value of a cookie, its name in lower case. */
+export function cookieValue(request: Request, name: string): string | undefined {
   const cookies = headerValues(request, 'cookie', '; ') ?? ''
   for (const part of cookies.split(/[;,]/)) {
     const equals = part.indexOf('=')

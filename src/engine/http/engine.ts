@@ -14,6 +14,7 @@ import { Http2Connection } from './http2/http2-connection.ts'
 import { idleRequestsMax } from './limits.ts'
 import { Output } from './output.ts'
 import type { HttpPart } from './part.ts'
+import { DynamicTargets } from './proxy/dynamic-targets.ts'
 import { Request } from './request.ts'
 import type { HttpPort, HttpServer } from './server.ts'
 import type { HttpServices } from './services.ts'
@@ -23,6 +24,7 @@ export class HttpEngine {
   readonly output: Output = new Output()
   readonly frames: FrameOutput = new FrameOutput()
   readonly resolvers: Resolvers = new Resolvers()
+  readonly dynamicTargets: DynamicTargets = new DynamicTargets()
   #part: HttpPart | undefined
   readonly #connections = new Set<ClientConnection>()
   readonly #idleRequests: Request[] = []

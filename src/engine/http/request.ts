@@ -12,6 +12,7 @@ import { type BodyFilter, BodyFilters } from './body-filter.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Framing } from './framing.ts'
+import { staysOpen } from './keep-alive.ts'
 import { nameId } from './header-names.ts'
 import { discardedBodyBytesMax } from './limits.ts'
 import type { Location } from './location.ts'
@@ -340,7 +341,7 @@ export class Request implements CaptureHost {
       return 413
     }
     this.body.limit(max)
-    if (core.keepalive_timeout.ms === 0) this.keepAlive = false
+    if (this.keepAlive) this.keepAlive = staysOpen(this)
     return outcomes.next
   }
 
@@ -537,7 +538,7 @@ export class Request implements CaptureHost {
     let context = `client: ${formatHost(this.remote)}, server: ${this.server.name}`
     context += `, request: "${head.text(head.methodStart, head.lineEnd)}"`
     if (this.parent !== undefined) context += `, subrequest: "${this.uri}"`
-    const upstream = this.trail?.url ?? ''
+    const upstream = this.trail?.urlFor(head) ?? ''
     if (upstream !== '') context += `, upstream: "${upstream}"`
     const host = head.value(hostId)
     if (host !== undefined) context += `, host: "${host}"`

@@ -25,7 +25,10 @@ export const httpNotModified: HttpModule<HttpNotModifiedConf> =
       headerFilter:
         ({ if_modified_since: rule }) =>
         (request) => {
-          if (request.response.status === 200 && request.parent === undefined) judge(request, rule)
+          const { response, parent } = request
+          // What another server answers it has judged itself.
+          const ours = response.forwarded === undefined && parent === undefined
+          if (ours && response.status === 200) judge(request, rule)
         },
     },
   })

@@ -61,7 +61,11 @@ export class UpstreamTable {
 
   /** The group of that name, for targets that are known only while serving. */
   find(name: string): Group | undefined {
-    return this.entries.get(name.toLowerCase())?.cell.current
+    return this.cell(name)?.current
+  }
+
+  cell(name: string): UpstreamCell | undefined {
+    return this.entries.get(name.toLowerCase())?.cell
   }
 
   /** True when a group goes that servers refer to. */

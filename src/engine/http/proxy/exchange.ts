@@ -1,0 +1,590 @@
+/**
+ * One request passed on: finds a server, sends the request, hands its response to the client, and asks the
+ * next server where one fails.
+ *
+ * ```text
+ *   body read ─▶ target ─▶ peer ─▶ connected ─▶ sent ─▶ head ─▶ body ─▶ over
+ *                           ▲         │           │       │
+ *                           └─────────┴───────────┴───────┘ failed, and proxy_next_upstream allows it
+ * ```
+ *
+ * Exchanges are used again and again; while one is idle it refers to no request.
+ */
+import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
+import { failureText } from '../../net/errors.ts'
+import type { Group } from '../../upstream/group.ts'
+import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
+import type { Peer } from '../../upstream/peer.ts'
+import { PeerWalk } from '../../upstream/walk.ts'
+import { bodyStorageOf } from '../modules/request-body.ts'
+import type { BodyProducer, Request } from '../request.ts'
+import { statuses } from '../status.ts'
+import { readWhole } from '../stored-body.ts'
+import { type UpstreamAttempt, UpstreamTrail } from '../upstream-trail.ts'
+import { upstreamNameId } from '../upstream-names.ts'
+import { accelBuffering, accelRedirect, goToAccel } from './accel.ts'
+import { ClientFeed } from './client-feed.ts'
+import { composeResponse } from './compose-response.ts'
+import { passInterim } from './early-hints.ts'
+import { failureOfStatus, failures, statusOfFailure } from './next-upstream.ts'
+import { RequestSender, type SenderOwner, streamsBody } from './request-sender.ts'
+import { ResponseReader, type ResponseSink } from './response-reader.ts'
+import type { ProxySettings } from './settings.ts'
+import { parseProxyUrl, type ProxyUrl } from './target.ts'
+import { composeTarget, safeTarget } from './target-path.ts'
+import { Tunnel } from './tunnel.ts'
+import { type ConnectionUser, UpstreamConnection } from './upstream-connection.ts'
+
+const stages = {
+  idle: 0,
+  preparing: 1,
+  connecting: 2,
+  sending: 3,
+  head: 4,
+  body: 5,
+  rest: 6,
+} as const
+
+const actions = [
+  '',
+  '',
+  'connecting to upstream',
+  'sending request to upstream',
+  'reading response header from upstream',
+  'reading upstream',
+  'sending to client',
+]
+
+const challengeId = upstreamNameId('www-authenticate')
+
+/** Methods whose requests are not sent twice without being told so: what they do may have been done. */
+const onceOnly: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
+
+/** No server is left to be asked. */
+const noLive = 0x4000_0000
+
+export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner {
+  #request: Request | undefined = undefined
+  #settings: ProxySettings | undefined = undefined
+  #trail: UpstreamTrail | undefined = undefined
+  #attempt: UpstreamAttempt | undefined = undefined
+  #walk: PeerWalk | undefined = undefined
+  #connection: UpstreamConnection | undefined = undefined
+  #pool: KeepalivePool<UpstreamConnection> | undefined = undefined
+  #chunk: Buffer | undefined = undefined
+  readonly #reader = new ResponseReader(this)
+  readonly #sender = new RequestSender(this)
+  readonly #feed = new ClientFeed()
+  #stage: number = stages.idle
+  #tls = false
+  #securing = false
+  #redirected = false
+  /** A part of the request has gone to a server. */
+  #requestSent = false
+  /** The peer is asked again: a connection that had waited was closed by it meanwhile. */
+  #again = false
+  #paused = false
+  #startedAt = 0
+  #attemptAt = 0
+
+  /** Takes a request over. */
+  start(request: Request, settings: ProxySettings): void {
+    this.#request = request
+    this.#settings = settings
+    const trail = (request.trail ??= new UpstreamTrail())
+    this.#trail = trail
+    this.#redirected = trail.count > 0
+    this.#requestSent = false
+    this.#again = false
+    this.#stage = stages.preparing
+    request.producer = this
+    const { framing, parent } = request
+    if (!framing.hasBody || parent !== undefined || streamsBody(request, settings)) {
+      this.#findTarget()
+      return
+    }
+    readWhole(request, bodyStorageOf(request.location), (status) => {
+      if (this.#request !== request || this.#stage !== stages.preparing) return
+      if (status === 0) this.#findTarget()
+      else this.#refuse(status)
+    })
+  }
+
+  #findTarget(): void {
+    const { url, cell } = this.#settings!
+    if (url !== undefined) this.#begin(url, cell!.current, cell)
+    else this.#findDynamic()
+  }
+
+  #findDynamic(): void {
+    const request = this.#request!
+    const text = this.#settings!.pass.evaluate(request)
+    if (!/^https?:\/\//i.test(text)) {
+      request.logError(`invalid URL prefix in "${text}"`)
+      this.#refuse(500)
+      return
+    }
+    const url = parseProxyUrl(text)
+    const { engine } = request.connection
+    const cell = engine.part!.upstreams.cell(url.target)
+    if (cell !== undefined) {
+      this.#begin(url, cell.current, cell)
+      return
+    }
+    const found = engine.dynamicTargets.find(request, url, (later) => {
+      if (this.#request === request) this.#foundDynamic(url, later)
+    })
+    if (found !== undefined) this.#foundDynamic(url, found)
+  }
+
+  #foundDynamic(url: ProxyUrl, found: Group | number): void {
+    if (typeof found === 'number') this.#refuse(found)
+    else this.#begin(url, found, undefined)
+  }
+
+  #begin(url: ProxyUrl, group: Group, cell: UpstreamCell | undefined): void {
+    const request = this.#request!
+    const settings = this.#settings!
+    const trail = this.#trail!
+    const target = targetOf(request, settings, url)
+    trail.proxyHost = url.host
+    trail.proxyPort = url.port
+    trail.target = target
+    this.#tls = url.tls
+    this.#pool = cell?.pool as KeepalivePool<UpstreamConnection> | undefined
+    this.#sender.begin(request, settings, target)
+    const { remote } = request
+    const key = group.keyOf(request, remote.family === 'unix' ? '' : remote.host)
+    if (this.#walk === undefined) this.#walk = new PeerWalk(group, key)
+    else this.#walk.reset(group, key)
+    const { nextTries } = settings
+    if (nextTries > 0 && this.#walk.tries > nextTries) this.#walk.tries = nextTries
+    this.#startedAt = this.#now()
+    trail.scheme = url.tls ? 'https://' : 'http://'
+    this.#connect()
+  }
+
+  #connect(): void {
+    const walk = this.#walk!
+    const peer = this.#again ? walk.peer : walk.next()
+    const fresh = this.#again
+    this.#again = false
+    this.#attemptAt = this.#now()
+    this.#attempt = this.#trail!.begin(peer?.name ?? walk.group.name, this.#redirected)
+    this.#redirected = false
+    this.#trail!.hasHead = false
+    this.#stage = stages.connecting
+    this.#securing = false
+    this.#paused = false
+    if (peer === undefined) {
+      this.#log('no live upstreams')
+      this.#fail(noLive)
+      return
+    }
+    const key = this.#keyFor(peer)
+    const waiting = fresh ? undefined : this.#pool?.take(key)
+    if (waiting === undefined) this.#open(peer, key)
+    else {
+      waiting.take(this)
+      this.#connection = waiting
+      this.#send(waiting)
+    }
+  }
+
+  /** Connections are the same when they lead to one address in one way. */
+  #keyFor(peer: Peer): string {
+    const { secure, poolKey, bindsAddress } = this.#settings!
+    if (!this.#tls) return bindsAddress ? `${peer.name} ${poolKey}` : peer.name
+    return `${peer.name} ${secure.nameFor(this.#request!)} ${poolKey}`
+  }
+
+  #open(peer: Peer, key: string): void {
+    const request = this.#request!
+    const { connectOptions, connectTimeoutMs, secure } = this.#settings!
+    const { transport, timers } = request.connection.engine.services
+    const name = this.#tls ? secure.nameFor(request) : ''
+    const connection = new UpstreamConnection(this, {
+      transport,
+      timers,
+      peer,
+      key,
+      options: connectOptions(request),
+      startTls: this.#tls
+        ? (socket, handler) => secure.start(name, peer, socket, handler)
+        : undefined,
+    })
+    this.#connection = connection
+    connection.wait(connectTimeoutMs)
+  }
+
+  #send(connection: UpstreamConnection): void {
+    const { names, headBytesMax } = this.#settings!
+    this.#attempt!.connectMs = this.#now() - this.#attemptAt
+    connection.requests += 1
+    this.#stage = stages.sending
+    this.#requestSent = true
+    this.#reader.begin(this.#trail!.head, names, headBytesMax)
+    this.#sender.start(connection)
+  }
+
+  onSecuring(): void {
+    this.#securing = true
+    this.#connection!.wait(this.#settings!.connectTimeoutMs)
+  }
+
+  onConnected(): void {
+    this.#securing = false
+    this.#send(this.#connection!)
+  }
+
+  onSending(full: boolean): void {
+    const { sendTimeoutMs } = this.#settings!
+    if (full) this.#connection?.wait(sendTimeoutMs)
+    else if (this.#stage === stages.sending) this.#connection?.stopWaiting()
+  }
+
+  onSent(): void {
+    if (this.#stage !== stages.sending) return
+    this.#stage = stages.head
+    this.#connection?.wait(this.#settings!.readTimeoutMs)
+  }
+
+  onUpstreamDrain(): void {
+    this.#sender.onDrain()
+  }
+
+  onClientBodyError(status: number): void {
+    this.#refuse(status)
+  }
+
+  onUpstreamData(chunk: Buffer): void {
+    const { carrier } = this.#request!
+    carrier.cork()
+    this.#chunk = chunk
+    this.#connection!.wait(this.#settings!.readTimeoutMs)
+    this.#reader.read(chunk)
+    carrier.uncork()
+  }
+
+  onUpstreamEnd(): void {
+    const { carrier } = this.#request!
+    carrier.cork()
+    if (!this.#reader.endOfInput()) this.#endedEarly()
+    carrier.uncork()
+  }
+
+  onUpstreamClosed(error: NodeJS.ErrnoException | undefined): void {
+    const { carrier } = this.#request!
+    carrier.cork()
+    if (error === undefined && this.#stage >= stages.sending) this.onUpstreamEnd()
+    else {
+      if (error !== undefined) this.#logError(error)
+      if (error?.syscall === 'bind') this.#refuse(500)
+      else this.#broken(failures.error)
+    }
+    carrier.uncork()
+  }
+
+  onUpstreamTimeout(): void {
+    const { carrier } = this.#request!
+    carrier.cork()
+    this.#log('upstream timed out (110: Connection timed out)')
+    this.#broken(failures.timeout)
+    carrier.uncork()
+  }
+
+  onInterim(): void {
+    passInterim(this.#request!, this.#trail!.head, this.#settings!)
+  }
+
+  onFault(problem: string): void {
+    this.#log(problem)
+    this.#broken(failures.invalid_header)
+  }
+
+  onHead(): boolean {
+    const request = this.#request!
+    const settings = this.#settings!
+    const { head } = this.#trail!
+    const attempt = this.#attempt!
+    this.#trail!.hasHead = true
+    attempt.headerMs = this.#now() - this.#attemptAt
+    attempt.status = head.status
+    if (head.status === 101) return this.#switch()
+    const failure = failureOfStatus(head.status)
+    if (failure !== 0 && this.#mayGoOn(failure, 1)) {
+      this.#fail(failure)
+      return false
+    }
+    if (settings.interceptErrors && this.#intercepts(head.status)) return false
+    const place = accelRedirect(head, settings)
+    if (place !== undefined) return this.#redirect(place)
+    composeResponse(request, head, settings, this.#reader.framing)
+    this.#stage = stages.body
+    const buffered = accelBuffering(head, settings)
+    this.#feed.begin(request, buffered ? settings.spool : undefined)
+    const refusal = request.sendHead()
+    if (refusal !== 0) {
+      this.#refuse(refusal)
+      return false
+    }
+    return head.status !== 204 && head.status !== 304 && !settings.plan.isHead(request)
+  }
+
+  onBody(chunk: Buffer, from: number, to: number): void {
+    this.#attempt!.responseLength += to - from
+    const open = this.#feed.push(chunk, from, to)
+    if (!open && !this.#paused) this.#pause()
+  }
+
+  onComplete(rest: number): void {
+    const connection = this.#connection!
+    const { keepAlive } = this.#reader.framing
+    if (rest > 0)
+      this.#log('upstream sent more data than specified in "Content-Length" header', 'warn')
+    const bounded = !this.#reader.endedWithInput && rest === 0 && this.#sender.sent
+    this.#endAttempt(false)
+    this.#connection = undefined
+    this.#chunk = undefined
+    if (this.#pool !== undefined && keepAlive && bounded && !this.#paused)
+      connection.keep(this.#pool)
+    else connection.close()
+    this.#stage = stages.rest
+    if (this.#feed.empty) this.#finish()
+  }
+
+  onWritable(): void {
+    const open = this.#feed.onWritable()
+    if (this.#stage === stages.rest) {
+      if (this.#feed.empty) this.#finish()
+    } else if (open && this.#paused) {
+      this.#paused = false
+      this.#connection?.wait(this.#settings!.readTimeoutMs)
+      this.#connection?.resume()
+    }
+  }
+
+  onClientEnd(): void {
+    if (this.#settings!.ignoreClientAbort) return
+    this.#log('client prematurely closed connection, so upstream connection is closed too', 'info')
+    this.#refuse(statuses.clientClosed)
+  }
+
+  onAbort(): void {
+    this.#release()
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#connection!.pause()
+    this.#connection!.stopWaiting()
+  }
+
+  /** The server has closed, or said what is no response. */
+  #endedEarly(): void {
+    this.#log('upstream prematurely closed connection')
+    this.#broken(failures.error)
+  }
+
+  /** Before a head was passed on another server may be asked; behind it there is nothing to be done. */
+  #broken(failure: number): void {
+    if (this.#stage < stages.body) this.#fail(failure)
+    else this.#refuse(502)
+  }
+
+  /** nginx's rules of when the next server is asked; `spare`: tries there must be beside this one. */
+  #mayGoOn(failure: number, spare: number): boolean {
+    const { next, nextTimeoutMs } = this.#settings!
+    const request = this.#request!
+    const once = this.#requestSent && onceOnly.has(request.methodName)
+    const wanted = once ? failure | failures.non_idempotent : failure
+    if (this.#walk!.tries <= spare || (next & wanted) !== wanted) return false
+    if (this.#requestSent && this.#sender.consumed) return false
+    return nextTimeoutMs === 0 || this.#now() - this.#startedAt < nextTimeoutMs
+  }
+
+  #fail(failure: number): void {
+    const status = statusOfFailure(failure)
+    const stale = failure === failures.error && this.#connection?.reused === true
+    this.#attempt!.status = status
+    if (stale && this.#mayGoOn(failure, 0)) {
+      // It was closed while it waited: that says nothing about the server.
+      this.#noteAttempt()
+      this.#again = true
+    } else {
+      this.#endAttempt(failure !== failures.http_403 && failure !== failures.http_404)
+    }
+    this.#connection?.close()
+    this.#connection = undefined
+    this.#reader.stop()
+    if (this.#again || this.#mayGoOn(failure, 0)) this.#connect()
+    else this.#refuse(status)
+  }
+
+  #noteAttempt(): void {
+    const attempt = this.#attempt!
+    const connection = this.#connection
+    attempt.responseMs = this.#now() - this.#attemptAt
+    if (connection === undefined) return
+    attempt.bytesSent = connection.bytesSent
+    attempt.bytesReceived = connection.bytesReceived
+  }
+
+  #endAttempt(failed: boolean): void {
+    this.#noteAttempt()
+    const walk = this.#walk!
+    const { peer } = walk
+    if (peer === undefined) return
+    peer.state.countBytes(this.#attempt!.bytesSent, this.#attempt!.bytesReceived)
+    if (walk.done(failed)) this.#log('upstream server temporarily disabled', 'warn')
+  }
+
+  /** `proxy_intercept_errors`: a page of ours in place of the upstream's. */
+  #intercepts(status: number): boolean {
+    const request = this.#request!
+    if (status < 300) return false
+    if (!request.location.core.error_page.some(({ codes }) => codes.includes(status))) return false
+    if (status === 401) request.response.challenge = this.#trail!.head.valueOf(challengeId)
+    this.#refuse(status)
+    return true
+  }
+
+  #redirect(place: string): boolean {
+    const request = this.#request!
+    const { head } = this.#trail!
+    this.#release()
+    request.resume(goToAccel(request, head, place))
+    return false
+  }
+
+  /** The upstream speaks another protocol from now on, if the client has asked for that. */
+  #switch(): boolean {
+    const request = this.#request!
+    const { head } = this.#trail!
+    if (!request.framing.upgrade) {
+      this.onFault('upstream sent unexpected 101 response')
+      return false
+    }
+    composeResponse(request, head, this.#settings!, this.#reader.framing)
+    request.response.contentLength = 0
+    request.sendHead()
+    this.#tunnel(request)
+    return false
+  }
+
+  #tunnel(request: Request): void {
+    const connection = this.#connection!
+    const attempt = this.#attempt!
+    const { readTimeoutMs } = this.#settings!
+    const rest = this.#chunk!.subarray(this.#reader.bodyAt)
+    const { socket: client } = request.connection
+    const tunnel = new Tunnel({
+      request,
+      attempt,
+      client,
+      upstream: connection.socket,
+      silenceMaxMs: readTimeoutMs,
+      onEnd: () => {
+        attempt.responseMs = this.#now() - this.#attemptAt
+        this.#walk!.done(false)
+        this.#recycle()
+      },
+    })
+    const early = request.carrier.takeOver(tunnel)
+    this.#reader.stop()
+    if (early === undefined) {
+      this.#refuse(502)
+      return
+    }
+    request.producer = undefined
+    connection.giveAway(tunnel)
+    this.#connection = undefined
+    tunnel.start(early, rest)
+  }
+
+  #finish(): void {
+    const request = this.#request!
+    const { passTrailers } = this.#settings!
+    if (passTrailers) addTrailers(request, this.#trail!)
+    this.#recycle()
+    request.end()
+  }
+
+  /** Ends the request with a status; what is under way at the upstream is given up. */
+  #refuse(status: number): void {
+    const request = this.#request!
+    const { carrier } = request
+    this.#release()
+    carrier.cork()
+    request.finalize(status)
+    carrier.uncork()
+  }
+
+  #release(): void {
+    const request = this.#request
+    if (request === undefined) return
+    if (request.producer === this) request.producer = undefined
+    if (this.#connection !== undefined) {
+      this.#endAttempt(false)
+      this.#connection.close()
+      this.#connection = undefined
+    }
+    this.#recycle()
+  }
+
+  /** Makes it ready for another request. */
+  #recycle(): void {
+    this.#reader.stop()
+    this.#sender.stop()
+    this.#feed.close()
+    this.#stage = stages.idle
+    this.#request = undefined
+    this.#settings = undefined
+    this.#trail = undefined
+    this.#attempt = undefined
+    this.#pool = undefined
+    this.#chunk = undefined
+    if (idle.length < idleExchangesMax) idle.push(this)
+  }
+
+  #log(text: string, level: 'error' | 'warn' | 'info' = 'error'): void {
+    const action = this.#securing ? 'SSL handshaking to upstream' : actions[this.#stage]!
+    this.#request!.logError(`${text} while ${action}`, level)
+  }
+
+  /** A handshake fails with a text of its own, a connection with a system call. */
+  #logError(error: NodeJS.ErrnoException): void {
+    this.#log(error.syscall === undefined ? error.message : failureText(error))
+  }
+
+  #now(): number {
+    return this.#request!.connection.engine.services.transport.clock.now()
+  }
+}
+
+/** Exchanges that wait for requests. */
+const idle: ProxyExchange[] = []
+const idleExchangesMax = 1024
+
+/** Passes a request on. */
+export function startExchange(request: Request, settings: ProxySettings): void {
+  const exchange = idle.pop() ?? new ProxyExchange()
+  exchange.start(request, settings)
+}
+
+/** The target that is sent; `undefined` for the client's own. */
+function targetOf(
+  request: Request,
+  settings: ProxySettings,
+  { uri }: ProxyUrl,
+): string | undefined {
+  if (uri === '' && request.plainUri && request.parent === undefined) return undefined
+  if (uri !== '' && settings.url === undefined) return safeTarget(uri)
+  return composeTarget(request, uri, settings.cut)
+}
+
+function addTrailers({ response }: Request, trail: UpstreamTrail): void {
+  for (const [i, name] of trail.trailerNames.entries()) {
+    response.addTrailer(name, trail.trailerValues[i]!)
+  }
+}

@@ -1,0 +1,223 @@
+/** The settings of a proxy as its requests use them: looked up and composed once for each location. */
+import type { ComplexValue } from '../../core/complex-value.ts'
+import { constantValue } from '../../core/complex-value.ts'
+import { compileConnectOptions } from '../../modules/proxy-bind.ts'
+import { compileProxySsl, type ProxySslConf, type SecureUpstream } from '../../modules/proxy-ssl.ts'
+import { tlsContextsOf } from '../../modules/tls-contexts.ts'
+import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
+import type { ConnectOptions } from '../../net/transport.ts'
+import type { LocationEnv } from '../module.ts'
+import { httpCore } from '../modules/core.ts'
+import { NameIndex } from '../name-index.ts'
+import type { Request } from '../request.ts'
+import { findUpstreamNameId, upstreamNames } from '../upstream-names.ts'
+import { compileCookies, type CookieRewrite } from './cookies.ts'
+import type { ProxyConf } from './directives.ts'
+import { compileRedirects, type DefaultRedirect, type Redirect } from './redirects.ts'
+import { RequestPlan } from './request-plan.ts'
+import type { SpoolLimits } from './response-spool.ts'
+import { parseProxyUrl, type ProxyUrl } from './target.ts'
+
+export interface ProxySettings {
+  /** Where requests go; one of both is set. */
+  readonly url: ProxyUrl | undefined
+  readonly pass: ComplexValue
+  readonly cell: UpstreamCell | undefined
+  /** Characters of the location that the URI of `proxy_pass` takes the place of. */
+  readonly cut: number
+  readonly plan: RequestPlan
+  readonly http11: boolean
+  readonly setBody: ComplexValue | undefined
+  readonly passBody: boolean
+  readonly requestBuffering: boolean
+  /** Gives fields of the response their ids. */
+  readonly names: NameIndex
+  /** By id: 1 for fields that are kept from the client. */
+  readonly hidden: Uint8Array
+  readonly headBytesMax: number
+  readonly redirect: Redirect | undefined
+  readonly cookies: CookieRewrite | undefined
+  /** Fields that are not acted upon, in lower case. */
+  readonly ignored: ReadonlySet<string>
+  readonly passTrailers: boolean
+  readonly earlyHints: readonly ComplexValue[]
+  readonly buffering: boolean
+  readonly spool: SpoolLimits
+  readonly limitRate: ComplexValue | undefined
+  readonly connectTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly sendTimeoutMs: number
+  readonly next: number
+  /** 0: as many as the group has. */
+  readonly nextTries: number
+  /** 0: no limit. */
+  readonly nextTimeoutMs: number
+  readonly interceptErrors: boolean
+  readonly ignoreClientAbort: boolean
+  readonly forceRanges: boolean
+  readonly connectOptions: (request: Request) => ConnectOptions
+  readonly secure: SecureUpstream<Request>
+  /** Tells connections apart that are made in other ways than plain ones. */
+  readonly poolKey: string
+  readonly bindsAddress: boolean
+}
+
+type Conf = ProxyConf & ProxySslConf
+
+/** Kept from the client unless `proxy_pass_header` says otherwise. */
+const usuallyHidden = [
+  'date',
+  'server',
+  'x-pad',
+  'x-accel-expires',
+  'x-accel-redirect',
+  'x-accel-limit-rate',
+  'x-accel-buffering',
+  'x-accel-charset',
+]
+
+/** Of the connection with the upstream, or written by us from what they say. */
+const alwaysHidden = [
+  'connection',
+  'keep-alive',
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+]
+
+export function compileProxySettings(conf: Conf, env: LocationEnv): ProxySettings {
+  const pass = conf.proxy_pass!
+  const url = pass.constant === undefined ? undefined : parseProxyUrl(pass.constant)
+  const hiding = compileHidden(conf)
+  return {
+    url,
+    pass,
+    cell: url && useCell(url, env),
+    cut: cutOf(url, env),
+    plan: compilePlan(conf, url, env),
+    http11: conf.proxy_http_version === '1.1',
+    setBody: conf.proxy_set_body,
+    passBody: conf.proxy_pass_request_body,
+    requestBuffering: conf.proxy_request_buffering,
+    ...hiding,
+    headBytesMax: conf.proxy_buffer_size,
+    redirect: compileRedirect(conf, url, env),
+    cookies: compileCookies(conf),
+    ignored: new Set(conf.proxy_ignore_headers.map((name) => name.toLowerCase())),
+    passTrailers: conf.proxy_pass_trailers,
+    earlyHints: conf.early_hints,
+    ...compileBuffering(conf, env),
+    connectTimeoutMs: conf.proxy_connect_timeout,
+    readTimeoutMs: conf.proxy_read_timeout,
+    sendTimeoutMs: conf.proxy_send_timeout,
+    next: conf.proxy_next_upstream,
+    nextTries: conf.proxy_next_upstream_tries,
+    nextTimeoutMs: conf.proxy_next_upstream_timeout,
+    interceptErrors: conf.proxy_intercept_errors,
+    ignoreClientAbort: conf.proxy_ignore_client_abort,
+    forceRanges: conf.proxy_force_ranges,
+    ...compileConnecting(conf, url, env),
+  }
+}
+
+function useCell({ target, defaultPort }: ProxyUrl, env: LocationEnv): UpstreamCell {
+  const at = env.scope.settings.findLast(({ name }) => name === 'proxy_pass')
+  return env.upstreams.use(target, at, { defaultPort })
+}
+
+/** Expressions and names have no text that could be replaced. */
+function cutOf(url: ProxyUrl | undefined, { pattern }: LocationEnv): number {
+  if (url === undefined || url.uri === '' || pattern === undefined) return 0
+  return pattern.kind === 'regex' || pattern.kind === 'named' ? 0 : pattern.text.length
+}
+
+function compilePlan(conf: Conf, url: ProxyUrl | undefined, env: LocationEnv): RequestPlan {
+  return new RequestPlan({
+    version: conf.proxy_http_version,
+    method: conf.proxy_method,
+    headers: conf.proxy_set_header,
+    passHeaders: conf.proxy_pass_request_headers,
+    host:
+      url === undefined ? env.variables.complex('$proxy_host', env.node) : constantValue(url.host),
+  })
+}
+
+function compileHidden(conf: Conf): Pick<ProxySettings, 'names' | 'hidden'> {
+  const passed = new Set(conf.proxy_pass_header.map((name) => name.toLowerCase()))
+  const named = conf.proxy_hide_header.map((name) => name.toLowerCase())
+  const wanted = [...usuallyHidden.filter((name) => !passed.has(name)), ...named]
+  const others = [...new Set(named.filter((name) => findUpstreamNameId(name) < 0))]
+  const all = [...upstreamNames, ...others]
+  const hidden = Uint8Array.from(all, (name) =>
+    wanted.includes(name) || alwaysHidden.includes(name) ? 1 : 0,
+  )
+  return { names: new NameIndex(all), hidden }
+}
+
+function compileRedirect(
+  conf: Conf,
+  url: ProxyUrl | undefined,
+  env: LocationEnv,
+): Redirect | undefined {
+  const explicit = conf.proxy_redirect !== undefined
+  return compileRedirects(conf.proxy_redirect, url && usualRedirect(url, env), explicit)
+}
+
+/** nginx's: the URL as it stands, or with a slash where it has no path. */
+function usualRedirect(url: ProxyUrl, { pattern }: LocationEnv): DefaultRedirect {
+  const scheme = url.tls ? 'https://' : 'http://'
+  const written = url.target.startsWith('unix:') ? `${url.target}:` : url.host
+  const from = `${scheme}${written}${url.uri === '' ? '/' : url.uri}`
+  const plain = pattern !== undefined && pattern.kind !== 'regex' && pattern.kind !== 'named'
+  return { from, to: url.uri !== '' && plain ? pattern.text : '/' }
+}
+
+/** As nginx, where nothing is said: a file of 1 GiB, in the prefix. */
+const fileBytesDefault = 1024 * 1024 * 1024
+const folderDefault = 'proxy_temp'
+
+function compileBuffering(
+  conf: Conf,
+  { session }: LocationEnv,
+): Pick<ProxySettings, 'buffering' | 'spool' | 'limitRate'> {
+  const { count, bytes } = conf.proxy_buffers
+  return {
+    buffering: conf.proxy_buffering,
+    spool: {
+      memoryBytes: count * bytes,
+      fileBytes: conf.proxy_max_temp_file_size ?? fileBytesDefault,
+      folder:
+        conf.proxy_temp_path === '' ? session.prefixPath(folderDefault) : conf.proxy_temp_path,
+    },
+    limitRate: conf.proxy_limit_rate,
+  }
+}
+
+function compileConnecting(
+  conf: Conf,
+  url: ProxyUrl | undefined,
+  { scope, services }: LocationEnv,
+): Pick<ProxySettings, 'connectOptions' | 'secure' | 'poolKey' | 'bindsAddress'> {
+  const { tcp_nodelay: noDelay } = scope.conf(httpCore)
+  const hostOf = (request: Request): string => url?.host ?? request.trail?.proxyHost ?? ''
+  return {
+    connectOptions: compileConnectOptions<Request>(conf, noDelay, (request, message) =>
+      request.logError(message),
+    ),
+    secure: compileProxySsl<Request>(conf, tlsContextsOf(services.zoneMemory), hostOf),
+    poolKey: poolKeyOf(conf),
+    bindsAddress: conf.proxy_bind !== undefined,
+  }
+}
+
+/** What is agreed upon once for a connection must be the same for all its requests. */
+function poolKeyOf(conf: Conf): string {
+  const ssl = Object.entries(conf)
+    .filter(([name]) => name.startsWith('proxy_ssl_') || name === 'proxy_bind')
+    .map(([name, value]) => `${name}=${describe(value)}`)
+  return ssl.join(' ')
+}
+
+function describe(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => inner) ?? ''
+}

@@ -1,0 +1,98 @@
+/**
+ * What a request leaves behind at upstreams: which servers were tried, and what the last one answered.
+ *
+ * Variables read it until the request is logged. The object belongs to its request and is used again.
+ */
+import type { RequestHead } from './request-head.ts'
+import { UpstreamHead } from './upstream-head.ts'
+
+/** One try at one server. Times in milliseconds, -1 for what did not come to be. */
+export interface UpstreamAttempt {
+  /** Address of the server; name of the group where none was to be had. */
+  peer: string
+  status: number
+  connectMs: number
+  headerMs: number
+  responseMs: number
+  responseLength: number
+  bytesSent: number
+  bytesReceived: number
+  /** True for the first try behind an internal redirect: nginx sets it off by a colon. */
+  redirected: boolean
+}
+
+export class UpstreamTrail {
+  readonly attempts: UpstreamAttempt[] = []
+  /** How many of `attempts` are this request's. */
+  count: number = 0
+  readonly head: UpstreamHead = new UpstreamHead()
+  /** True once a head has come whole. */
+  hasHead: boolean = false
+  /** Host and port of `proxy_pass`, for `$proxy_host` and `$proxy_port`. */
+  proxyHost: string = ''
+  proxyPort: string = ''
+  /** `http://`; empty while no server was spoken to. */
+  scheme: string = ''
+  /** Target of the requests; `undefined` for the client's own. */
+  target: string | undefined = undefined
+  readonly trailerNames: string[] = []
+  readonly trailerValues: string[] = []
+
+  /** Forgets what the request before has left. */
+  clear(): void {
+    this.count = 0
+    this.hasHead = false
+    this.proxyHost = ''
+    this.proxyPort = ''
+    this.scheme = ''
+    this.target = undefined
+    this.clearTrailers()
+  }
+
+  clearTrailers(): void {
+    if (this.trailerNames.length === 0) return
+    this.trailerNames.length = 0
+    this.trailerValues.length = 0
+  }
+
+  /** URL in error messages, `http://127.0.0.1:80/x`; empty while no server was spoken to. */
+  urlFor(head: RequestHead): string {
+    if (this.scheme === '') return ''
+    return `${this.scheme}${this.last.peer}${this.target ?? head.text(head.pathStart, head.targetEnd)}`
+  }
+
+  /** The try in work. */
+  get last(): UpstreamAttempt {
+    return this.attempts[this.count - 1]!
+  }
+
+  /** Notes another try. */
+  begin(peer: string, redirected: boolean): UpstreamAttempt {
+    const attempt = (this.attempts[this.count] ??= newAttempt())
+    this.count += 1
+    attempt.peer = peer
+    attempt.status = 0
+    attempt.connectMs = -1
+    attempt.headerMs = -1
+    attempt.responseMs = -1
+    attempt.responseLength = 0
+    attempt.bytesSent = 0
+    attempt.bytesReceived = 0
+    attempt.redirected = redirected
+    return attempt
+  }
+}
+
+function newAttempt(): UpstreamAttempt {
+  return {
+    peer: '',
+    status: 0,
+    connectMs: -1,
+    headerMs: -1,
+    responseMs: -1,
+    responseLength: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    redirected: false,
+  }
+}
