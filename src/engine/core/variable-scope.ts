@@ -11,6 +11,8 @@ import type { VariableDefinition, VariableHost, VariableTable } from './variable
 interface Use {
   readonly name: string
   readonly node: Directive
+  /** What is said where it does not exist; the usual words where nothing is given. */
+  readonly missing?: string
 }
 
 export class VariableScope {
@@ -29,10 +31,10 @@ export class VariableScope {
     return compileComplexValue(text, this.#table.names, (name) => this.#uses.push({ name, node }))
   }
 
-  /** Slot of a variable that `node` reads, written with its `$`. */
-  use(text: string, node: Directive): number {
+  /** Slot of a variable that `node` reads, written with its `$`; `missing` is said where it does not exist. */
+  use(text: string, node: Directive, missing?: string): number {
     const name = variableName(text)
-    this.#uses.push({ name, node })
+    this.#uses.push({ name, node, ...(missing !== undefined && { missing }) })
     return this.#table.names.slot(name)
   }
 
@@ -57,9 +59,9 @@ export class VariableScope {
 
   /** Reports uses of unknown variables and returns the definitions of the new snapshot. */
   finish(): VariableTable<VariableHost> {
-    for (const { name, node } of this.#uses) {
+    for (const { name, node, missing } of this.#uses) {
       if (/^[1-9]$/.test(name) || this.#table.find(name) !== undefined) continue
-      this.#session.fail(`unknown "${name}" variable`, node)
+      this.#session.fail(missing ?? `unknown "${name}" variable`, node)
     }
     return this.#table
   }

@@ -5,6 +5,7 @@
 import type { AnyModule } from '../core/module.ts'
 import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
+import { httpAddition } from './modules/addition.ts'
 import { httpAuthBasic } from './modules/auth-basic.ts'
 import { httpAutoindex } from './modules/autoindex.ts'
 import { httpBrotli } from './modules/brotli.ts'
@@ -40,6 +41,7 @@ import { httpSsl } from './modules/ssl.ts'
 import { httpStubStatus } from './modules/stub-status.ts'
 import { httpTrailers } from './modules/trailers.ts'
 import { httpUserid } from './modules/userid.ts'
+import { httpSub } from './modules/sub.ts'
 import { httpVts } from './modules/vts.ts'
 import { httpZstd } from './modules/zstd.ts'
 
@@ -74,6 +76,8 @@ export const httpModules: readonly AnyModule[] = [
   httpHeaders,
   httpUserid,
   httpGunzip,
+  httpAddition,
+  httpSub,
   httpCharset,
   httpBrotli,
   httpZstd,

@@ -38,3 +38,15 @@ function checkFolder(request: Request, folder: string, opener: FileOpener): numb
   logFileError(request, 'stat', folder, found)
   return statusOfError(found)
 }
+
+/** The folder that a request means, when it is to be read; a status where it is none, or is not ours. */
+export function folderOf(request: Request, opener: FileOpener): string | number {
+  const path = requestFilename(request)
+  const found = opener.open(request, path)
+  if (typeof found === 'number') {
+    logFileError(request, 'opendir', path.replace(/\/$/, ''), found)
+    return statusOfError(found)
+  }
+  found.release()
+  return found.kind === 'folder' ? path : 404
+}

@@ -151,7 +151,7 @@ class ZlibCodec implements Codec {
     u32[availOutWord] = codecOutputBytes
     const result = this.#direction.work(address, flush)
     if (result !== Z_OK && result !== Z_STREAM_END && result !== Z_BUF_ERROR) return -1
-    const left = u32[availOutWord]!
+    const left = u32[availOutWord]
     this.more = result === Z_OK && left === 0
     if (this.#direction.unpacks) {
       this.#ended = result === Z_STREAM_END

@@ -114,7 +114,7 @@ class ZstdCodec implements Codec {
 
   unused(): Buffer {
     const { u32 } = this.#record
-    return this.#codecs.memory.input.bytes.subarray(u32[inputAtWord]!, u32[inputSizeWord]!)
+    return this.#codecs.memory.input.bytes.subarray(u32[inputAtWord], u32[inputSizeWord])
   }
 
   close(): void {

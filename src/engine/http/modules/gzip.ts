@@ -232,11 +232,8 @@ const lookAheadBytes = 262
 
 /** Short bodies need neither a large window nor much memory. */
 function settingsFor(length: number, conf: HttpGzipConf): DeflateSettings {
-  let windowBits = conf.gzip_window
-  let memoryLevel = conf.gzip_hash
-  while (length >= 0 && windowBits > bitsLeast && length < 2 ** (windowBits - 1) - lookAheadBytes) {
-    windowBits -= 1
-    memoryLevel -= 1
-  }
-  return { level: conf.gzip_comp_level, windowBits, memoryLevel: Math.max(memoryLevel, 1) }
+  const { gzip_comp_level: compLevel, gzip_window: most, gzip_hash: memory } = conf
+  const needed = length < 0 ? most : Math.ceil(Math.log2(length + lookAheadBytes + 1))
+  const windowBits = Math.max(bitsLeast, Math.min(most, needed))
+  return { level: compLevel, windowBits, memoryLevel: Math.max(memory - (most - windowBits), 1) }
 }
