@@ -20,6 +20,7 @@ import { httpGzip } from './modules/gzip.ts'
 import { httpHandler } from './modules/handler.ts'
 import { httpHeaders } from './modules/headers.ts'
 import { httpHints } from './modules/hints.ts'
+import { httpHints } from './modules/hints.ts'
 import { httpHttp2 } from './modules/http2.ts'
 import { httpIndex } from './modules/index.ts'
 import { httpLimitConn } from './modules/limit-conn.ts'
@@ -34,6 +35,7 @@ import { httpRange } from './modules/range.ts'
 import { httpRealip } from './modules/realip.ts'
 import { httpReferer } from './modules/referer.ts'
 import { httpRequestBody } from './modules/request-body.ts'
+import { httpRequestBody } from './modules/request-body.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSecureLink } from './modules/secure-link.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
@@ -47,6 +49,8 @@ import { httpZstd } from './modules/zstd.ts'
 
 export const httpModules: readonly AnyModule[] = [
   httpCore,
+  httpHints,
+  httpRequestBody,
   httpHints,
   httpRequestBody,
   httpUpstream,

@@ -38,7 +38,8 @@ export abstract class ClientConnection {
   /** The server that the last request was for. */
   protected server: HttpServer
   readonly #handshakeServer: HttpServer | undefined
-  readonly #startedAt: number = Date.now()
+  /** When it was accepted: milliseconds, wall clock. */
+  readonly openedAt: number = Date.now()
 
   constructor({ engine, port, socket, secure, proxy, server }: ConnectionStart) {
     this.engine = engine
@@ -73,7 +74,7 @@ export abstract class ClientConnection {
 
   /** Milliseconds since it was accepted, for `$connection_time`. */
   get ageMs(): number {
-    return Date.now() - this.#startedAt
+    return Date.now() - this.openedAt
   }
 
   /** False when this request must be the last. */

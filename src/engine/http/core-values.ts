@@ -114,3 +114,20 @@ function parseCode(text: string): number {
   }
   return code
 }
+
+const disablable = ['msie6', 'safari'] as const
+
+/** Browsers for which connections are not kept. */
+export type KeepAliveBrowser = (typeof disablable)[number]
+
+export const keepAliveDisable: ValueType<readonly KeepAliveBrowser[]> = {
+  describe: 'none | browser ...',
+  parse: (args) =>
+    args.flatMap((text) => {
+      const browser = disablable.find((known) => known === text.toLowerCase())
+      if (browser === undefined && text.toLowerCase() !== 'none') {
+        throw new ConfError(`invalid value "${text}"`)
+      }
+      return browser ?? []
+    }),
+}

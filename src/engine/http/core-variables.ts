@@ -1,44 +1,23 @@
 /** Variables of the HTTP core: what a request, its connection and its response are. */
+import { randomBytes } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { timeIso8601, timeLocal } from '../core/clock.ts'
 import type { VariablePrefix } from '../core/variables.ts'
-import { formatHost, type Address } from '../net/address.ts'
+import { errnoText } from '../net/errors.ts'
+import { proxyProtocolTlvs } from './connection-variables.ts'
 import { documentRoot, requestFilename } from './file-path.ts'
-import { nameId } from './header-names.ts'
+import { type KnownName, nameId } from './header-names.ts'
 import { methodText, methods } from './methods.ts'
 import type { RequestVariables } from './module.ts'
 import type { Request } from './request.ts'
-import { visibleStatus } from './status.ts'
+import { fixed, live, type Reader, seconds } from './variable-definition.ts'
 
 const hostId = nameId('host')
-
-type Reader = (request: Request, name: string) => string | undefined
-
-/** Cannot change while the request lives. */
-function fixed(get: Reader, doc: string): RequestVariables[string] {
-  return { get, doc }
-}
-
-/** Read anew each time. */
-function live(get: Reader, doc: string): RequestVariables[string] {
-  return { get, doc, volatile: true }
-}
-
-function portOf(address: Address): string {
-  // No port: of a unix socket, and of an address that a proxy has told without one.
-  return address.family === 'unix' || address.port === 0 ? '' : String(address.port)
-}
-
-function seconds(ms: number): string {
-  return (Math.max(ms, 0) / 1000).toFixed(3)
-}
+const lengthId = nameId('content-length')
+const idBytes = 16
 
 const startedName = hostname()
-
-/** The client's address as bytes, for keys of limits. */
-function binaryAddress(text: string): string {
-  return text.includes(':') ? text : String.fromCharCode(...text.split('.').map(Number))
-}
 
 const requestLine: Reader = ({ head }) => head.text(head.methodStart, head.lineEnd)
 
@@ -56,6 +35,7 @@ export const coreVariables: RequestVariables = {
     set: (request, value) => {
       request.args = value
       request.hasArgs = value !== ''
+      request.plainUri = false
     },
   },
   query_string: live(({ args }) => args, 'Query of the request.'),
@@ -78,56 +58,40 @@ export const coreVariables: RequestVariables = {
     'Seconds since the first byte.',
   ),
   request_completion: live(
-    ({ finished }) => (finished ? 'OK' : ''),
+    ({ completed }) => (completed ? 'OK' : ''),
     '"OK" when it was answered whole.',
+  ),
+  request_id: fixed(() => randomBytes(idBytes).toString('hex'), 'Random number of the request.'),
+  request_port: fixed(requestPort, 'Port in the target or in "Host".'),
+  is_request_port: fixed(
+    (request) => (requestPort(request) === '' ? '' : ':'),
+    '":" where there is such a port.',
+  ),
+  request_body: live(
+    ({ storedBody }) => storedBody?.memory?.toString(),
+    'Body of the request, where it was read and is in memory.',
+  ),
+  request_body_file: live(
+    ({ storedBody }) => storedBody?.path,
+    'File that holds the body of the request.',
   ),
   request_filename: live(requestFilename, 'File that the request means.'),
   document_root: live(documentRoot, 'Value of root or alias.'),
+  realpath_root: live(realRoot, 'Value of root or alias, symbolic links followed.'),
   host: fixed(hostOrName, 'Host asked for, or the name of the server.'),
+  http_host: field('host'),
+  http_user_agent: field('user-agent'),
+  http_referer: field('referer'),
+  http_x_forwarded_for: field('x-forwarded-for'),
+  http_cookie: field('cookie', '; '),
   hostname: fixed(() => startedName, 'Name of this machine.'),
-  http_host: fixed(({ head }) => head.value(hostId), 'The "Host" field as it came.'),
-  remote_addr: live(({ remote }) => formatHost(remote), 'Address of the client.'),
-  remote_port: live(({ remote }) => portOf(remote), 'Port of the client.'),
-  binary_remote_addr: live(
-    ({ remote }) => binaryAddress(formatHost(remote)),
-    'Address in binary form.',
-  ),
-  realip_remote_addr: live(
-    ({ connection }) => formatHost(connection.remote),
-    'Address before realip.',
-  ),
-  realip_remote_port: live(({ connection }) => portOf(connection.remote), 'Port before realip.'),
-  proxy_protocol_addr: fixed(
-    ({ connection }) => connection.proxy?.source && formatHost(connection.proxy.source),
-    'Address of the client by the PROXY protocol.',
-  ),
-  proxy_protocol_port: fixed(
-    ({ connection }) => connection.proxy?.source && portOf(connection.proxy.source),
-    'Port of the client by the PROXY protocol.',
-  ),
-  proxy_protocol_server_addr: fixed(
-    ({ connection }) => connection.proxy?.destination && formatHost(connection.proxy.destination),
-    'Address of the server by the PROXY protocol.',
-  ),
-  proxy_protocol_server_port: fixed(
-    ({ connection }) => connection.proxy?.destination && portOf(connection.proxy.destination),
-    'Port of the server by the PROXY protocol.',
-  ),
-  server_addr: fixed(({ connection }) => formatHost(connection.socket.local), 'Address of ours.'),
-  server_port: fixed(({ connection }) => portOf(connection.socket.local), 'Port of ours.'),
   server_name: fixed(({ server }) => server.name, 'First name of the server.'),
   server_protocol: fixed(({ carrier }) => carrier.protocol, 'Protocol of the request.'),
   scheme: fixed(({ scheme }) => scheme, '"http" or "https".'),
   https: fixed(({ scheme }) => (scheme === 'https' ? 'on' : ''), '"on" with TLS.'),
-  status: live(({ response }) => String(visibleStatus(response.status)), 'Status of the response.'),
+  status: live(statusOf, 'Status of the response.'),
   body_bytes_sent: live(({ bodyBytesSent }) => String(bodyBytesSent), 'Bytes of the body sent.'),
   bytes_sent: live(({ bytesSent }) => String(bytesSent), 'Bytes sent.'),
-  connection: fixed(({ connection }) => String(connection.number), 'Number of the connection.'),
-  connection_requests: live(
-    ({ connection }) => String(connection.requests),
-    'Requests made on it.',
-  ),
-  connection_time: live(({ connection }) => seconds(connection.ageMs), 'Its age in seconds.'),
   msec: live(() => seconds(Date.now()), 'Time in seconds.'),
   time_local: live(() => timeLocal(), 'Local time as access logs write it.'),
   time_iso8601: live(() => timeIso8601(), 'Local time in ISO 8601.'),
@@ -136,10 +100,39 @@ export const coreVariables: RequestVariables = {
     ({ connection }) => connection.engine.services.product.version,
     'Version of the engine.',
   ),
-  pipe: live(({ connection }) => (connection.pipelined ? 'p' : '.'), '"p" when it was pipelined.'),
   remote_user: fixed(remoteUser, 'User of basic authentication.'),
-  content_length: fixed(({ head }) => head.value(nameId('content-length')), 'Length of the body.'),
+  content_length: live(contentLength, 'Length of the body.'),
   content_type: fixed(({ head }) => head.value(nameId('content-type')), 'Type of the body.'),
+}
+
+/** The one that `error_page` has chosen, if it has, and of three digits. */
+function statusOf({ response, errorStatus }: Request): string {
+  const status = errorStatus === 0 ? response.status : errorStatus
+  return String(status).padStart(3, '0')
+}
+
+/** Of a body in chunks it is known when the body was read. */
+function contentLength({ head, framing, storedBody }: Request): string | undefined {
+  return framing.chunked ? storedBody?.length.toString() : head.value(lengthId)
+}
+
+function requestPort({ head }: Request): string {
+  const authority =
+    head.authorityStart < 0
+      ? (head.value(hostId) ?? '')
+      : head.text(head.authorityStart, head.authorityEnd)
+  return /:(\d+)$/.exec(authority)?.[1] ?? ''
+}
+
+function realRoot(request: Request): string | undefined {
+  const root = documentRoot(request)
+  try {
+    return realpathSync(root)
+  } catch (error) {
+    const reason = errnoText(error as NodeJS.ErrnoException)
+    request.logError(`realpath() "${root}" failed (${reason})`, 'crit')
+    return undefined
+  }
 }
 
 function remoteUser({ head }: Request): string | undefined {
@@ -148,6 +141,17 @@ function remoteUser({ head }: Request): string | undefined {
   const text = Buffer.from(match[1]!, 'base64').toString()
   const colon = text.indexOf(':')
   return colon < 0 ? undefined : text.slice(0, colon)
+}
+
+/** A field that is found without a look at the others. */
+function field(name: KnownName, separator = ', '): RequestVariables[string] {
+  const id = nameId(name)
+  const lower = name.replaceAll('-', '_')
+  return fixed(
+    (request) =>
+      request.head.repeats(id) ? headerValues(request, lower, separator) : request.head.value(id),
+    `The "${name}" field of the request.`,
+  )
 }
 
 /** Values of all fields of a name, joined; `name` has underscores for hyphens. */
@@ -176,29 +180,40 @@ function sameName(bytes: Uint8Array, start: number, name: string): boolean {
   return true
 }
 
-/** First value of an argument of the query, as it stands there. */
+/** First value of an argument of the query, as it stands there; one without "=" has none. */
 export function queryArgument(args: string, name: string): string | undefined {
   for (const part of args.split('&')) {
     const equals = part.indexOf('=')
-    const key = equals < 0 ? part : part.slice(0, equals)
-    if (key.toLowerCase() === name) return equals < 0 ? '' : part.slice(equals + 1)
-  }
-  return undefined
-}
-
-/** Value of a cookie, its name in lower case. */
-export function cookieValue(request: Request, name: string): string | undefined {
-  const cookies = headerValues(request, 'cookie', '; ') ?? ''
-  for (const part of cookies.split(/[;,]/)) {
-    const equals = part.indexOf('=')
-    if (equals > 0 && part.slice(0, equals).trim().toLowerCase() === name) {
-      return part.slice(equals + 1).trim()
+    if (equals === name.length && part.slice(0, equals).toLowerCase() === name) {
+      return part.slice(equals + 1)
     }
   }
   return undefined
 }
 
-function sentHeader({ response, keepAlive }: Request, name: string): string | undefined {
+/** Value of a cookie, its name in lower case: up to the next ";". */
+export function cookieValue(request: Request, name: string): string | undefined {
+  const cookies = headerValues(request, 'cookie', '; ')
+  if (cookies === undefined) return undefined
+  for (let at = 0; at < cookies.length;) {
+    while (cookies[at] === ' ') at++
+    const start = at
+    while (at < cookies.length && cookies[at] !== ';' && cookies[at] !== ',') at++
+    const value = cookieAt(cookies, start, name)
+    if (value !== undefined) return value
+    at += 1
+  }
+  return undefined
+}
+
+function cookieAt(cookies: string, start: number, name: string): string | undefined {
+  const end = start + name.length
+  if (cookies.slice(start, end).toLowerCase() !== name) return undefined
+  return /^ *= *([^;]*)/.exec(cookies.slice(end))?.[1]
+}
+
+function sentHeader(request: Request, name: string): string | undefined {
+  const { response, keepAlive } = request
   switch (name) {
     case 'content_type':
       return response.charset === undefined
@@ -213,12 +228,30 @@ function sentHeader({ response, keepAlive }: Request, name: string): string | un
     case 'etag':
       return response.etag
     case 'connection':
+      if (response.status === 101) return 'upgrade'
       return keepAlive ? 'keep-alive' : 'close'
+    case 'keep_alive':
+      return keepAliveField(request)
     case 'transfer_encoding':
       return response.chunked ? 'chunked' : undefined
     default:
-      return response.get(name.replaceAll('_', '-'))
+      return joinNamed(response.names, response.values, name)
   }
+}
+
+function keepAliveField({ keepAlive, location }: Request): string | undefined {
+  const { headerSeconds } = location.core.keepalive_timeout
+  return keepAlive && headerSeconds > 0 ? `timeout=${headerSeconds}` : undefined
+}
+
+/** Values of all fields of a name, which has underscores for hyphens. */
+function joinNamed(
+  names: readonly string[],
+  values: readonly string[],
+  name: string,
+): string | undefined {
+  const found = values.filter((_, i) => names[i]!.toLowerCase().replaceAll('-', '_') === name)
+  return found.length === 0 ? undefined : found.join(', ')
 }
 
 export const corePrefixes: readonly VariablePrefix<Request>[] = [
@@ -226,22 +259,35 @@ export const corePrefixes: readonly VariablePrefix<Request>[] = [
     prefix: 'arg_',
     get: ({ args }, name) => (args === '' ? undefined : queryArgument(args, name.slice(4))),
     volatile: true,
+    changeable: true,
     doc: 'Argument of the query.',
   },
   {
     prefix: 'http_',
     get: (request, name) => headerValues(request, name.slice(5), ', '),
+    changeable: true,
     doc: 'Field of the request.',
   },
   {
     prefix: 'cookie_',
     get: (request, name) => cookieValue(request, name.slice(7)),
+    changeable: true,
     doc: 'Cookie of the request.',
   },
   {
     prefix: 'sent_http_',
     get: (request, name) => sentHeader(request, name.slice(10)),
     volatile: true,
+    changeable: true,
     doc: 'Field of the response.',
   },
+  {
+    prefix: 'sent_trailer_',
+    get: ({ response }, name) =>
+      joinNamed(response.trailerNames, response.trailerValues, name.slice(13)),
+    volatile: true,
+    changeable: true,
+    doc: 'Field behind the body of the response.',
+  },
+  proxyProtocolTlvs,
 ]

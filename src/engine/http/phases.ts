@@ -20,9 +20,8 @@ export class PhaseWalk {
   readonly #request: Request
   #stage: number = stages.server
   #step = 0
-  /** Changes of the URI by rewriting, and internal redirects: neither may go on for ever. */
-  #relocations = 0
-  #redirects = 0
+  /** Changes of the URI by rewriting, and internal redirects: they may not go on for ever. */
+  #changes = 0
   /** With `satisfy any`: the status of the access handler that said no, while none has said yes. */
   #denied = 0
 
@@ -33,8 +32,7 @@ export class PhaseWalk {
   reset(): void {
     this.#stage = stages.server
     this.#step = 0
-    this.#relocations = 0
-    this.#redirects = 0
+    this.#changes = 0
     this.#denied = 0
   }
 
@@ -123,12 +121,21 @@ export class PhaseWalk {
     return 403
   }
 
+  /** True when the URI has changed too often: nothing but the plain page can be sent. */
+  get exhausted(): boolean {
+    return this.#changes > internalRedirectsMax
+  }
+
   #relocate(): number {
-    this.#relocations += 1
-    if (this.#relocations <= internalRedirectsMax) return this.#enterLocation()
-    const request = this.#request
-    request.logError(`rewrite or internal redirection cycle while processing "${request.uri}"`)
-    return 500
+    return this.#tooMany('processing', this.#request.uri) ? 500 : this.#enterLocation()
+  }
+
+  /** Counts a change of the URI; true, and a line in the log, where there were too many. */
+  #tooMany(what: string, where: string): boolean {
+    this.#changes += 1
+    if (!this.exhausted) return false
+    this.#request.logError(`rewrite or internal redirection cycle while ${what} "${where}"`)
+    return true
   }
 
   #enterLocation(): number {
@@ -156,11 +163,12 @@ export class PhaseWalk {
   redirect(): number {
     this.#stage = stages.server
     this.#step = 0
-    return this.#countRedirect()
+    return this.#tooMany('internally redirecting to', this.#request.uri) ? 500 : outcomes.next
   }
 
   /** Goes to a named location; 500 where there is none. */
   redirectToNamed(name: string): number {
+    if (this.#tooMany('redirect to named location', name)) return 500
     const request = this.#request
     const location = request.server.locations.named(name)
     if (location === undefined) {
@@ -168,16 +176,6 @@ export class PhaseWalk {
       return 500
     }
     this.#open(location)
-    return this.#countRedirect()
-  }
-
-  #countRedirect(): number {
-    this.#redirects += 1
-    if (this.#redirects <= internalRedirectsMax) return outcomes.next
-    const request = this.#request
-    request.logError(
-      `rewrite or internal redirection cycle while internally redirecting to "${request.uri}"`,
-    )
-    return 500
+    return outcomes.next
   }
 }

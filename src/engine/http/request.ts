@@ -11,6 +11,7 @@ import { type Address, formatHost } from '../net/address.ts'
 import { type BodyFilter, BodyFilters } from './body-filter.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { activities } from './connection-counts.ts'
 import { Framing } from './framing.ts'
 import { staysOpen } from './keep-alive.ts'
 import { nameId } from './header-names.ts'
@@ -88,8 +89,8 @@ export class Request implements CaptureHost {
   keepAlive: boolean
   /** True after an internal redirect: `internal` locations are open. */
   internal: boolean
-  /** True from when its head was complete. */
-  begun: boolean
+  /** How it is counted, one of `activities`. */
+  activity: number
   captures: RegExpExecArray | null
   /** The body once it was read whole. */
   storedBody: StoredBody | undefined
@@ -107,6 +108,8 @@ export class Request implements CaptureHost {
   /** True once an `error_page` was gone to. */
   inErrorPage: boolean
   finished: boolean
+  /** True when the response was handed over whole. */
+  completed: boolean
   /** Grows with each use of the object: tells a late callback that its request is over. */
   generation: number
   readonly #ownHead: RequestHead = this.head
@@ -142,7 +145,7 @@ export class Request implements CaptureHost {
     this.method = methods.other
     this.keepAlive = false
     this.internal = false
-    this.begun = false
+    this.activity = activities.none
     this.captures = null
     this.storedBody = undefined
     this.trail = undefined
@@ -153,6 +156,7 @@ export class Request implements CaptureHost {
     this.limitRate = -1
     this.producer = undefined
     this.finished = false
+    this.completed = false
     this.generation = 0
     this.inErrorPage = false
   }
@@ -180,7 +184,7 @@ export class Request implements CaptureHost {
     this.method = methods.other
     this.keepAlive = false
     this.internal = false
-    this.begun = false
+    this.activity = activities.none
     this.captures = null
     this.startedAt = Date.now()
     this.bytesSent = 0
@@ -189,6 +193,7 @@ export class Request implements CaptureHost {
     this.limitRate = -1
     this.producer = undefined
     this.finished = false
+    this.completed = false
     this.generation += 1
     this.inErrorPage = false
     this.#cache.clear()
@@ -226,6 +231,24 @@ export class Request implements CaptureHost {
     this.captures = parent.captures
     this.startedAt = parent.startedAt
     this.variables = parent.variables
+  }
+
+  /** Makes it a twin of another, which may end before it does; `withBody`: with its body. */
+  copy(original: Request, withBody: boolean): void {
+    this.head.copyFrom(original.head)
+    this.framing.read(this.head)
+    this.#cache.copyFrom(original.#cache)
+    if (withBody) this.storedBody = original.storedBody?.share()
+    this.location = original.location
+    this.method = original.method
+    this.uri = original.uri
+    this.args = original.args
+    this.hasArgs = original.hasArgs
+    this.host = original.host
+    this.remote = original.remote
+    this.captures = original.captures
+    this.startedAt = original.startedAt
+    this.variables = original.variables
   }
 
   /** The request that the client has sent. */
@@ -319,7 +342,7 @@ export class Request implements CaptureHost {
   }
 
   #countHead(): void {
-    this.begun = true
+    this.activity = activities.writing
     this.connection.engine.counts.onHead()
   }
 
@@ -480,6 +503,7 @@ export class Request implements CaptureHost {
     if (this.finished) return
     if (!this.response.headOnly) this.carrier.endBody(this)
     this.finished = true
+    this.completed = true
     this.carrier.onResponseEnd()
   }
 

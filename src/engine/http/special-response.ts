@@ -1,23 +1,24 @@
 /** Responses that are made of a status: by the `error_page` for it, or by nginx's page. */
+import { agentOf, isExplorer, replacesShortPages } from './browser.ts'
 import { methods } from './methods.ts'
 import { outcomes } from './module.ts'
 import type { Request } from './request.ts'
-import { hasPage, statusPage } from './status.ts'
+import { hasPage, redirectStatuses, statusPage, visibleStatus } from './status.ts'
 
 /** Goes to the page that is configured for a status; what the request goes on with, or nothing without one. */
 export function errorPageOf(request: Request, status: number): number | undefined {
   const { core } = request.location
-  if (status < 300 || core.error_page.length === 0) return undefined
-  if (request.inErrorPage && !core.recursive_error_pages) return undefined
+  if (request.inErrorPage || core.error_page.length === 0 || request.phases.exhausted) {
+    return undefined
+  }
+  request.inErrorPage = !core.recursive_error_pages
   const page = core.error_page.find(({ codes }) => codes.includes(status))
   if (page === undefined) return undefined
-  request.inErrorPage = true
-  request.errorStatus = page.overwrite ?? status
+  request.errorStatus = page.overwrite ?? visibleStatus(status)
   const target = page.target.evaluate(request)
-  // The page of a 401 asks for the same credentials.
-  const { challenge } = request.response
-  request.response.clear()
-  request.response.challenge = challenge
+  // What was said about access or where to go stays; what described another body does not.
+  request.response.clearEntity()
+  request.response.status = 200
   if (target.startsWith('@')) return request.redirectToNamed(target)
   if (!target.startsWith('/')) return redirectAway(request, target)
   if (request.method !== methods.head) request.method = methods.get
@@ -27,11 +28,8 @@ export function errorPageOf(request: Request, status: number): number | undefine
     : request.redirect(target.slice(0, query), target.slice(query + 1))
 }
 
-const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-
 function redirectAway(request: Request, target: string): number {
-  const status = redirects.has(request.errorStatus) ? request.errorStatus : 302
-  request.errorStatus = 0
+  const status = redirectStatuses.has(request.errorStatus) ? request.errorStatus : 302
   request.response.location = target
   sendStatus(request, status)
   return outcomes.done
@@ -39,13 +37,45 @@ function redirectAway(request: Request, target: string): number {
 
 /** Answers with a status alone, or with the page for it. */
 export function sendStatus(request: Request, status: number): void {
-  const { response } = request
+  const { response, location } = request
   response.clearEntity()
-  response.status = status
+  response.status = visibleStatus(status)
+  request.errorStatus = response.status
   if (!hasPage(status)) {
     request.respond('')
     return
   }
   response.contentType = 'text/html'
-  request.respond(statusPage(status, request.signature))
+  if (sendsRefresh(request, status)) {
+    sendRefresh(request)
+    return
+  }
+  const padded = status >= 400 && location.core.msie_padding && replacesShortPages(agentOf(request))
+  request.respond(statusPage(status, request.signature, padded))
+}
+
+function sendsRefresh(request: Request, status: number): boolean {
+  return (
+    (status === 301 || status === 302) &&
+    request.location.core.msie_refresh &&
+    isExplorer(agentOf(request))
+  )
+}
+
+/** `msie_refresh`: a page that leads on, in the place of a redirect. */
+function sendRefresh(request: Request): void {
+  const { response } = request
+  const target = (response.location ?? '').replaceAll(/[&<>"]/g, (sign) => entities[sign]!)
+  response.location = undefined
+  request.errorStatus = 200
+  request.respond(
+    `<html><head><meta http-equiv="Refresh" content="0; URL=${target}"></head><body></body></html>\r\n`,
+  )
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
 }

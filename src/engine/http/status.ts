@@ -59,22 +59,26 @@ const reasons: Readonly<Record<number, string>> = {
   507: 'Insufficient Storage',
 }
 
-/** Where the page's title is not the reason, and where it tells more. */
+/** Where the page's title is not the reason; nginx shows its number for "canceled" as a 404. */
 const titles: Readonly<Record<number, string>> = {
   302: '302 Found',
   401: '401 Authorization Required',
-  408: '408 Request Time-out',
-  494: '400 Request Header Or Cookie Too Large',
-  495: '400 The SSL certificate error',
-  496: '400 No required SSL certificate was sent',
-  497: '400 The plain HTTP request was sent to HTTPS port',
+  498: '404 Not Found',
+}
+
+/** What is wrong more closely, where clients see 400. */
+const notes: Readonly<Record<number, string>> = {
+  494: 'Request Header Or Cookie Too Large',
+  495: 'The SSL certificate error',
+  496: 'No required SSL certificate was sent',
+  497: 'The plain HTTP request was sent to HTTPS port',
 }
 
 const closing: ReadonlySet<number> = new Set([400, 413, 414, 495, 496, 497, 500, 501])
 
 /** What the client sees for a status, inner ones included. */
 export function visibleStatus(status: number): number {
-  return status >= statuses.headerTooLarge && status <= statuses.toHttps ? 400 : status
+  return status in notes ? 400 : status
 }
 
 /** `404 Not Found`; a status without a known reason stands alone with its space (RFC 9112 §4). */
@@ -89,30 +93,35 @@ export function closesConnection(status: number): boolean {
 
 /** True when a page is sent for it where nobody gave another body. */
 export function hasPage(status: number): boolean {
-  return (status >= 300 && status !== 304 && reasons[status] !== undefined) || status in titles
+  if (status in notes || status in titles) return true
+  return status >= 300 && status !== 304 && reasons[status] !== undefined
 }
+
+/** What keeps some browsers from showing a page of their own: `msie_padding`. */
+const padding = '<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n'.repeat(6)
 
 const pages = new Map<string, Buffer>()
 
 /** nginx's page; `signature` is the product's name as `server_tokens` has it. */
-export function statusPage(status: number, signature: string): Buffer {
-  const key = `${status} ${signature}`
+export function statusPage(status: number, signature: string, padded: boolean): Buffer {
+  const key = `${status} ${padded} ${signature}`
   const known = pages.get(key)
   if (known !== undefined) return known
-  const page = Buffer.from(renderPage(status, signature), 'latin1')
+  const text = renderPage(status, signature) + (padded ? padding : '')
+  const page = Buffer.from(text, 'latin1')
   pages.set(key, page)
   return page
 }
 
 function renderPage(status: number, signature: string): string {
-  const plain = statusText(visibleStatus(status))
-  const title = titles[status] ?? plain
+  const note = notes[status]
+  const title = titles[status] ?? statusText(visibleStatus(status))
   const lines = [
     '<html>',
-    `<head><title>${title}</title></head>`,
+    `<head><title>${note === undefined ? title : `400 ${note}`}</title></head>`,
     '<body>',
-    `<center><h1>${visibleStatus(status) === status ? title : plain}</h1></center>`,
-    ...(visibleStatus(status) === status ? [] : [`<center>${title.slice(4)}</center>`]),
+    `<center><h1>${title}</h1></center>`,
+    ...(note === undefined ? [] : [`<center>${note}</center>`]),
     `<hr><center>${signature}</center>`,
     '</body>',
     '</html>',

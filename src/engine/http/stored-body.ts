@@ -21,6 +21,8 @@ export interface BodyStorage {
   readonly bufferBytes: number
   /** Absolute path of the folder for what is longer. */
   readonly folder: string
+  /** Digits of the names of folders below it, cut from the end of a file's number. */
+  readonly levels: readonly number[]
   /** `keep`: the file stays when the request is over; `clean`: it has a name while the request lives. */
   readonly inFile: 'off' | 'clean' | 'keep'
 }
@@ -35,6 +37,7 @@ export class StoredBody {
   readonly #storage: BodyStorage
   #memory: Buffer
   #descriptor = -1
+  #users = 1
 
   constructor(storage: BodyStorage, expected: number) {
     this.#storage = storage
@@ -63,18 +66,27 @@ export class StoredBody {
     return this.#memory.copy(into, 0, at, at + bytes)
   }
 
+  /** For one user more, who has to release it as well. */
+  share(): this {
+    this.#users += 1
+    return this
+  }
+
   release(): void {
-    if (this.#descriptor < 0) return
+    this.#users -= 1
+    if (this.#users > 0 || this.#descriptor < 0) return
     closeSync(this.#descriptor)
     this.#descriptor = -1
     if (this.path !== undefined && this.#storage.inFile === 'clean') unlinkSync(this.path)
   }
 
   #openFile(): void {
-    const { folder, inFile } = this.#storage
-    mkdirSync(folder, { recursive: true, mode: folderMode })
+    const { inFile } = this.#storage
     lastNumber += 1
-    const path = join(folder, `${process.pid}-${String(lastNumber).padStart(nameDigits, '0')}`)
+    const number = String(lastNumber).padStart(nameDigits, '0')
+    const folder = folderOf(this.#storage, number)
+    mkdirSync(folder, { recursive: true, mode: folderMode })
+    const path = join(folder, `${process.pid}-${number}`)
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
     this.#descriptor = openSync(path, flags, fileMode)
     if (inFile === 'off') unlinkSync(path)
@@ -82,6 +94,17 @@ export class StoredBody {
     writeAll(this.#descriptor, this.#memory, 0, this.length)
     this.#memory = Buffer.alloc(0)
   }
+}
+
+/** `folder/9/23` for 0000000239 with levels 1 and 2: few files in each folder, as nginx does it. */
+function folderOf({ folder, levels }: BodyStorage, number: string): string {
+  let path = folder
+  let end = number.length
+  for (const digits of levels) {
+    path = join(path, number.slice(end - digits, end))
+    end -= digits
+  }
+  return path
 }
 
 function writeAll(descriptor: number, bytes: Buffer, start: number, end: number): void {

@@ -100,7 +100,8 @@ function escapeByte(byte: number): string {
 
 /**
  * Takes back what escaping groups did to the path of a redirect: printable signs but `"`, `#`, `%` and
- * the like are plain again, up to the first "?". A "%" without two digits is left out, as in nginx.
+ * the like are plain again, up to the first "?". What is no escape is left out, as in nginx: "%" before a
+ * sign that is no digit, and a single digit with the sign behind it.
  */
 export function unescapeRedirect(text: string): string {
   if (!text.includes('%')) return text
@@ -112,12 +113,14 @@ export function unescapeRedirect(text: string): string {
       out += sign
       continue
     }
-    const digits = /^[\da-f]{2}/i.exec(text.slice(at + 1, at + 3))?.[0]
-    if (digits === undefined) continue
-    const code = Number.parseInt(digits, 16)
+    const [, first = '', second = ''] = /^([\da-f])([\da-f]?)/i.exec(text.slice(at + 1)) ?? []
+    if (first === '') continue
     at += 2
+    if (second === '') continue
+    const code = Number.parseInt(first + second, 16)
     if (code === question) return `${out}?${text.slice(at + 1)}`
-    out += code > percent && code < deleteSign ? String.fromCharCode(code) : `%${digits}`
+    const plain = code > percent && code < deleteSign
+    out += plain ? String.fromCharCode(code) : `%${first}${second}`
   }
   return out
 }

@@ -8,7 +8,7 @@ import { httpDate } from '../core/clock.ts'
 import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
 import { safeValue } from './response.ts'
-import { statusText, visibleStatus } from './status.ts'
+import { statusText } from './status.ts'
 import type { UpstreamHead } from './upstream-head.ts'
 import { upstreamNameId } from './upstream-names.ts'
 
@@ -17,7 +17,8 @@ function settleBody(request: Request): void {
   const { response } = request
   const { status } = response
   if (response.contentLength >= 0 || status === 204 || status === 304) return
-  if (request.head.minor >= 1) response.chunked = !response.headOnly || request.isHead
+  const chunks = request.head.minor >= 1 && request.location.core.chunked_transfer_encoding
+  if (chunks) response.chunked = !response.headOnly || request.isHead
   else request.keepAlive = false
 }
 
@@ -33,7 +34,7 @@ export function writeHead(request: Request, output: Output, owner: OutputOwner):
 function renderHead(request: Request): string {
   const { response } = request
   const { core } = request.location
-  const status = visibleStatus(response.status)
+  const { status } = response
   let head = `HTTP/1.1 ${statusText(status)}\r\nServer: ${request.signature}\r\nDate: ${httpDate()}\r\n`
   if (response.contentType !== undefined && status !== 204) {
     head += `Content-Type: ${safeValue(response.contentType)}`
@@ -85,7 +86,7 @@ function writeForwarded(
   at =
     status === head.status
       ? at + head.bytes.copy(into, at, head.statusStart, head.statusEnd)
-      : at + into.write(statusText(visibleStatus(status)), at)
+      : at + into.write(statusText(status), at)
   at += front.copy(into, at)
   if (status !== 204) at = writeEntity(request, head, into, at)
   at += into.write(added, at)

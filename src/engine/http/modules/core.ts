@@ -20,11 +20,14 @@ import {
   resolverTimeoutValue,
   resolverValue,
 } from '../../upstream/resolver-directive.ts'
+import { connectionVariables } from '../connection-variables.ts'
 import { coreBlocks } from '../core-blocks.ts'
 import { corePrefixes, coreVariables } from '../core-variables.ts'
 import {
   type ErrorPage,
   errorPage,
+  type KeepAliveBrowser,
+  keepAliveDisable,
   type KeepAliveTimeout,
   keepAliveTimeout,
   largeBuffers,
@@ -49,6 +52,10 @@ export interface CoreConf {
   readonly send_timeout: number
   readonly keepalive_timeout: KeepAliveTimeout
   readonly keepalive_requests: number
+  readonly keepalive_time: number
+  readonly keepalive_min_timeout: number
+  readonly keepalive_disable: readonly KeepAliveBrowser[]
+  readonly chunked_transfer_encoding: boolean
   readonly lingering_close: 'off' | 'on' | 'always'
   readonly lingering_time: number
   readonly lingering_timeout: number
@@ -56,6 +63,9 @@ export interface CoreConf {
   readonly error_page: readonly ErrorPage[]
   readonly default_type: string
   readonly recursive_error_pages: boolean
+  readonly log_not_found: boolean
+  readonly msie_padding: boolean
+  readonly msie_refresh: boolean
   readonly server_tokens: 'on' | 'off' | 'build'
   readonly merge_slashes: boolean
   readonly underscores_in_headers: boolean
@@ -200,6 +210,38 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       default: 1000,
       doc: 'Sets how many requests one connection may make.',
     },
+    keepalive_time: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'keepalive_time time',
+      value: timeMs,
+      default: 3_600_000,
+      doc: 'Sets the age at which a connection is closed after its next response.',
+    },
+    keepalive_min_timeout: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'keepalive_min_timeout time',
+      value: timeMs,
+      default: 0,
+      doc: 'Sets how long an idle connection stays open at least when the engine ends.',
+    },
+    keepalive_disable: {
+      contexts: everywhere,
+      args: [1, 2],
+      syntax: 'keepalive_disable none | browser ...',
+      value: keepAliveDisable,
+      default: ['msie6'],
+      doc: 'Sets browsers whose connections are not kept: "msie6" after POST, "safari".',
+    },
+    chunked_transfer_encoding: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'chunked_transfer_encoding on | off',
+      value: flag,
+      default: true,
+      doc: 'Sends bodies of unknown length in chunks; off, the connection is closed behind them.',
+    },
     lingering_close: {
       contexts: everywhere,
       args: [1, 1],
@@ -233,7 +275,7 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       doc: 'Resets timed-out connections, which frees their memory in the kernel at once.',
     },
     error_page: {
-      contexts: everywhere,
+      contexts: [...everywhere, 'http.location.if'],
       args: [2, Infinity],
       syntax: 'error_page code ... [=[response]] uri',
       value: errorPage,
@@ -256,6 +298,30 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       value: flag,
       default: false,
       doc: 'Lets error pages have error pages.',
+    },
+    log_not_found: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'log_not_found on | off',
+      value: flag,
+      default: true,
+      doc: 'Logs files that are not there.',
+    },
+    msie_padding: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'msie_padding on | off',
+      value: flag,
+      default: true,
+      doc: 'Makes error pages long enough for browsers that replace short ones by their own.',
+    },
+    msie_refresh: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'msie_refresh on | off',
+      value: flag,
+      default: false,
+      doc: 'Sends pages that lead on, in the place of redirects, to Internet Explorer.',
     },
     server_tokens: {
       contexts: everywhere,
@@ -330,7 +396,7 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       doc: 'Lets a request in when all, or any, of the access checks do.',
     },
     sendfile: {
-      contexts: everywhere,
+      contexts: [...everywhere, 'http.location.if'],
       args: [1, 1],
       syntax: 'sendfile on | off',
       value: flag,
@@ -374,6 +440,10 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
     server_names_hash_bucket_size: accepted('server_names_hash_bucket_size', 64),
     server_names_hash_max_size: accepted('server_names_hash_max_size', 512),
   },
-  variables: { ...coreVariables, ...(captureVariables as RequestVariables) },
+  variables: {
+    ...coreVariables,
+    ...connectionVariables,
+    ...(captureVariables as RequestVariables),
+  },
   prefixes: corePrefixes,
 })

@@ -36,6 +36,7 @@ export const TCP_KEEPIDLE = 4
 export const TCP_KEEPINTVL = 5
 export const TCP_KEEPCNT = 6
 export const TCP_DEFER_ACCEPT = 9
+export const TCP_INFO = 11
 export const TCP_FASTOPEN = 23
 
 export const SCM_RIGHTS = 1

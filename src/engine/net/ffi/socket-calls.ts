@@ -80,6 +80,20 @@ export function getAddressOption(
   return result < 0 ? undefined : decodeSockaddr(region.bytes, 0, region.i32[lengthAt / 4]!)
 }
 
+/** An option that is a structure of words of four bytes; undefined when the kernel's is shorter. */
+export function getWordsOption(
+  fd: number,
+  level: number,
+  name: number,
+  words: number,
+): Int32Array | undefined {
+  const { libc, region } = useScratch()
+  region.i32[lengthAt / 4] = words * 4
+  const result = libc.getsockopt(fd, level, name, region.address, region.address + lengthAt)
+  if (result < 0 || region.i32[lengthAt / 4]! < words * 4) return undefined
+  return region.i32.slice(0, words)
+}
+
 /** The address a descriptor is bound to; undefined when it is closed. */
 export function localAddress(fd: number): Address | undefined {
   const { libc, region } = useScratch()
