@@ -7,6 +7,7 @@ import { httpUpstream } from '../upstream/directives.ts'
 import { httpAccess } from './modules/access.ts'
 import { httpAddition } from './modules/addition.ts'
 import { httpAuthBasic } from './modules/auth-basic.ts'
+import { httpAuthRequest } from './modules/auth-request.ts'
 import { httpAutoindex } from './modules/autoindex.ts'
 import { httpBrotli } from './modules/brotli.ts'
 import { httpCharset } from './modules/charset.ts'
@@ -20,7 +21,6 @@ import { httpGzip } from './modules/gzip.ts'
 import { httpHandler } from './modules/handler.ts'
 import { httpHeaders } from './modules/headers.ts'
 import { httpHints } from './modules/hints.ts'
-import { httpHints } from './modules/hints.ts'
 import { httpHttp2 } from './modules/http2.ts'
 import { httpIndex } from './modules/index.ts'
 import { httpLimitConn } from './modules/limit-conn.ts'
@@ -28,13 +28,13 @@ import { httpLimitRate } from './modules/limit-rate.ts'
 import { httpLimitReq } from './modules/limit-req.ts'
 import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
+import { httpMirror } from './modules/mirror.ts'
 import { httpNotModified } from './modules/not-modified.ts'
 import { httpProxy } from './modules/proxy.ts'
 import { httpRandomIndex } from './modules/random-index.ts'
 import { httpRange } from './modules/range.ts'
 import { httpRealip } from './modules/realip.ts'
 import { httpReferer } from './modules/referer.ts'
-import { httpRequestBody } from './modules/request-body.ts'
 import { httpRequestBody } from './modules/request-body.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSecureLink } from './modules/secure-link.ts'
@@ -51,8 +51,6 @@ export const httpModules: readonly AnyModule[] = [
   httpCore,
   httpHints,
   httpRequestBody,
-  httpHints,
-  httpRequestBody,
   httpUpstream,
   httpReferer,
   httpSecureLink,
@@ -67,6 +65,7 @@ export const httpModules: readonly AnyModule[] = [
   httpLimitConn,
   httpAccess,
   httpAuthBasic,
+  httpAuthRequest,
   httpHandler,
   httpProxy,
   httpStubStatus,
@@ -76,6 +75,7 @@ export const httpModules: readonly AnyModule[] = [
   httpAutoindex,
   httpGzipStatic,
   httpFiles,
+  httpMirror,
   httpNotModified,
   httpHeaders,
   httpUserid,

@@ -26,6 +26,9 @@ const layout: TableLayout<typeof fields> = {
   unused: 'keep',
 }
 
+/** What a request is counted as; subrequests are not counted. */
+export const activities = { none: 0, reading: 1, writing: 2 } as const
+
 export interface ConnectionTotals {
   readonly active: number
   readonly accepted: number
@@ -81,8 +84,9 @@ export class ConnectionCounts {
     this.#writing.add(this.#record, 1)
   }
 
-  onRequestEnd(headWasComplete: boolean): void {
-    const field = headWasComplete ? this.#writing : this.#reading
+  /** `activity`: what it was counted as last. */
+  onRequestEnd(activity: number): void {
+    const field = activity === activities.writing ? this.#writing : this.#reading
     field.add(this.#record, -1)
   }
 

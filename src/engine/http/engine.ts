@@ -7,7 +7,7 @@ import { matchInto } from '../modules/captures.ts'
 import { Resolvers } from '../modules/resolvers.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection, ConnectionStart } from './client-connection.ts'
-import { ConnectionCounts } from './connection-counts.ts'
+import { activities, ConnectionCounts } from './connection-counts.ts'
 import { HttpConnection } from './connection.ts'
 import { FrameOutput } from './http2/frame-output.ts'
 import { Http2Connection } from './http2/http2-connection.ts'
@@ -116,8 +116,10 @@ export class HttpEngine {
 
   /** For a request that a client begins to send. */
   takeRequest(connection: ClientConnection, carrier: Carrier, server: HttpServer): Request {
+    const request = this.takeSubrequest(connection, carrier, server)
+    request.activity = activities.reading
     this.counts.onRequest()
-    return this.takeSubrequest(connection, carrier, server)
+    return request
   }
 
   takeSubrequest(connection: ClientConnection, carrier: Carrier, server: HttpServer): Request {
@@ -128,7 +130,7 @@ export class HttpEngine {
   }
 
   giveRequest(request: Request): void {
-    if (request.parent === undefined) this.counts.onRequestEnd(request.begun)
+    if (request.activity !== activities.none) this.counts.onRequestEnd(request.activity)
     request.release()
     if (this.#idleRequests.length < idleRequestsMax) this.#idleRequests.push(request)
   }

@@ -55,3 +55,6 @@ export const upstreamFieldsMax = 1000
 
 /** Interim responses (1xx) before a final one; more is a server that never answers. */
 export const interimResponsesMax = 16
+
+/** Requests of a process that nobody waits for (`mirror`); what goes beyond is not made. */
+export const backgroundRequestsMax = 1024

@@ -72,6 +72,18 @@ export class RequestHead {
     this.count = 0
   }
 
+  /** Becomes a copy that outlives the other. */
+  copyFrom(other: RequestHead): void {
+    const { bytes, fields, first } = this
+    Object.assign(this, other)
+    this.bytes = bytes.length < other.length ? Buffer.allocUnsafeSlow(other.bytes.length) : bytes
+    other.bytes.copy(this.bytes, 0, 0, other.length)
+    this.fields = fields.length < other.fields.length ? new Int32Array(other.fields.length) : fields
+    this.fields.set(other.fields)
+    first.set(other.first)
+    Object.assign(this, { first })
+  }
+
   /** Copies bytes of `chunk` from `from` on, as many as there is room for; returns how many. */
   append(chunk: Buffer, from: number): number {
     if (this.length === this.bytes.length) this.#grow()

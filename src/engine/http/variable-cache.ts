@@ -17,6 +17,13 @@ export class VariableCache {
     this.#depth = 0
   }
 
+  /** Takes over what another has read. */
+  copyFrom(other: VariableCache): void {
+    this.#values = [...other.#values]
+    this.#stamps = other.#stamps.slice()
+    this.#stamp = other.#stamp
+  }
+
   read(request: Request, slot: number): VariableValue {
     if (this.#stamps[slot] === this.#stamp) return this.#values[slot]
     const { variables } = request
