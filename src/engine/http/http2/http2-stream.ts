@@ -313,6 +313,8 @@ export class Http2Stream implements Carrier, TimerOwner {
   drop(): void {
     const { request } = this
     if (request === undefined) return
+    // What still waits here was never sent.
+    request.bodyBytesSent -= this.#queue.length
     this.#leave()
     request.abandon()
     if (request.head.methodEnd > 0) request.log()

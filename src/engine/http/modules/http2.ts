@@ -114,7 +114,7 @@ const obsoleteRows = Object.fromEntries(names.map((name) => [name, obsoleteRow(n
 }
 
 /** What stands in this very block is warned of, as the block is compiled. */
-function warnOfObsolete(scope: Scope, session: CompileSession): undefined {
+function warnOfObsolete(scope: Scope, session: CompileSession): void {
   for (const name of names) {
     for (const node of scope.own(name)) {
       session.warn(`the "${name}" directive is obsolete, ${obsolete[name]}`, node)
@@ -191,8 +191,5 @@ export const httpHttp2: HttpModule<Http2Conf> = defineHttpModule<Http2Conf>({
       doc: '"h2" over TLS, "h2c" without, empty for other protocols.',
     },
   } satisfies RequestVariables,
-  hooks: {
-    serverRewrite: (_conf, { scope, session }) => warnOfObsolete(scope, session),
-  },
   check: warnOfObsolete,
 })
