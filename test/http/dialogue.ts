@@ -6,7 +6,7 @@ import { connectTcp, type TcpClient } from '../support/tcp.ts'
 
 const limits = {
   /** Ends a hanging test; measures nothing. */
-  deadlineMs: 20_000,
+  deadlineMs: 8_000,
   /** How long nothing more may come before a connection counts as kept. */
   quietMs: 50,
   pieceGapMs: 10,
