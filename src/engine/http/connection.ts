@@ -93,7 +93,17 @@ export class HttpConnection
     this.#clientEnded = true
     this.closing = true
     if (this.#mode === modes.busy) this.#clientGone()
+    else if (this.#mode === modes.head) this.#endWithinHead()
     else if (this.#mode < modes.flush) this.#close()
+  }
+
+  #endWithinHead(): void {
+    const request = this.request!
+    request.response.status = 400
+    request.head.closeLine()
+    const what = 'client prematurely closed connection while reading client request headers'
+    request.logError(what, 'info')
+    this.#close()
   }
 
   #clientGone(): void {
@@ -129,7 +139,10 @@ export class HttpConnection
         `client timed out (110: Connection timed out) while ${text}, ${this.logContext()}`,
         this.number,
       )
-      if (this.request !== undefined) this.request.response.status = 408
+      if (this.request !== undefined) {
+        this.request.response.status = 408
+        this.request.head.closeLine()
+      }
     }
     const reset = text !== '' && this.server.core.reset_timedout_connection
     this.socket.destroy(undefined, reset)
@@ -411,7 +424,7 @@ export class HttpConnection
   /** The request cannot be answered any more. */
   #abandon(request: Request): void {
     request.abandon()
-    if (request.head.methodEnd > 0) request.log()
+    if (request.head.lineEnd > 0) request.log()
     this.#release()
   }
 

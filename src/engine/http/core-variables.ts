@@ -50,7 +50,7 @@ export const coreVariables: RequestVariables = {
     'Method of the request.',
   ),
   request_length: live(
-    ({ head, body }) => String(head.end + body.received),
+    ({ head, body }) => String(head.end + body.taken),
     'Bytes of the request: head and body.',
   ),
   request_time: live(

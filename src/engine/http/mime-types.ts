@@ -40,10 +40,11 @@ export function typesOf(
   return own ?? outer
 }
 
-/** The type for the path of a request. */
-export function contentTypeOf({ uri, location }: Request): string {
+/** The type for the path of a request; `undefined` where `default_type` is empty. */
+export function contentTypeOf({ uri, location }: Request): string | undefined {
   const dot = uri.lastIndexOf('.')
-  const fallback = location.core.default_type
+  const { default_type: usual } = location.core
+  const fallback = usual === '' ? undefined : usual
   if (dot < 0 || dot === uri.length - 1) return fallback
   const ending = uri.slice(dot + 1)
   return location.types.get(ending) ?? location.types.get(ending.toLowerCase()) ?? fallback

@@ -34,6 +34,8 @@ export class RequestBody {
   #sink: RequestBodySink | undefined = undefined
   #maxBytes = 0
   #paused = false
+  /** Received when the rest began to be thrown away; -1 while that has not begun. */
+  #taken = -1
 
   constructor(source: BodySource) {
     this.#source = source
@@ -46,6 +48,7 @@ export class RequestBody {
     this.#sink = undefined
     this.#maxBytes = maxBytes
     this.#paused = false
+    this.#taken = -1
   }
 
   /** `client_max_body_size` of the location that was found; 0 for no limit. */
@@ -76,6 +79,11 @@ export class RequestBody {
     return this.#decoder.received
   }
 
+  /** Bytes that a handler asked for: what is read to be thrown away does not count. */
+  get taken(): number {
+    return this.#taken < 0 ? this.#decoder.received : this.#taken
+  }
+
   /** What was wrong, for the log. */
   get problem(): string {
     return this.#decoder.problem
@@ -101,6 +109,7 @@ export class RequestBody {
     if (this.#state === states.complete || this.#state === states.failed) return
     this.#sink = undefined
     this.#paused = false
+    this.#taken = this.#decoder.received
     this.#state = states.discarding
   }
 

@@ -10,6 +10,7 @@
  *      method  path query     fields[0]: name, value, id of a known name
  * ```
  */
+import { cr, lf } from './bytes.ts'
 import { headBytesInitial, headBytesKept } from './limits.ts'
 import { knownNames, unknownName } from './header-names.ts'
 import { methods } from './methods.ts'
@@ -91,6 +92,14 @@ export class RequestHead {
     chunk.copy(this.bytes, this.length, from, from + taken)
     this.length += taken
     return taken
+  }
+
+  /** Of a request that is given up within its first line: what came of the line is the line. */
+  closeLine(): void {
+    if (this.lineEnd > 0) return
+    let end = this.methodStart
+    while (end < this.length && this.bytes[end] !== cr && this.bytes[end] !== lf) end++
+    this.lineEnd = end
   }
 
   #grow(): void {

@@ -320,9 +320,15 @@ export class Request implements CaptureHost {
     this.body.reset(framing.hasBody, bodyLength, 0)
     const refusal = this.connection.checkTls(this)
     if (refusal !== 0) this.finalize(refusal)
-    else if (this.method === methods.connect || this.method === methods.trace) this.finalize(405)
+    else if (this.method === methods.connect || this.method === methods.trace) this.#refuseMethod()
     else if (!this.#readTarget()) this.refuse(400, 'invalid request')
     else this.phases.run(outcomes.next)
+  }
+
+  /** TRACE would show what cookies hide; CONNECT is for proxies that clients know. */
+  #refuseMethod(): void {
+    this.keepAlive = false
+    this.finalize(405)
   }
 
   #readTarget(): boolean {
@@ -387,14 +393,9 @@ export class Request implements CaptureHost {
 
   /** The client's fault, before there is anything to serve: answered and closed. */
   refuse(status: number, problem: string): void {
-    const { errorLog } = this.server
-    if (errorLog.takes('info')) {
-      errorLog.write(
-        'info',
-        `client sent ${problem}, ${this.connection.logContext()}`,
-        this.connection.number,
-      )
-    }
+    const part = this.head.lineEnd === 0 ? 'line' : 'headers'
+    this.head.closeLine()
+    this.logError(`client sent ${problem} while reading client request ${part}`, 'info')
     this.keepAlive = false
     this.body.fail(status)
     this.finalize(status)
