@@ -294,6 +294,7 @@ export class Http2Connection
   /** Sends a piece of a body that the windows have room for; returns its bytes with the frame's. */
   sendData(stream: number, bytes: Buffer, from: number, to: number): number {
     this.sendWindow -= to - from
+    this.#incoming.onSent(to - from)
     const sent = this.#frames.data(this, stream, bytes, from, to)
     this.#flushAlone()
     return sent

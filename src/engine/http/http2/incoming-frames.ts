@@ -26,9 +26,11 @@ import type { Http2Stream } from './http2-stream.ts'
 import {
   idleFramesBurst,
   idleFramesPerSecond,
+  idleFramesPerSent,
   idleFramesPerWork,
   resetsBurst,
   resetsPerSecond,
+  tinyFrameBytesMax,
 } from './limits.ts'
 import { RequestFields } from './request-fields.ts'
 
@@ -78,6 +80,11 @@ export class IncomingFrames implements FrameSink {
 
   onFault(code: number, problem: string): void {
     this.#connection.fail(code, problem)
+  }
+
+  /** A frame of a body was sent: the client will give room for the next. */
+  onSent(bytes: number): void {
+    if (bytes > tinyFrameBytesMax) this.#idleFrames.earn(idleFramesPerSent)
   }
 
   #readPreface(chunk: Buffer): number {

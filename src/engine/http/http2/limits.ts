@@ -30,8 +30,11 @@ export const resetsPerSecond = 33
 /** Frames that ask for no work of their own (PING, SETTINGS, PRIORITY, empty DATA, …), likewise. */
 export const idleFramesBurst = 10_000
 export const idleFramesPerSecond = 100
-/** What a frame with work in it earns: a client answers DATA with WINDOW_UPDATE of stream and connection. */
+/** What a frame of the client's with work in it earns. */
 export const idleFramesPerWork = 8
+/** What a frame of ours earns that is not tiny: it is answered by window updates of stream and connection. */
+export const idleFramesPerSent = 2
+export const tinyFrameBytesMax = 127
 
 /** Answers to control frames that a client leaves unread before it is cut off. */
 export const unreadControlBytesMax: number = 64 * 1024
