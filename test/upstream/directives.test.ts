@@ -189,7 +189,7 @@ test('the cases hold every directive of the tables that nginx knows', () => {
     return [...directives(main.block!)].map(({ name }) => name)
   }
   const used = new Set(cases.http.flatMap(names))
-  const newer = new Set(['resolver', 'resolver_timeout'])
+  const newer = new Set(['resolver', 'resolver_timeout', 'least_time', 'state', 'sticky', 'queue'])
   const missing = Object.keys(httpUpstream.directives).filter(
     (name) => !used.has(name) && !newer.has(name),
   )

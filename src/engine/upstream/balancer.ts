@@ -5,13 +5,15 @@
  * connections) is the peers', and what belongs to one client is the selection's.
  */
 import type { ComplexValue } from '../core/complex-value.ts'
+import type { TimeKind } from './peer-state.ts'
 import type { Peer } from './peer.ts'
 
 export type BalancerConfig =
   | { readonly kind: 'round_robin' }
   | { readonly kind: 'least_conn' }
   | { readonly kind: 'hash'; readonly key: ComplexValue; readonly consistent: boolean }
-  | { readonly kind: 'random'; readonly two: boolean }
+  | { readonly kind: 'least_time'; readonly time: TimeKind }
+  | { readonly kind: 'random'; readonly two: boolean; readonly time?: TimeKind | undefined }
   | { readonly kind: 'ip_hash' }
 
 /** The primary peers of a group, or its backups. */

@@ -3,8 +3,10 @@ import type { Balancer, BalancerConfig, Tier } from './balancer.ts'
 import { createConsistentHash } from './balancers/consistent-hash.ts'
 import { hash } from './balancers/hash.ts'
 import { ipHash } from './balancers/ip-hash.ts'
-import { leastConnections } from './balancers/least-connections.ts'
+import { createLeastLoaded, type LoadOf } from './balancers/least-loaded.ts'
+import { expectedTime } from './balancers/least-time.ts'
 import { type Chance, createRandom } from './balancers/random.ts'
+import type { TimeKind } from './peer-state.ts'
 import { roundRobin } from './balancers/round-robin.ts'
 
 type Kind = BalancerConfig['kind']
@@ -13,10 +15,17 @@ type Factory<Config> = (config: Config, tier: Tier, chance: Chance) => Balancer
 
 const factories: { readonly [K in Kind]: Factory<Extract<BalancerConfig, { kind: K }>> } = {
   round_robin: () => roundRobin,
-  least_conn: () => leastConnections,
+  least_conn: () => createLeastLoaded(connections),
+  least_time: ({ time }) => createLeastLoaded((peer) => expectedTime(peer, time)),
   hash: ({ consistent }, tier) => (consistent ? createConsistentHash(tier) : hash),
-  random: ({ two }, _tier, chance) => createRandom(two, chance),
+  random: ({ two, time }, _tier, chance) => createRandom(two ? loadBy(time) : undefined, chance),
   ip_hash: () => ipHash,
+}
+
+const connections: LoadOf = (peer) => peer.state.active
+
+function loadBy(time: TimeKind | undefined): LoadOf {
+  return time === undefined ? connections : (peer) => expectedTime(peer, time)
 }
 
 /** The balancer of a group's version; `tier` holds its primary peers. */

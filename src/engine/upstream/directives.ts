@@ -4,17 +4,27 @@
  * What a block as a whole means, and in which order its directives count, is `parse-upstream.ts`'s.
  */
 import { ConfError } from '../conf/diagnostics.ts'
-import { numberArgument, parseNumber, parseSize, timeMsArgument } from '../conf/units.ts'
+import {
+  numberArgument,
+  parseNumber,
+  parseSize,
+  parseTimeMs,
+  timeMsArgument,
+} from '../conf/units.ts'
 import {
   type BlockRow,
   type Context,
   defineModule,
   type Module,
   type Row,
+  type ValueEnv,
   type ValueType,
 } from '../core/module.ts'
+import { dependOnFile } from '../core/file-dependencies.ts'
 import type { BalancerConfig } from './balancer.ts'
-import { zoneBytesMin } from './limits.ts'
+import { queueWaitersMax, zoneBytesMin } from './limits.ts'
+import type { QueueConfig } from './peer-queue.ts'
+import type { TimeKind } from './peer-state.ts'
 import {
   type ResolverConfig,
   resolverTimeoutDefaultMs,
@@ -22,6 +32,8 @@ import {
   resolverValue,
 } from './resolver-directive.ts'
 import { type ServerConfig, serverValue } from './server-directive.ts'
+import type { StickyConfig } from './sticky.ts'
+import { stickyValue } from './sticky-directive.ts'
 
 export interface ZoneConfig {
   readonly name: string
@@ -37,7 +49,9 @@ export interface UpstreamConf {
   readonly zone: ZoneConfig | undefined
   readonly hash: Method
   readonly least_conn: Method
+  readonly least_time: Method
   readonly random: Method
+  readonly state: string | undefined
   readonly resolver: ResolverConfig | undefined
   readonly resolver_timeout: number
 }
@@ -48,6 +62,8 @@ export interface HttpUpstreamConf extends UpstreamConf {
   readonly keepalive_requests: number
   readonly keepalive_time: number
   readonly keepalive_timeout: number
+  readonly sticky: StickyConfig | undefined
+  readonly queue: QueueConfig | undefined
 }
 
 const zoneValue: ValueType<ZoneConfig | undefined> = {
@@ -70,12 +86,65 @@ const hashValue: ValueType<Method> = {
   },
 }
 
+/** Times that a method may go by, as they are called in either subsystem. */
+const timeNames: Readonly<Record<string, Readonly<Record<string, TimeKind>>>> = {
+  'http.upstream': { header: 'header', last_byte: 'last_byte' },
+  'stream.upstream': { connect: 'connect', first_byte: 'header', last_byte: 'last_byte' },
+}
+
+function timeKind(name: string, { context }: ValueEnv): TimeKind | undefined {
+  return timeNames[context]?.[name]
+}
+
+const leastTimeValue: ValueType<Method> = {
+  describe: 'header | last_byte (stream: connect | first_byte | last_byte)',
+  parse([name = ''], env) {
+    const time = timeKind(name, env)
+    if (time === undefined) throw invalidParameter(name)
+    return Object.freeze({ kind: 'least_time', time })
+  },
+}
+
 const randomValue: ValueType<Method> = {
-  describe: '[two [least_conn]]',
-  parse([count, method]) {
+  describe: '[two [least_conn | least_time=…]]',
+  parse([count, method], env) {
     if (count !== undefined && count !== 'two') throw invalidParameter(count)
-    if (method !== undefined && method !== 'least_conn') throw invalidParameter(method)
-    return Object.freeze({ kind: 'random', two: count !== undefined })
+    const name = method?.startsWith('least_time=') ? method.slice('least_time='.length) : undefined
+    const time = name === undefined ? undefined : timeKind(name, env)
+    if (method !== undefined && method !== 'least_conn' && time === undefined) {
+      throw invalidParameter(method)
+    }
+    const two = count !== undefined
+    return Object.freeze(
+      time === undefined ? { kind: 'random', two } : { kind: 'random', two, time },
+    )
+  },
+}
+
+const stateValue: ValueType<string | undefined> = {
+  describe: 'file',
+  parse([path = ''], env) {
+    const file = env.prefixPath(path)
+    dependOnFile(env.node, file)
+    return file
+  },
+}
+
+const queueTimeoutDefaultMs = 60_000
+
+const queueValue: ValueType<QueueConfig | undefined> = {
+  describe: 'number [timeout=time]',
+  parse([number = '', timeout]) {
+    const waitersMax = parseNumber(number) ?? 0
+    if (waitersMax < 1 || waitersMax > queueWaitersMax) {
+      throw new ConfError(`invalid value "${number}" in "queue" directive`)
+    }
+    const given = timeout?.startsWith('timeout=') ? timeout.slice('timeout='.length) : undefined
+    const timeoutMs = given === undefined ? queueTimeoutDefaultMs : parseTimeMs(given)
+    if (timeoutMs === undefined || (timeout !== undefined && given === undefined)) {
+      throw invalidParameter(timeout ?? '')
+    }
+    return Object.freeze({ waitersMax, timeoutMs })
   },
 }
 
@@ -156,11 +225,27 @@ function upstreamRows(context: Context): Rows<UpstreamConf> {
       value: plainMethod('least_conn'),
       doc: 'Chooses the server with the fewest connections for its weight.',
     }),
+    least_time: methodRow(context, {
+      args: [1, 1],
+      syntax:
+        context === 'http.upstream'
+          ? 'least_time header | last_byte'
+          : 'least_time connect | first_byte | last_byte',
+      value: leastTimeValue,
+      doc: 'Chooses the server that is expected to answer first, by the times it took and its requests.',
+    }),
     random: methodRow(context, {
       args: [0, 2],
-      syntax: 'random [two [least_conn]]',
+      syntax: 'random [two [least_conn | least_time=time]]',
       value: randomValue,
       doc: 'Chooses a server by chance, or the less busy one of two.',
+    }),
+    state: row(context, {
+      args: [1, 1],
+      syntax: 'state file',
+      value: stateValue,
+      default: undefined,
+      doc: 'File of "server" directives, in place of those of the block.',
     }),
     resolver: row(context, {
       args: [1, Infinity],
@@ -213,6 +298,20 @@ const keepaliveRows: Rows<Omit<HttpUpstreamConf, keyof UpstreamConf>> = {
     value: timeValue,
     default: 60_000,
     doc: 'How long a kept connection may be idle.',
+  }),
+  sticky: row('http.upstream', {
+    args: [2, Infinity],
+    syntax: 'sticky cookie | route | learn parameters',
+    value: stickyValue,
+    default: undefined,
+    doc: 'Sends clients back to the server they were with.',
+  }),
+  queue: row('http.upstream', {
+    args: [1, 2],
+    syntax: 'queue number [timeout=time]',
+    value: queueValue,
+    default: undefined,
+    doc: 'Requests that wait while no server can take one more.',
   }),
 }
 

@@ -8,10 +8,12 @@ import { PeerWalk } from './walk.ts'
 export const balancers: Readonly<Record<string, BalancerConfig>> = {
   'round robin': { kind: 'round_robin' },
   least_conn: { kind: 'least_conn' },
+  least_time: { kind: 'least_time', time: 'header' },
   hash: { kind: 'hash', key: constantValue(''), consistent: false },
   'hash consistent': { kind: 'hash', key: constantValue(''), consistent: true },
   random: { kind: 'random', two: false },
   'random two': { kind: 'random', two: true },
+  'random two least_time': { kind: 'random', two: true, time: 'last_byte' },
   ip_hash: { kind: 'ip_hash' },
 }
 

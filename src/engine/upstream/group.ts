@@ -18,19 +18,28 @@ import { formatAddress } from '../net/address.ts'
 import { type Balancer, type BalancerConfig, createTier, type Tier } from './balancer.ts'
 import type { Chance } from './balancers/random.ts'
 import { createBalancer } from './create-balancer.ts'
-import { createPrivateZone, PeerState, type PeerZone } from './peer-state.ts'
+import { createPrivateZone, PeerState, type PeerZone, type TimeKind } from './peer-state.ts'
+import { PeerQueue, type QueueConfig } from './peer-queue.ts'
 import { Peer, type PeerConfig } from './peer.ts'
+import { createSticky, type Sticky, type StickyConfig, type StickyOptions } from './sticky.ts'
+import { digestOf, type ZoneSource } from './sticky-sessions.ts'
 
 export interface GroupConfig {
   readonly name: string
   readonly balancer: BalancerConfig
   /** In the order of the configuration; at least one that is no backup. */
   readonly peers: readonly PeerConfig[]
+  /** Binds clients to peers. */
+  readonly sticky?: StickyConfig | undefined
+  /** Where requests wait for a peer. */
+  readonly queue?: QueueConfig | undefined
 }
 
 export interface GroupOptions {
   /** Where states live; without it, in this process. */
   readonly zone?: PeerZone | undefined
+  /** Memory of sessions that were learned. */
+  readonly zones?: ZoneSource | undefined
   readonly now?: () => number
   readonly chance?: Chance
 }
@@ -40,6 +49,11 @@ export class Group {
   readonly primary: Tier
   readonly backup: Tier | undefined
   readonly balancer: Balancer
+  /** What the method compares peers by, where that is a time. */
+  readonly timeKind: TimeKind | undefined
+  readonly sticky: Sticky | undefined
+  /** The same in all versions that say the same of it. */
+  readonly queue: PeerQueue | undefined
   readonly options: GroupOptions
   readonly now: () => number
   /** Held while a peer is chosen and its outcome noted; a process of its own needs none. */
@@ -64,6 +78,9 @@ export class Group {
     this.primary = this.#tier(primary, primary.length === 1 && backup.length === 0)
     this.backup = backup.length === 0 ? undefined : this.#tier(backup, false)
     this.balancer = createBalancer(config.balancer, this.primary, options.chance ?? Math.random)
+    this.timeKind = 'time' in config.balancer ? config.balancer.time : undefined
+    this.sticky = stickyOf(config, before, { zones: options.zones, now: this.now })
+    this.queue = queueOf(config, before, this.now)
   }
 
   /** For `next`: the states of a version. */
@@ -78,6 +95,14 @@ export class Group {
   /** Peers in the order of the configuration, backups after the others. */
   get peers(): readonly Peer[] {
     return [...this.primary.peers, ...(this.backup?.peers ?? [])]
+  }
+
+  /** The peer that clients with that name are bound to; backups are nobody's. */
+  findBound(name: string): Peer | undefined {
+    for (const peer of this.primary.peers) {
+      if (peer.stickyId === name || this.#learnedName(peer) === name) return peer
+    }
+    return undefined
   }
 
   /** Peers that one client may try. */
@@ -134,10 +159,35 @@ export class Group {
     return balancer.kind === 'ip_hash' ? clientAddress : ''
   }
 
+  /** Sessions that were learned keep digests of names. */
+  #learnedName(peer: Peer): string {
+    return this.config.sticky?.kind === 'learn' ? digestOf(peer.stickyId) : peer.stickyId
+  }
+
   #tier(configs: readonly PeerConfig[], single: boolean): Tier {
     const peers = configs.map((config, i) => new Peer(config, this.#states.of(config), i))
     return createTier(peers, single)
   }
+}
+
+function stickyOf(
+  config: GroupConfig,
+  before: Group | undefined,
+  options: StickyOptions,
+): Sticky | undefined {
+  if (config.sticky === undefined) return undefined
+  return before?.config.sticky === config.sticky
+    ? before.sticky
+    : createSticky(config.sticky, options)
+}
+
+function queueOf(
+  { queue }: GroupConfig,
+  before: Group | undefined,
+  now: () => number,
+): PeerQueue | undefined {
+  if (queue === undefined) return undefined
+  return before?.config.queue === queue ? before.queue : new PeerQueue(queue, now)
 }
 
 /** States go over to the next version where it lives in the same zone. */

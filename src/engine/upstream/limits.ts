@@ -53,3 +53,12 @@ export const refreshMinMs = 1000
 
 /** When a member's name could not be looked up, it is tried again after that. */
 export const refreshRetryMs = 10_000
+
+/** How often a queue looks whether a server came back, or was given back by another worker. */
+export const queueLookMs = 50
+
+/** Longest name of a server for clients that are bound to it, as in nginx. */
+export const routeBytesMax = 32
+
+/** Requests that may wait for a server; each is a connection of a client. */
+export const queueWaitersMax = 1_000_000

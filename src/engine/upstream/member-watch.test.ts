@@ -23,6 +23,8 @@ function server(host: string, settings: Partial<ServerConfig> = {}): ServerConfi
     slowStartMs: 0,
     backup: false,
     down: false,
+    drain: false,
+    route: undefined,
     resolve: true,
     service: undefined,
     parameters: [],
@@ -60,6 +62,8 @@ async function start(
     resolver: settings,
     resolverTimeoutMs: 1,
     keepalive: undefined,
+    sticky: undefined,
+    queue: undefined,
   } as const
   const bed = { changes: [] as Members[], failures: [] as string[], delays: [] as number[] }
   const waiting: (() => void)[] = []

@@ -15,6 +15,8 @@ function server(host: string, options: Partial<ServerConfig> = {}): ServerConfig
     slowStartMs: 0,
     backup: false,
     down: false,
+    drain: false,
+    route: undefined,
     resolve: false,
     service: undefined,
     parameters: [],
@@ -31,6 +33,8 @@ function upstream(...servers: readonly ServerConfig[]): UpstreamConfig {
     resolver: undefined,
     resolverTimeoutMs: 1,
     keepalive: undefined,
+    sticky: undefined,
+    queue: undefined,
   }
 }
 

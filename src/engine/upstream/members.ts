@@ -64,12 +64,15 @@ export function toGroupConfig(config: UpstreamConfig, members: Members = new Map
     name: config.name,
     balancer: config.balancer,
     peers: Object.freeze(peers),
+    sticky: config.sticky,
+    queue: config.queue,
   })
 }
 
 function peersOf(server: ServerConfig, members: readonly Member[] = []): readonly PeerConfig[] {
   const { text, endpoint, weight, maxConns, maxFails, failTimeoutMs, slowStartMs, backup, down } =
     server
+  const { drain, route } = server
   const found = endpoint.family === 'name' ? members : [{ address: endpoint }]
   return found.map((member: Member) =>
     Object.freeze({
@@ -82,6 +85,8 @@ function peersOf(server: ServerConfig, members: readonly Member[] = []): readonl
       slowStartMs,
       backup: member.backup ?? backup,
       down,
+      drain,
+      route,
     }),
   )
 }

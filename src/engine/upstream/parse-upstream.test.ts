@@ -12,6 +12,7 @@ import {
   VariableNames,
   VariableTable,
 } from '../core/variables.ts'
+import { makeTempPrefix } from '../../../test/support/temp-prefix.ts'
 import { httpUpstream, streamUpstream } from './directives.ts'
 import { parseUpstream, type UpstreamConfig, type UpstreamEnv } from './parse-upstream.ts'
 
@@ -45,6 +46,8 @@ function parse(
   })
   const known = new Map<string, VariableDefinition<VariableHost>>([
     ['remote_addr', { get: () => '::1' }],
+    ['cookie_srv', { get: () => undefined }],
+    ['cookie_a', { get: () => undefined }],
   ])
   const variables = new VariableScope(session, new VariableTable(new VariableNames(), known, []))
   const config = parseUpstream(blockFrom(text), { context, session, variables, ...rest })
@@ -74,6 +77,8 @@ suite('an upstream block as data', () => {
         slowStartMs: 0,
         backup: false,
         down: false,
+        drain: false,
+        route: undefined,
         resolve: false,
         service: undefined,
         parameters: [],
@@ -121,6 +126,58 @@ suite('an upstream block as data', () => {
     assert.deepEqual(method('random'), { kind: 'random', two: false })
     assert.deepEqual(method('random two least_conn'), { kind: 'random', two: true })
     assert.deepEqual(method('ip_hash'), { kind: 'ip_hash' })
+    assert.deepEqual(method('least_time header'), { kind: 'least_time', time: 'header' })
+    assert.deepEqual(method('random two least_time=last_byte'), {
+      kind: 'random',
+      two: true,
+      time: 'last_byte',
+    })
+    const stream = accepted('least_time first_byte; server 127.0.0.1:80')
+    assert.deepEqual(stream.balancer, { kind: 'least_time', time: 'header' })
+  })
+
+  test('a queue, and clients that are bound to servers', () => {
+    const http = (text: string): UpstreamConfig =>
+      accepted(`server 127.0.0.1 route=a drain; ${text}`, { context: 'http.upstream' })
+    assert.deepEqual(http('queue 10').queue, { waitersMax: 10, timeoutMs: 60_000 })
+    assert.deepEqual(http('queue 10 timeout=5s').queue, { waitersMax: 10, timeoutMs: 5000 })
+    assert.deepEqual(
+      http('').servers.map(({ route, drain }) => [route, drain]),
+      [['a', true]],
+    )
+    const cookie = http('sticky cookie srv expires=1h domain=.x path=/ httponly secure').sticky
+    assert.ok(cookie?.kind === 'cookie')
+    assert.deepEqual(
+      [cookie.name, cookie.value.text, cookie.expiresSeconds, cookie.domain?.text, cookie.path],
+      ['srv', '$cookie_srv', 3600, '.x', '/'],
+    )
+    const learn = http(
+      'sticky learn create=$remote_addr lookup=$cookie_a zone=s:1m timeout=1h header',
+    ).sticky
+    assert.ok(learn?.kind === 'learn')
+    assert.deepEqual(
+      [learn.zone, learn.bytes, learn.timeoutMs, learn.atHead],
+      ['s', 1_048_576, 3_600_000, true],
+    )
+  })
+
+  test('servers from a file of their own', (t) => {
+    const prefix = makeTempPrefix(t)
+    const path = prefix.write('servers', 'server 127.0.0.1:80 weight=2;\nserver 127.0.0.2:80;\n')
+    const { servers } = accepted(`zone z 64k; state ${path}`)
+    assert.deepEqual(
+      servers.map(({ text, weight }) => [text, weight]),
+      [
+        ['127.0.0.1:80', 2],
+        ['127.0.0.2:80', 1],
+      ],
+    )
+    assert.deepEqual(accepted(`state ${prefix.file('none')}`).servers, [])
+    for (const text of [`state ${path}; server [::1]:1`, `server [::1]:1; state ${path}`]) {
+      assert.match(parse(text).messages.join(), /incompatible/)
+    }
+    const other = prefix.write('other', 'zone a 1m;\n')
+    assert.match(parse(`state ${other}`).messages.join(), /"zone" directive is not allowed/)
   })
 
   test('zones and resolvers', () => {

@@ -16,8 +16,11 @@ import {
   streamUpstream,
   type ZoneConfig,
 } from './directives.ts'
+import type { QueueConfig } from './peer-queue.ts'
 import type { ResolverConfig } from './resolver-directive.ts'
 import type { ServerConfig } from './server-directive.ts'
+import { readState } from './state-file.ts'
+import type { StickyConfig } from './sticky.ts'
 
 export interface KeepaliveConfig {
   /** 0: connections are not kept. */
@@ -37,6 +40,8 @@ export interface UpstreamConfig {
   readonly resolverTimeoutMs: number
   /** Of groups in `http` only. */
   readonly keepalive: KeepaliveConfig | undefined
+  readonly sticky: StickyConfig | undefined
+  readonly queue: QueueConfig | undefined
 }
 
 export interface UpstreamEnv {
@@ -51,7 +56,13 @@ type Values = { -readonly [Name in keyof HttpUpstreamConf]?: HttpUpstreamConf[Na
 
 const roundRobin: BalancerConfig = Object.freeze({ kind: 'round_robin' })
 
-const methods: ReadonlySet<string> = new Set(['hash', 'least_conn', 'random', 'ip_hash'])
+const methods: ReadonlySet<string> = new Set([
+  'hash',
+  'least_conn',
+  'least_time',
+  'random',
+  'ip_hash',
+])
 
 /** Reads the block. What is wrong with it goes to the session, and the result is `undefined` then. */
 export function parseUpstream(node: Directive, env: UpstreamEnv): UpstreamConfig | undefined {
@@ -67,6 +78,7 @@ class BlockReader {
   readonly #values: Values = {}
   readonly #servers: ServerConfig[] = []
   #balancer: BalancerConfig | undefined
+  #inState = false
   failed = false
 
   constructor(env: UpstreamEnv) {
@@ -103,12 +115,17 @@ class BlockReader {
       resolverTimeoutMs:
         this.#values.resolver_timeout ?? outer?.timeoutMs ?? defaultOf('resolver_timeout'),
       keepalive: this.#keepalive(),
+      sticky: this.#values.sticky,
+      queue: this.#values.queue,
     })
   }
 
   #faultOf(name: string): string | undefined {
     if (this.failed) return undefined
-    if (this.#servers.length === 0) return 'no servers are inside upstream'
+    if (this.#servers.length === 0) {
+      // A file of state may be empty: its servers come and go by other means.
+      return this.#values.state === undefined ? 'no servers are inside upstream' : undefined
+    }
     if (this.#servers.every(({ backup }) => backup)) return `no servers in upstream "${name}"`
     const names = this.#servers.some(({ resolve }) => resolve)
     const resolver = this.#values.resolver ?? this.#env.outer?.resolver
@@ -118,6 +135,7 @@ class BlockReader {
 
   #take(node: Directive, value: unknown): void {
     if (node.name === 'server') this.#takeServer(node, (value as readonly ServerConfig[])[0]!)
+    else if (node.name === 'state') this.#takeState(node, value as string)
     else if (methods.has(node.name)) this.#takeMethod(node, value as BalancerConfig)
     else Object.assign(this.#values, { [node.name]: value })
   }
@@ -132,12 +150,33 @@ class BlockReader {
 
   /** As in nginx, what a method supports counts for the servers below it. */
   #takeServer(node: Directive, server: ServerConfig): void {
+    if (this.#values.state !== undefined && !this.#inState) {
+      this.failed = true
+      const text = '"server" directives are incompatible with the "state" directive'
+      this.#env.session.fail(text, node)
+    }
     const refused = server.parameters.find((parameter) => !isSupported(parameter, this.#balancer))
     if (refused !== undefined) {
       this.failed = true
       this.#env.session.fail(`balancing method does not support parameter "${refused}"`, node)
     }
     this.#servers.push(server)
+  }
+
+  /** The file holds `server` directives and nothing else. */
+  #takeState(node: Directive, path: string): void {
+    const { session } = this.#env
+    Object.assign(this.#values, { state: path })
+    if (this.#servers.length > 0) {
+      this.failed = true
+      session.fail('"state" directive is incompatible with "server" directives', node)
+      return
+    }
+    const nodes = session.attempt(node, () => readState(path))
+    if (nodes === undefined) this.failed = true
+    this.#inState = true
+    for (const server of nodes ?? []) this.read(server)
+    this.#inState = false
   }
 
   #keepalive(): KeepaliveConfig | undefined {
@@ -172,6 +211,6 @@ function defaultOf<Name extends keyof HttpUpstreamConf>(name: Name): HttpUpstrea
 
 /** Methods that choose by key or by chance know neither backups nor warming up. */
 function isSupported(parameter: string, balancer: BalancerConfig = roundRobin): boolean {
-  if (balancer.kind === 'round_robin' || balancer.kind === 'least_conn') return true
+  if (/^(?:round_robin|least_conn|least_time)$/.test(balancer.kind)) return true
   return parameter !== 'backup' && !parameter.startsWith('slow_start=')
 }

@@ -29,6 +29,9 @@ const fields = {
   startedAt: 'float64',
   selectedAt: 'float64',
   downSince: 'float64',
+  connectMs: 'float64',
+  headerMs: 'float64',
+  lastByteMs: 'float64',
   active: 'gauge',
   selections: 'counter',
   failures: 'counter',
@@ -39,6 +42,9 @@ const fields = {
 } as const
 
 type Fields = typeof fields
+
+/** Until the connection, the first byte (in HTTP the head) and the last byte of a response were there. */
+export type TimeKind = 'connect' | 'header' | 'last_byte'
 
 export interface ZoneOptions {
   readonly instance: string
@@ -72,6 +78,8 @@ export class PeerZone {
   readonly startedAt: Float64Field
   readonly selectedAt: Float64Field
   readonly downSince: Float64Field
+  /** Averages of times that the peer took; 0 before the first. */
+  readonly times: Readonly<Record<TimeKind, Float64Field>>
   readonly active: ColumnField
   readonly selections: ColumnField
   readonly failures: ColumnField
@@ -99,6 +107,11 @@ export class PeerZone {
     this.startedAt = table.float64('startedAt')
     this.selectedAt = table.float64('selectedAt')
     this.downSince = table.float64('downSince')
+    this.times = {
+      connect: table.float64('connectMs'),
+      header: table.float64('headerMs'),
+      last_byte: table.float64('lastByteMs'),
+    }
     this.active = table.gauge('active')
     this.selections = table.counter('selections')
     this.failures = table.counter('failures')
@@ -171,6 +184,10 @@ export function createPrivateZone(peers: number): PeerZone {
 function layoutFor(capacity: number, owners: number): TableLayout<Fields> {
   return { fields, capacity, owners, keyBytesMax: zoneKeyBytesMax, unused: 'remove' }
 }
+
+/** What took no time at all is not taken for a peer that was never asked. */
+const timeMinMs = 0.1
+const averageParts = 8
 
 export class PeerState {
   readonly #zone: PeerZone
@@ -295,6 +312,18 @@ export class PeerState {
     const since = this.#zone.downSince.get(this.#record)
     if (since > 0) this.#zone.downtimeMs.add(this.#record, now - since)
     this.#zone.downSince.set(this.#record, 0)
+  }
+
+  /** Averages follow the last times most: each takes an eighth. Workers that write at once may lose one. */
+  recordTime(kind: TimeKind, ms: number): void {
+    const field = this.#zone.times[kind]
+    const before = field.get(this.#record)
+    const taken = Math.max(ms, timeMinMs)
+    field.set(this.#record, before === 0 ? taken : before + (taken - before) / averageParts)
+  }
+
+  averageMs(kind: TimeKind): number {
+    return this.#zone.times[kind].get(this.#record)
   }
 
   countFailure(): void {

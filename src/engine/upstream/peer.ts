@@ -5,6 +5,7 @@
  * for `failTimeoutMs`; then one client tries it, and its success brings the peer back.
  */
 import { type Address, formatAddress } from '../net/address.ts'
+import { md5Hex } from './peer-name.ts'
 import type { PeerState } from './peer-state.ts'
 
 export interface PeerConfig {
@@ -21,6 +22,10 @@ export interface PeerConfig {
   readonly slowStartMs: number
   readonly backup: boolean
   readonly down: boolean
+  /** Takes clients that are bound to it, and no others. */
+  readonly drain?: boolean
+  /** Its name for clients that are bound to it. */
+  readonly route?: string | undefined
 }
 
 export type PeerStatus = 'up' | 'down' | 'unavail'
@@ -35,6 +40,7 @@ export class Peer {
   readonly name: string
   /** Place in its tier. */
   readonly index: number
+  #stickyId: string | undefined = undefined
 
   constructor(config: PeerConfig, state: PeerState, index: number) {
     this.config = config
@@ -60,7 +66,19 @@ export class Peer {
     return this.config.weight
   }
 
+  /** What a client that is bound to the peer shows. */
+  get stickyId(): string {
+    this.#stickyId ??= this.config.route ?? md5Hex(this.name)
+    return this.#stickyId
+  }
+
+  /** May be chosen for a client that is bound to none. */
   isAvailable(now: number): boolean {
+    return this.config.drain !== true && this.isAvailableToBound(now)
+  }
+
+  /** May be used by a client that is bound to it. */
+  isAvailableToBound(now: number): boolean {
     return !this.config.down && !this.#isDisabled(now) && !this.isFull()
   }
 

@@ -3,6 +3,7 @@
  *
  * ```text
  *   server 10.0.0.1:80 weight=5 max_conns=100 max_fails=3 fail_timeout=30s slow_start=1m backup down;
+ *   server 10.0.0.2:80 route=b drain;         takes only clients that are bound to it, by that name
  *   server app.example:80 resolve;              the name is looked up again when its records expire
  *   server app.example service=http resolve;    so are its SRV records, which bring ports and weights
  * ```
@@ -11,7 +12,7 @@ import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber, parseTimeSeconds } from '../conf/units.ts'
 import type { ValueEnv, ValueType } from '../core/module.ts'
 import { type Endpoint, parseEndpoint } from './addresses.ts'
-import { weightMax } from './limits.ts'
+import { routeBytesMax, weightMax } from './limits.ts'
 
 export interface ServerConfig {
   /** The address as it was written. */
@@ -24,6 +25,10 @@ export interface ServerConfig {
   readonly slowStartMs: number
   readonly backup: boolean
   readonly down: boolean
+  /** Takes clients that are bound to it, and no others. */
+  readonly drain: boolean
+  /** Its name for clients that are bound to it. */
+  readonly route: string | undefined
   /** A name that is looked up again and again while the engine runs. */
   readonly resolve: boolean
   readonly service: string | undefined
@@ -59,6 +64,10 @@ const valued: Readonly<Record<string, ParameterReader>> = {
     settings.slowStartMs = (parseTimeSeconds(value) ?? -1) * 1000
     return settings.slowStartMs >= 0
   },
+  route: (settings, value) => {
+    settings.route = value
+    return value !== '' && Buffer.byteLength(value) <= routeBytesMax
+  },
   service: (settings, value) => {
     settings.service = value
     return value !== ''
@@ -71,6 +80,9 @@ const flags: Readonly<Record<string, (settings: Settings) => void>> = {
   },
   down: (settings) => {
     settings.down = true
+  },
+  drain: (settings) => {
+    settings.drain = true
   },
   resolve: (settings) => {
     settings.resolve = true
@@ -98,6 +110,8 @@ const defaults: Omit<Settings, 'text' | 'parameters'> = {
   slowStartMs: 0,
   backup: false,
   down: false,
+  drain: false,
+  route: undefined,
   resolve: false,
   service: undefined,
 }

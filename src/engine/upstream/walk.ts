@@ -12,6 +12,8 @@
 import assert from 'node:assert/strict'
 import type { Selection, Tier } from './balancer.ts'
 import type { Group } from './group.ts'
+import type { QueueWaiter } from './peer-queue.ts'
+import type { TimeKind } from './peer-state.ts'
 import type { Peer } from './peer.ts'
 
 const bitsPerWord = 32
@@ -27,23 +29,28 @@ export class PeerWalk implements Selection {
   peer: Peer | undefined = undefined
   /** Tries that are left; nginx gives up without a further look when there are none. */
   tries = 0
+  /** Name of the peer that the client is bound to; empty for none, and once it was tried. */
+  bound = ''
+  #picked = false
   #tried: Int32Array
 
-  constructor(group: Group, key: string) {
+  constructor(group: Group, key: string, bound = '') {
     this.group = group
     this.tier = group.primary
     this.#tried = new Int32Array(wordsFor(this.tier))
-    this.reset(group, key)
+    this.reset(group, key, bound)
   }
 
-  /** Starts the walk of another client. */
-  reset(group: Group, key: string): void {
+  /** Starts the walk of another client, which may be bound to a peer (`group.sticky`). */
+  reset(group: Group, key: string, bound = ''): void {
     assert(this.peer === undefined, 'a walk is reset after its last peer is done with')
     this.group = group
     this.key = key
     this.misses = 0
     this.hash = -1
     this.rehash = 0
+    this.bound = bound
+    this.#picked = false
     group.activate()
     this.tries = group.tries
     this.#enter(group.primary)
@@ -54,6 +61,8 @@ export class PeerWalk implements Selection {
     assert(this.peer === undefined, 'one peer is done with before the next')
     const { group } = this
     const now = group.now()
+    // Who has waited begins anew.
+    if (!this.#picked && this.tier !== group.primary) this.#enter(group.primary)
     const locked = group.lock !== undefined && group.lock.lock()
     try {
       const peer = this.#pick(now)
@@ -63,10 +72,21 @@ export class PeerWalk implements Selection {
       peer.state.hold(now)
       group.hold()
       this.peer = peer
+      this.#picked = true
       return peer
     } finally {
       if (locked) group.lock.unlock()
     }
+  }
+
+  /** Waits in the group's queue for a first peer, if it has one with room. */
+  queue(waiter: QueueWaiter): boolean {
+    return !this.#picked && this.group.queue?.enter(waiter) === true
+  }
+
+  /** What the peer in use took, for methods that go by it. */
+  recordTime(kind: TimeKind, ms: number): void {
+    if (this.group.timeKind === kind && ms >= 0) this.peer?.state.recordTime(kind, ms)
   }
 
   /** Ends the use of the peer. True when this failure put the peer out of use for a while. */
@@ -80,6 +100,7 @@ export class PeerWalk implements Selection {
     } finally {
       peer.state.drop()
       if (locked) group.lock.unlock()
+      group.queue?.wake()
       group.drop()
     }
   }
@@ -89,11 +110,24 @@ export class PeerWalk implements Selection {
   }
 
   #pick(now: number): Peer | undefined {
+    if (this.bound !== '') {
+      const peer = this.#pickBound(now)
+      if (peer !== undefined) return peer
+    }
     const { primary, backup } = this.group
     const peer = this.#pickInTier(now)
     if (peer !== undefined || this.tier !== primary || backup === undefined) return peer
     this.#enter(backup)
     return this.#pickInTier(now)
+  }
+
+  /** A client whose peer cannot be used is one that is bound to none. */
+  #pickBound(now: number): Peer | undefined {
+    const peer = this.group.findBound(this.bound)
+    this.bound = ''
+    return peer !== undefined && !this.isTried(peer) && peer.isAvailableToBound(now)
+      ? peer
+      : undefined
   }
 
   /** A tier is empty while none of its names has been resolved. */

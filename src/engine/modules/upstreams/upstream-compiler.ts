@@ -204,8 +204,10 @@ export class UpstreamCompiler implements UpstreamCells {
   }
 
   #groupOptions({ zone }: UpstreamConfig): GroupOptions {
-    if (zone === undefined) return {}
-    return { zone: this.#options.services.peerZone(zone.name, zone.bytes) }
+    const { services } = this.#options
+    const zones = services.zoneMemory
+    if (zone === undefined) return { zones }
+    return { zones, zone: services.peerZone(zone.name, zone.bytes) }
   }
 }
 
@@ -242,6 +244,8 @@ export function implicitConfig(target: string, options: TargetOptions = {}): Ups
     slowStartMs: 0,
     backup: false,
     down: false,
+    drain: false,
+    route: undefined,
     resolve: false,
     service: undefined,
     parameters: [],
@@ -254,6 +258,8 @@ export function implicitConfig(target: string, options: TargetOptions = {}): Ups
     resolver: undefined,
     resolverTimeoutMs: 0,
     keepalive: undefined,
+    sticky: undefined,
+    queue: undefined,
   }
 }
 

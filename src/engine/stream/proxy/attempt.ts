@@ -1,5 +1,6 @@
 /** What both proxies note of an attempt at an upstream. */
 import type { Address } from '../../net/address.ts'
+import type { PeerWalk } from '../../upstream/walk.ts'
 import type { UpstreamAttempt } from '../session-facts.ts'
 
 export function newAttempt(peer: string): UpstreamAttempt {
@@ -11,6 +12,13 @@ export function newAttempt(peer: string): UpstreamAttempt {
     bytesSent: 0,
     bytesReceived: 0,
   }
+}
+
+/** For methods that go by times; a peer that was not reached took none. */
+export function recordTimes(walk: PeerWalk, attempt: UpstreamAttempt): void {
+  walk.recordTime('connect', attempt.connectMs)
+  walk.recordTime('header', attempt.firstByteMs)
+  if (attempt.firstByteMs >= 0) walk.recordTime('last_byte', attempt.sessionMs)
 }
 
 /** What balancing by address goes by. */

@@ -15,7 +15,7 @@ import { PeerWalk } from '../../upstream/walk.ts'
 import type { DatagramClient } from '../datagram-client.ts'
 import type { Session, SessionContent } from '../session.ts'
 import type { UpstreamAttempt } from '../session-facts.ts'
-import { clientKey, newAttempt } from './attempt.ts'
+import { clientKey, newAttempt, recordTimes } from './attempt.ts'
 import type { ProxySettings } from './settings.ts'
 
 export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner, SessionContent {
@@ -67,6 +67,7 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     }
     if (peer !== undefined) {
       peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
+      if (attempt !== undefined) recordTimes(this.#walk, attempt)
       if (this.#walk.done(this.#failed)) {
         this.#session.log('warn', 'upstream server temporarily disabled')
       }

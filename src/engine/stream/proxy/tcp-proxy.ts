@@ -18,7 +18,7 @@ import type { Group } from '../../upstream/group.ts'
 import { PeerWalk } from '../../upstream/walk.ts'
 import type { UpstreamAttempt } from '../session-facts.ts'
 import type { Session, SessionContent } from '../session.ts'
-import { clientKey, newAttempt } from './attempt.ts'
+import { clientKey, newAttempt, recordTimes } from './attempt.ts'
 import type { ProxySettings } from './settings.ts'
 import { Throttle } from './throttle.ts'
 
@@ -201,6 +201,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     const { peer } = this.#walk
     if (peer !== undefined) {
       peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
+      if (attempt !== undefined) recordTimes(this.#walk, attempt)
       // The client's walk ends with the peer, the line about it needs its name.
       if (this.#walk.done(failed)) {
         this.#session.log('warn', 'upstream server temporarily disabled')
