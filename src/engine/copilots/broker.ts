@@ -10,6 +10,7 @@ import type { Server } from 'node:net'
 import type { AuthenticateError, AedesOptions } from 'aedes'
 import { ConfError } from '../conf/diagnostics.ts'
 import { LogFiles, type Log } from '../core/log.ts'
+import { SyslogSockets } from '../net/syslog-sockets.ts'
 import { type Copilot, defineCopilot } from '../process/copilot.ts'
 import { parseBrokerConf, type BrokerConf, type ListenerAddress } from './broker/conf.ts'
 import { DurableBroker } from './broker/durable-broker.ts'
@@ -43,7 +44,7 @@ export const copilot: Copilot = defineCopilot({
 /** Runs until the signal aborts; rejects when it cannot start or its storage fails. */
 export async function runBroker(options: BrokerOptions): Promise<void> {
   const conf = readConf(options.confFile, options.prefix)
-  const files = new LogFiles()
+  const files = new LogFiles(new SyslogSockets())
   const ownLog = createBrokerLog(conf, files)
   const persistence = new SqlitePersistence({
     path: conf.database ?? ':memory:',

@@ -12,6 +12,8 @@ interface Cached {
   readonly local: string
   /** `2026-11-22T10:25:32+00:00`, local, for `$time_iso8601`. */
   readonly iso: string
+  /** `Nov  2 10:25:32`, local, for syslog (RFC 3164 §4.1.2). */
+  readonly syslog: string
   /** `Sun, 22 Nov 2026 10:25:32 GMT`, for `Date` (RFC 9110 §5.6.7). */
   readonly http: string
 }
@@ -32,6 +34,10 @@ export function timeIso8601(): string {
 
 export function httpDate(): string {
   return current().http
+}
+
+export function syslogTime(): string {
+  return current().syslog
 }
 
 function current(): Cached {
@@ -55,6 +61,7 @@ function format(second: number): Cached {
     stamp: `${year}/${month}/${day} ${time}`,
     local: `${day}/${months[date.getMonth()]}/${year}:${time} ${sign}${hours}${minutes}`,
     iso: `${year}-${month}-${day}T${time}${sign}${hours}:${minutes}`,
+    syslog: `${months[date.getMonth()]} ${String(date.getDate()).padStart(2)} ${time}`,
     http: date.toUTCString(),
   }
 }

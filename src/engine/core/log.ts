@@ -12,6 +12,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { stamp } from './clock.ts'
+import { formatSyslog, type SyslogServer, type SyslogTransport } from './syslog.ts'
 
 export const levels = [
   'emerg',
@@ -26,10 +27,11 @@ export const levels = [
 
 export type Level = (typeof levels)[number]
 
-/** Where lines go: a file by absolute path, `stderr`, or nowhere. */
+/** Where lines go: a file by absolute path, `stderr`, a syslog server, or nowhere. */
 export type LogTarget =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'stderr' }
+  | { readonly kind: 'syslog'; readonly server: SyslogServer }
   | { readonly kind: 'off' }
 
 export interface LogRule {
@@ -65,8 +67,11 @@ export class ErrorLog implements Log {
     if (rank > this.#threshold) return
     const number = connection === undefined ? '' : `*${connection} `
     const line = `${stamp()} [${level}] ${process.pid}#${process.pid}: ${number}${oneLine(message)}\n`
-    for (const rule of this.#rules) {
-      if (rank <= levels.indexOf(rule.level)) this.#files.append(rule.target, line)
+    for (const { target, level: lowest } of this.#rules) {
+      if (rank > levels.indexOf(lowest)) continue
+      // Severities of syslog are the levels, by their numbers.
+      if (target.kind === 'syslog') this.#files.send(target.server, rank, line.slice(0, -1))
+      else this.#files.append(target, line)
     }
   }
 }
@@ -74,8 +79,20 @@ export class ErrorLog implements Log {
 /** Open descriptors of log files, by path; `reopen` is what USR1 asks for. */
 export class LogFiles {
   readonly #descriptors = new Map<string, number>()
+  readonly #syslog: SyslogTransport | undefined
 
-  append(target: LogTarget, data: string | Buffer): void {
+  /** Without `syslog`, lines for syslog servers go to standard error. */
+  constructor(syslog?: SyslogTransport) {
+    this.#syslog = syslog
+  }
+
+  /** A line without its end for a syslog server. */
+  send(server: SyslogServer, severity: number, line: string): void {
+    if (this.#syslog === undefined) this.append({ kind: 'stderr' }, `${line}\n`)
+    else this.#syslog.send(server.address, formatSyslog(server, severity, line))
+  }
+
+  append(target: Exclude<LogTarget, { kind: 'syslog' }>, data: string | Buffer): void {
     if (target.kind === 'off') return
     try {
       writeAll(target.kind === 'stderr' ? 2 : this.#descriptor(target.path), data)

@@ -1,16 +1,21 @@
 /**
- * `access_log path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off`.
+ * `access_log path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off`, where the path
+ * may be `syslog:server=address[,parameter=value]`.
  */
 import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber, parseSize, parseTimeMs } from '../conf/units.ts'
 import { constantValue, type ComplexValue } from '../core/complex-value.ts'
 import type { ValueEnv } from '../core/module.ts'
+import { parseSyslog, type SyslogServer } from '../core/syslog.ts'
 import type { AccessLogTarget } from './access-log.ts'
+import type { LogFileCache } from './log-file-cache.ts'
 import type { LogFormat } from './log-format.ts'
 
 /** A log as the directive says it; its format is looked up when all formats are known. */
 export interface AccessLogSetting {
   readonly path: ComplexValue
+  /** Where lines go instead of a file. */
+  readonly syslog: SyslogServer | undefined
   /** `undefined` where the directive names none. */
   readonly format: string | undefined
   readonly bufferBytes: number
@@ -32,10 +37,12 @@ export function parseAccessLog(
     if (format !== undefined) throw new ConfError(`invalid parameter "${format}"`)
     return []
   }
-  if (path.startsWith('syslog:')) {
-    throw new ConfError('logging to syslog is not supported, name a file')
-  }
+  const syslog = path.startsWith('syslog:') ? parseSyslog(path) : undefined
   const options = parseParameters(parameters, env)
+  if (syslog !== undefined) {
+    if (options.bufferBytes > 0) throw new ConfError('logs to syslog cannot be buffered')
+    return [{ path: constantValue(path), syslog, format, ...options }]
+  }
   const target = parsePath(path, env)
   if (options.flushMs > 0 && options.bufferBytes === 0) {
     throw new ConfError(`no buffer is defined for access_log "${path}"`)
@@ -43,7 +50,7 @@ export function parseAccessLog(
   if (options.bufferBytes > 0 && target.constant === undefined) {
     throw new ConfError('buffered logs cannot have variables in name')
   }
-  return [{ path: target, format, ...options }]
+  return [{ path: target, syslog, format, ...options }]
 }
 
 /** The logs of a block: all that its directives name, or none when one of them says `off`. */
@@ -53,15 +60,22 @@ export function mergeAccessLogs(
   return lists.some((list) => list.length === 0) ? [] : lists.flat()
 }
 
-/** Finds the format of each log; `fallback` is used where none is named. */
+export interface TargetOptions {
+  /** The format where none is named. */
+  readonly fallback?: LogFormat
+  /** Holds files open whose names have variables. */
+  readonly cache?: LogFileCache | undefined
+}
+
+/** Finds the format of each log. */
 export function toTargets(
   settings: readonly AccessLogSetting[],
   formats: readonly LogFormat[],
-  fallback?: LogFormat,
+  { fallback, cache }: TargetOptions = {},
 ): readonly AccessLogTarget[] {
   return settings.map(({ format: name, ...rest }) => {
     const format = name === undefined ? fallback : formats.find((known) => known.name === name)
-    if (format !== undefined) return { ...rest, format }
+    if (format !== undefined) return { ...rest, format, cache }
     throw new ConfError(
       name === undefined ? 'log format is not specified' : `unknown log format "${name}"`,
     )
@@ -74,7 +88,7 @@ function parsePath(path: string, env: ValueEnv): ComplexValue {
   return path.startsWith('/') ? value : env.complex(env.prefixPath(path))
 }
 
-type Options = Omit<AccessLogSetting, 'path' | 'format'>
+type Options = Omit<AccessLogSetting, 'path' | 'syslog' | 'format'>
 
 function parseParameters(parameters: readonly string[], env: ValueEnv): Options {
   let bufferBytes = 0

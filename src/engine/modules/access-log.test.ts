@@ -32,6 +32,8 @@ function bench(t: TestContext): Bench {
     writer: new AccessLogWriter(files),
     target: (options) => ({
       path: constantValue(path),
+      syslog: undefined,
+      cache: undefined,
       format: { name: 'x', format: () => 'line\n' },
       bufferBytes: 0,
       flushMs: 0,

@@ -8,12 +8,18 @@
 import { gzipSync } from 'node:zlib'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { LogFiles } from '../core/log.ts'
+import type { SyslogServer } from '../core/syslog.ts'
 import type { VariableHost } from '../core/variables.ts'
+import type { LogFileCache } from './log-file-cache.ts'
 import type { LogFormat } from './log-format.ts'
 
 export interface AccessLogTarget {
   /** Absolute path, or a text with variables that gives one. */
   readonly path: ComplexValue
+  /** Where lines go instead of a file. */
+  readonly syslog: SyslogServer | undefined
+  /** Holds the file open where its name has variables; `undefined` opens it for each batch. */
+  readonly cache: LogFileCache | undefined
   readonly format: LogFormat
   /** Bytes that are kept before they are written; 0: until the turn's end. */
   readonly bufferBytes: number
@@ -37,6 +43,8 @@ const batchesMax = 512
 export class AccessLogWriter {
   readonly #files: LogFiles
   readonly #batches = new Map<string, Batch>()
+  /** Those that may have files open. */
+  readonly #caches = new Set<LogFileCache>()
   #turnEndAwaited = false
 
   constructor(files: LogFiles) {
@@ -48,13 +56,17 @@ export class AccessLogWriter {
     for (const target of targets) {
       const { condition } = target
       if (condition !== undefined && isFalse(condition.evaluate(host))) continue
-      this.#append(target, target.path.evaluate(host), target.format.format(host))
+      const line = target.format.format(host)
+      if (target.syslog === undefined) this.#append(target, target.path.evaluate(host), line)
+      else this.#files.send(target.syslog, target.syslog.severity, line.slice(0, -1))
     }
   }
 
   /** Writes everything that waits: before logs are reopened, and at the end. */
   flush(): void {
     for (const path of this.#batches.keys()) this.#write(path)
+    for (const cache of this.#caches) cache.close()
+    this.#caches.clear()
   }
 
   #append(target: AccessLogTarget, path: string, line: string): void {
@@ -90,10 +102,16 @@ export class AccessLogWriter {
     if (batch === undefined) return
     this.#batches.delete(path)
     clearTimeout(batch.timer)
-    const { gzipLevel } = batch.target
+    const { gzipLevel, cache, path: name } = batch.target
     const data = gzipLevel > 0 ? gzipSync(batch.lines, { level: gzipLevel }) : batch.lines
-    if (batch.target.path.constant === undefined) this.#files.appendOnce(path, data)
-    else this.#files.append({ kind: 'file', path }, data)
+    if (name.constant !== undefined) this.#files.append({ kind: 'file', path }, data)
+    else if (cache === undefined) this.#files.appendOnce(path, data)
+    else this.#appendCached(cache, path, data)
+  }
+
+  #appendCached(cache: LogFileCache, path: string, data: string | Buffer): void {
+    this.#caches.add(cache)
+    if (!cache.append(path, data)) this.#files.appendOnce(path, data)
   }
 }
 

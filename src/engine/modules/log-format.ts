@@ -57,8 +57,27 @@ function composeFormat(
 
 const escapers: Readonly<Record<LogEscape, (text: string) => string>> = {
   default: (text) => (/["\\]|[^ -~]/.test(text) ? escapeBytes(text) : text),
-  json: (text) => (/["\\]|[^ -\uffff]/.test(text) ? JSON.stringify(text).slice(1, -1) : text),
+  json: (text) => (jsonSpecial.test(text) ? text.replaceAll(jsonSpecialAll, escapeJson) : text),
   none: (text) => text,
+}
+
+// oxlint-disable-next-line no-control-regex
+const jsonSpecial = /["\\\0-\x1f]/
+const jsonSpecialAll = new RegExp(jsonSpecial.source, 'g')
+
+const jsonShort: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\b': '\\b',
+  '\f': '\\f',
+}
+
+function escapeJson(sign: string): string {
+  const code = sign.charCodeAt(0).toString(16).toUpperCase()
+  return jsonShort[sign] ?? `\\u${code.padStart(4, '0')}`
 }
 
 function escapeBytes(text: string): string {

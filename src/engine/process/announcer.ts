@@ -5,12 +5,13 @@
 import { writeSync } from 'node:fs'
 import { type Diagnostic, formatDiagnostic } from '../conf/diagnostics.ts'
 import { ErrorLog, type Level, type Log, LogFiles, type LogRule, levels } from '../core/log.ts'
+import { SyslogSockets } from '../net/syslog-sockets.ts'
 import { commandLine } from './read-configuration.ts'
 
 export const program = 'trijet'
 
 export class Announcer {
-  readonly files: LogFiles = new LogFiles()
+  readonly files: LogFiles = new LogFiles(new SyslogSockets())
   readonly #terminal: (text: string) => void
   #log: ErrorLog
   #rules: readonly LogRule[]

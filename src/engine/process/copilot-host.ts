@@ -7,6 +7,7 @@ import { BusClient } from '../bus/client.ts'
 import { parseClientConf } from '../bus/client-conf.ts'
 import { Requester, serve } from '../bus/request-reply.ts'
 import { ErrorLog, type Log, LogFiles } from '../core/log.ts'
+import { SyslogSockets } from '../net/syslog-sockets.ts'
 import type { Copilot, CopilotCommand, CopilotContext } from './copilot.ts'
 import type { HostOptions } from './copilot-pool.ts'
 import { copilotPath } from './entry.ts'
@@ -20,7 +21,7 @@ import { MasterLink } from './master-link.ts'
 export class CopilotHost {
   readonly log: Log
   readonly #options: HostOptions
-  readonly #files = new LogFiles()
+  readonly #files = new LogFiles(new SyslogSockets())
   readonly #stopping = new AbortController()
   readonly #commands: CopilotCommand[] = []
   readonly #kv: StoreKeyValues

@@ -9,6 +9,7 @@ import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
 import type { FetchFiles } from '../core/protected-files.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
+import { SyslogSockets } from '../net/syslog-sockets.ts'
 import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
 import { Configuration, ConfigurationError } from './configuration.ts'
 import { ConnectionLimit, limitedListening } from './connection-limit.ts'
@@ -39,7 +40,7 @@ export interface DataPlaneOptions {
 export class DataPlane {
   readonly runtime: Runtime
   readonly log: Log
-  readonly #files = new LogFiles()
+  readonly #files = new LogFiles(new SyslogSockets())
   readonly #services: ServingServices
   readonly #subsystems: readonly ServingSubsystem[]
   readonly #listeners: SnapshotListeners

@@ -9,6 +9,11 @@ import {
   parseAccessLog,
   toTargets,
 } from '../../modules/access-log-directive.ts'
+import {
+  LogFileCache,
+  type LogFileCacheOptions,
+  logFileCacheOptions,
+} from '../../modules/log-file-cache.ts'
 import { type LogFormat, parseLogFormat } from '../../modules/log-format.ts'
 import { concat } from '../../modules/value-types.ts'
 import { defineHttpModule, type HttpModule, type LocationEnv } from '../module.ts'
@@ -17,6 +22,8 @@ export interface HttpLogConf {
   readonly log_format: readonly LogFormat[]
   /** `undefined` where no block says anything: nginx's log in its usual place. */
   readonly access_log: readonly AccessLogSetting[] | undefined
+  /** `undefined` for `off`. */
+  readonly open_log_file_cache: LogFileCacheOptions | undefined
 }
 
 /** The format that is always there. */
@@ -26,6 +33,7 @@ const combined = [
 ] as const
 
 const usualPath = 'logs/access.log'
+const everywhere = ['http', 'http.server', 'http.location'] as const
 
 const logs: ValueType<readonly AccessLogSetting[] | undefined> = {
   describe: 'path [format [parameters]] | off',
@@ -48,7 +56,7 @@ export const httpLog: HttpModule<HttpLogConf> = defineHttpModule<HttpLogConf>({
       doc: 'Sets the format of an access log.',
     },
     access_log: {
-      contexts: ['http', 'http.server', 'http.location'],
+      contexts: [...everywhere, 'http.location.if', 'http.limit_except'],
       args: [1, Infinity],
       syntax:
         'access_log path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off',
@@ -56,6 +64,14 @@ export const httpLog: HttpModule<HttpLogConf> = defineHttpModule<HttpLogConf>({
       default: undefined,
       merge: (lists) => mergeAccessLogs(lists.map((list) => list ?? [])),
       doc: 'Sets where and how requests are logged.',
+    },
+    open_log_file_cache: {
+      contexts: everywhere,
+      args: [1, 4],
+      syntax: 'open_log_file_cache max=N [inactive=time] [min_uses=N] [valid=time] | off',
+      value: logFileCacheOptions,
+      default: undefined,
+      doc: 'Holds log files open whose names have variables.',
     },
   },
   check: checkFormats,
@@ -67,7 +83,9 @@ export const httpLog: HttpModule<HttpLogConf> = defineHttpModule<HttpLogConf>({
       const fallback = combinedFormat(env)
       const formats = [...conf.log_format, fallback]
       const at = directiveOf(scope) ?? node
-      const targets = session.attempt(at, () => toTargets(settings, formats, fallback)) ?? []
+      const cache = cacheOf(conf.open_log_file_cache)
+      const targets =
+        session.attempt(at, () => toTargets(settings, formats, { fallback, cache })) ?? []
       return (request) => services.accessLogs.log(targets, request)
     },
   },
@@ -87,7 +105,18 @@ function combinedFormat({ variables, session, node, scope }: LocationEnv): LogFo
 function usualLog({ session }: LocationEnv): readonly AccessLogSetting[] {
   const path = constantValue(session.prefixPath(usualPath))
   const format = undefined
-  return [{ path, format, bufferBytes: 0, flushMs: 0, gzipLevel: 0, condition: undefined }]
+  const plain = { bufferBytes: 0, flushMs: 0, gzipLevel: 0, condition: undefined }
+  return [{ path, syslog: undefined, format, ...plain }]
+}
+
+const caches = new WeakMap<LogFileCacheOptions, LogFileCache>()
+
+/** One cache for all that one directive holds for. */
+function cacheOf(options: LogFileCacheOptions | undefined): LogFileCache | undefined {
+  if (options === undefined) return undefined
+  const cache = caches.get(options) ?? new LogFileCache(options)
+  caches.set(options, cache)
+  return cache
 }
 
 /** The `access_log` in force: this block's, or the nearest one's around it. */

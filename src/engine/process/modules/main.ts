@@ -6,8 +6,9 @@
 import { availableParallelism } from 'node:os'
 import { ConfError } from '../../conf/diagnostics.ts'
 import { parseNumber } from '../../conf/units.ts'
-import { type Level, levels, type LogRule } from '../../core/log.ts'
-import { defineModule, type Module, type ValueType } from '../../core/module.ts'
+import { type Level, levels, type LogRule, type LogTarget } from '../../core/log.ts'
+import { defineModule, type Module, type ValueEnv, type ValueType } from '../../core/module.ts'
+import { parseSyslog } from '../../core/syslog.ts'
 import { processLimits } from '../limits.ts'
 import { findGroup, findUser, type User } from '../user.ts'
 import { concat, flag, listOf, milliseconds, number, prefixPath, text } from './values.ts'
@@ -60,17 +61,19 @@ const workerCount: ValueType<number> = {
 }
 
 const errorLog: ValueType<readonly LogRule[]> = {
-  describe: 'file | stderr [level]',
+  describe: 'file | stderr | syslog:server=address[,parameter=value] [level]',
   parse: ([path = '', ...names], env) => {
-    if (path.startsWith('syslog:') || path.startsWith('memory:')) {
-      throw new ConfError(`"${path.split(':')[0]}" is not supported as target of an error log`)
+    if (path.startsWith('memory:')) {
+      throw new ConfError('"memory" is not supported as target of an error log')
     }
-    const target =
-      path === 'stderr'
-        ? ({ kind: 'stderr' } as const)
-        : ({ kind: 'file', path: env.prefixPath(path) } as const)
-    return [{ target, level: levelOf(names) }]
+    return [{ target: targetOf(path, env), level: levelOf(names) }]
   },
+}
+
+function targetOf(path: string, env: ValueEnv): LogTarget {
+  if (path === 'stderr') return { kind: 'stderr' }
+  if (path.startsWith('syslog:')) return { kind: 'syslog', server: parseSyslog(path) }
+  return { kind: 'file', path: env.prefixPath(path) }
 }
 
 function levelOf(names: readonly string[]): Level {
@@ -165,7 +168,7 @@ export const main: Module<MainConf> = defineModule<MainConf>({
     error_log: {
       contexts: ['main', 'http', 'http.server', 'http.location', 'stream', 'stream.server'],
       args: [1, Infinity],
-      syntax: 'error_log file | stderr [level]',
+      syntax: 'error_log file | stderr | syslog:server=address[,parameter=value] [level]',
       value: errorLog,
       default: [],
       merge: concat,
