@@ -109,6 +109,12 @@ export class HttpConnection
   #clientGone(): void {
     const { request } = this
     if (request === undefined) return
+    if (request.body.reading) {
+      request.response.status = 400
+      request.logError('client prematurely closed connection', 'info')
+      this.#close()
+      return
+    }
     if (!request.body.complete) request.body.fail(400)
     request.producer?.onClientEnd()
   }

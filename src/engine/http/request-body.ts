@@ -65,6 +65,11 @@ export class RequestBody {
     return this.#state === states.unread
   }
 
+  /** True while a handler waits for more of it. */
+  get reading(): boolean {
+    return this.#state === states.reading
+  }
+
   get failed(): boolean {
     return this.#state === states.failed
   }

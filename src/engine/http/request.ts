@@ -365,7 +365,7 @@ export class Request implements CaptureHost {
     if (core.internal && !this.internal) return 404
     if (this.parent !== undefined) return outcomes.next
     const max = core.client_max_body_size
-    if (max > 0 && this.framing.contentLength > max) {
+    if (max > 0 && this.framing.contentLength > max && !this.inErrorPage) {
       this.logError(`client intended to send too large body: ${this.framing.contentLength} bytes`)
       return 413
     }
