@@ -18,7 +18,7 @@ export function composeResponse(
   request: Request,
   head: UpstreamHead,
   settings: ProxySettings,
-  framing: UpstreamFraming,
+  framing: Pick<UpstreamFraming, 'contentLength'>,
 ): void {
   const { response } = request
   hideFields(head, settings.hidden)

@@ -27,13 +27,14 @@ import { ClientFeed } from './client-feed.ts'
 import { composeResponse } from './compose-response.ts'
 import { passInterim } from './early-hints.ts'
 import { failureOfStatus, failures, statusOfFailure } from './next-upstream.ts'
-import { RequestSender, type SenderOwner, streamsBody } from './request-sender.ts'
-import { ResponseReader, type ResponseSink } from './response-reader.ts'
+import { type SenderOwner, streamsBody } from './request-sender.ts'
+import type { ResponseSink } from './response-reader.ts'
 import type { ProxySettings } from './settings.ts'
-import { parseProxyUrl, type ProxyUrl } from './target.ts'
+import type { ProxyUrl } from './target.ts'
 import { composeTarget, safeTarget } from './target-path.ts'
 import { Tunnel } from './tunnel.ts'
 import { type ConnectionUser, UpstreamConnection } from './upstream-connection.ts'
+import { http1Wire, type UpstreamReader, type UpstreamSender, type Wire } from './wire.ts'
 
 const stages = {
   idle: 0,
@@ -72,8 +73,9 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
   #connection: UpstreamConnection | undefined = undefined
   #pool: KeepalivePool<UpstreamConnection> | undefined = undefined
   #chunk: Buffer | undefined = undefined
-  readonly #reader = new ResponseReader(this)
-  readonly #sender = new RequestSender(this)
+  readonly #wire: Wire
+  readonly #reader: UpstreamReader
+  readonly #sender: UpstreamSender
   readonly #feed = new ClientFeed()
   #stage: number = stages.idle
   #tls = false
@@ -86,6 +88,13 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
   #paused = false
   #startedAt = 0
   #attemptAt = 0
+
+  constructor(wire: Wire) {
+    const { reader, sender } = wire.create(this)
+    this.#wire = wire
+    this.#reader = reader
+    this.#sender = sender
+  }
 
   /** Takes a request over. */
   start(request: Request, settings: ProxySettings): void {
@@ -118,13 +127,14 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
 
   #findDynamic(): void {
     const request = this.#request!
-    const text = this.#settings!.pass.evaluate(request)
-    if (!/^https?:\/\//i.test(text)) {
+    const { parseUrl, pass } = this.#settings!
+    const text = pass.evaluate(request)
+    const url = parseUrl(text)
+    if (url === undefined) {
       request.logError(`invalid URL prefix in "${text}"`)
       this.#refuse(500)
       return
     }
-    const url = parseProxyUrl(text)
     const { engine } = request.connection
     const cell = engine.part!.upstreams.cell(url.target)
     if (cell !== undefined) {
@@ -160,7 +170,7 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     const { nextTries } = settings
     if (nextTries > 0 && this.#walk.tries > nextTries) this.#walk.tries = nextTries
     this.#startedAt = this.#now()
-    trail.scheme = url.tls ? 'https://' : 'http://'
+    trail.scheme = url.scheme
     this.#connect()
   }
 
@@ -335,6 +345,12 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     this.#attempt!.responseLength += to - from
     const open = this.#feed.push(chunk, from, to)
     if (!open && !this.#paused) this.#pause()
+  }
+
+  onTrailer(name: string, value: string): void {
+    const { trailerNames, trailerValues } = this.#trail!
+    trailerNames.push(name)
+    trailerValues.push(value)
   }
 
   onComplete(rest: number): void {
@@ -544,7 +560,7 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     this.#attempt = undefined
     this.#pool = undefined
     this.#chunk = undefined
-    if (idle.length < idleExchangesMax) idle.push(this)
+    giveBack(this, this.#wire)
   }
 
   #log(text: string, level: 'error' | 'warn' | 'info' = 'error'): void {
@@ -563,12 +579,22 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
 }
 
 /** Exchanges that wait for requests. */
-const idle: ProxyExchange[] = []
+const idle = new Map<Wire, ProxyExchange[]>()
 const idleExchangesMax = 1024
 
+function giveBack(exchange: ProxyExchange, wire: Wire): void {
+  const known = idle.get(wire)
+  if (known === undefined) idle.set(wire, [exchange])
+  else if (known.length < idleExchangesMax) known.push(exchange)
+}
+
 /** Passes a request on. */
-export function startExchange(request: Request, settings: ProxySettings): void {
-  const exchange = idle.pop() ?? new ProxyExchange()
+export function startExchange(
+  request: Request,
+  settings: ProxySettings,
+  wire: Wire = http1Wire,
+): void {
+  const exchange = idle.get(wire)?.pop() ?? new ProxyExchange(wire)
   exchange.start(request, settings)
 }
 

@@ -20,6 +20,8 @@ export interface ResponseSink extends BodySink {
   onInterim(): void
   /** The head is whole; true: a body follows, as the framing says. */
   onHead(): boolean
+  /** A field behind the body. */
+  onTrailer(name: string, value: string): void
   /** `rest` bytes came behind the end: nothing more should. */
   onComplete(rest: number): void
   /** What came is no response; the text is nginx's. */

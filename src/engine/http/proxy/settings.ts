@@ -16,12 +16,14 @@ import type { ProxyConf } from './directives.ts'
 import { compileRedirects, type DefaultRedirect, type Redirect } from './redirects.ts'
 import { RequestPlan } from './request-plan.ts'
 import type { SpoolLimits } from './response-spool.ts'
-import { parseProxyUrl, type ProxyUrl } from './target.ts'
+import { parseProxyUrl, type ProxyUrl, readProxyUrl } from './target.ts'
 
 export interface ProxySettings {
   /** Where requests go; one of both is set. */
   readonly url: ProxyUrl | undefined
   readonly pass: ComplexValue
+  /** Reads what variables make of it; `undefined` for what is no URL. */
+  readonly parseUrl: (text: string) => ProxyUrl | undefined
   readonly cell: UpstreamCell | undefined
   /** Characters of the location that the URI of `proxy_pass` takes the place of. */
   readonly cut: number
@@ -92,6 +94,7 @@ export function compileProxySettings(conf: Conf, env: LocationEnv): ProxySetting
   return {
     url,
     pass,
+    parseUrl: readProxyUrl,
     cell: url && useCell(url, env),
     cut: cutOf(url, env),
     plan: compilePlan(conf, url, env),

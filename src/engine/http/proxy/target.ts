@@ -9,6 +9,8 @@
 import { ConfError } from '../../conf/diagnostics.ts'
 
 export interface ProxyUrl {
+  /** As log messages have it, `http://`. */
+  readonly scheme: string
   readonly tls: boolean
   /** As it is written, with its port where it has one: what `Host` says, and `$proxy_host`. */
   readonly host: string
@@ -19,6 +21,11 @@ export interface ProxyUrl {
   readonly defaultPort: 80 | 443
   /** Empty where the URL ends with the host. */
   readonly uri: string
+}
+
+/** `parseProxyUrl` for values of variables: `undefined` for what is no URL of ours. */
+export function readProxyUrl(text: string): ProxyUrl | undefined {
+  return /^https?:\/\//i.test(text) ? parseProxyUrl(text) : undefined
 }
 
 /** Throws `ConfError` in nginx's words. */
@@ -33,6 +40,7 @@ export function parseProxyUrl(text: string): ProxyUrl {
   const host = end < 0 ? rest : rest.slice(0, end)
   const uri = end < 0 ? '' : rest.slice(end)
   return {
+    scheme: tls ? 'https://' : 'http://',
     tls,
     host,
     target: host,
@@ -47,5 +55,12 @@ function unixUrl(rest: string, scheme: Pick<ProxyUrl, 'tls' | 'defaultPort'>): P
   const colon = rest.indexOf(':', 'unix:'.length)
   const target = colon < 0 ? rest : rest.slice(0, colon)
   const uri = colon < 0 ? '' : rest.slice(colon + 1)
-  return { ...scheme, host: 'localhost', target, port: '', uri }
+  return {
+    ...scheme,
+    scheme: scheme.tls ? 'https://' : 'http://',
+    host: 'localhost',
+    target,
+    port: '',
+    uri,
+  }
 }

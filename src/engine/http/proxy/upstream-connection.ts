@@ -49,6 +49,8 @@ export class UpstreamConnection implements SocketHandler, TimerOwner, IdleConnec
   newer: IdleConnection | undefined = undefined
   /** `undefined` while it waits. */
   user: ConnectionUser | undefined
+  /** Takes what comes while it waits, where the protocol allows that; false ends the connection. */
+  onIdleData: ((chunk: Buffer) => boolean) | undefined = undefined
   /** Requests that were sent on it. */
   requests: number = 0
   /** True from its second request on: the server may have closed it without our knowing. */
@@ -160,8 +162,8 @@ export class UpstreamConnection implements SocketHandler, TimerOwner, IdleConnec
   }
 
   onData(_socket: Socket, chunk: Buffer): void {
-    if (this.user === undefined) this.#endWait()
-    else this.user.onUpstreamData(chunk)
+    if (this.user !== undefined) this.user.onUpstreamData(chunk)
+    else if (this.onIdleData?.(chunk) !== true) this.#endWait()
   }
 
   onEnd(): void {
