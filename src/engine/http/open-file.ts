@@ -133,6 +133,7 @@ export function logFileError(request: Request, call: string, path: string, error
     request.logError(`"${path}" lies outside of its root`)
     return
   }
+  if (isMissing(error) && !request.location.core.log_not_found) return
   const reason = errnoText(systemError(call, -error))
   const level = statusOfError(error) === 500 ? 'crit' : 'error'
   request.logError(`${call}() "${path}" failed (${reason})`, level)

@@ -38,7 +38,7 @@ function toCandidate(text: string, complex: (text: string) => ComplexValue): Can
 function parseLast(text: string, complex: (text: string) => ComplexValue): number | ComplexValue {
   if (!text.startsWith('=')) return complex(text)
   const code = parseNumber(text.slice(1))
-  if (code === undefined || code > codeMax) throw new ConfError(`invalid code "${text.slice(1)}"`)
+  if (code === undefined || code > codeMax) throw new ConfError(`invalid code "${text}"`)
   return code
 }
 
@@ -50,10 +50,12 @@ export function tryFiles(
   const { cut, whole } = request.location.root
   for (const { path, folder } of candidates) {
     const text = path.evaluate(request)
-    const uri = `${text}${folder ? '/' : ''}`
-    const file = whole || cut === 0 ? documentRoot(request) + text : aliased(request, text)
-    if (opener.look(request, file) !== (folder ? 'folder' : 'file')) continue
-    request.uri = cut === 0 ? uri : prefixOf(request) + uri
+    const aliased = cut > 0 && !whole
+    const rest = aliased && path.constant === undefined ? withoutPrefix(request, text) : text
+    const file = documentRoot(request) + rest
+    const found = opener.look(request, file)
+    if (typeof found === 'number' || (found === 'folder') !== folder) continue
+    request.uri = aliased ? prefixOf(request) + rest : rest
     return outcomes.next
   }
   if (typeof last === 'number') return last
@@ -65,10 +67,10 @@ export function tryFiles(
     : request.redirect(target.slice(0, query), target.slice(query + 1))
 }
 
-/** With an alias the candidate is a whole path when it begins with the location's, and a rest otherwise. */
-function aliased(request: Request, text: string): string {
+/** With an alias, "$uri" begins with what the alias stands for. */
+function withoutPrefix(request: Request, text: string): string {
   const prefix = prefixOf(request)
-  return documentRoot(request) + (text.startsWith(prefix) ? text.slice(prefix.length) : text)
+  return text.startsWith(prefix) ? text.slice(prefix.length) : text
 }
 
 function prefixOf({ location }: Request): string {

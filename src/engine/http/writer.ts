@@ -18,7 +18,7 @@ function settleBody(request: Request): void {
   const { status } = response
   if (response.contentLength >= 0 || status === 204 || status === 304) return
   const chunks = request.head.minor >= 1 && request.location.core.chunked_transfer_encoding
-  if (chunks) response.chunked = !response.headOnly || request.isHead
+  if (chunks) response.chunked = !response.headOnly
   else request.keepAlive = false
 }
 
@@ -68,6 +68,8 @@ const versionText = Buffer.from('HTTP/1.1 ', 'latin1')
 const chunkedLine = 'Transfer-Encoding: chunked\r\n'
 /** Room for what is written around the fields of a forwarded head, but texts. */
 const frameBytes = 128
+/** UTF-8 takes at most this many bytes for one unit of a string. */
+const bytesPerUnitMax = 3
 
 function writeForwarded(
   request: Request,
@@ -78,8 +80,11 @@ function writeForwarded(
   const { response } = request
   const { status } = response
   const front = frontOf(request, head)
+  const type = renderType(request)
+  const own = renderOwn(request)
   const added = renderAdded(request)
-  const room = head.room + front.length + added.length * 3 + frameBytes
+  const texts = type.length + own.length + added.length
+  const room = head.room + front.length + texts * bytesPerUnitMax + frameBytes
   const into = output.reserve(owner, room)
   const start = output.length
   let at = start + versionText.copy(into, start)
@@ -88,9 +93,11 @@ function writeForwarded(
       ? at + head.bytes.copy(into, at, head.statusStart, head.statusEnd)
       : at + into.write(statusText(status), at)
   at += front.copy(into, at)
+  at += into.write(type, at)
   if (status !== 204) at = writeEntity(request, head, into, at)
-  at += into.write(added, at)
+  at += into.write(own, at)
   at = head.copyFields(into, at)
+  at += into.write(added, at)
   into[at++] = 0x0d
   into[at++] = 0x0a
   output.commit(at)
@@ -120,14 +127,18 @@ function writeEntity(
   return at
 }
 
+/** Type of the body, where it is not what the other server has sent. */
+function renderType(request: Request): string {
+  const { response } = request
+  const own = !response.forwardsType && response.contentType !== undefined
+  return own && response.status !== 204 ? `Content-Type: ${typeText(request)}\r\n` : ''
+}
+
 /** What is ours, or was changed, of a forwarded head. */
-function renderAdded(request: Request): string {
+function renderOwn(request: Request): string {
   const { response } = request
   const { core } = request.location
   let text = ''
-  if (!response.forwardsType && response.contentType !== undefined && response.status !== 204) {
-    text += `Content-Type: ${typeText(request)}\r\n`
-  }
   const location = response.forwardsLocation ? undefined : response.location
   const absolute = location?.startsWith('/') === true && core.absolute_redirect
   if (absolute) text += `Location: ${safeValue(absoluteLocation(request, location))}\r\n`
@@ -137,7 +148,13 @@ function renderAdded(request: Request): string {
   if (response.changedEtag !== undefined) text += `ETag: ${response.changedEtag}\r\n`
   if (response.changedTime >= 0) text += `Last-Modified: ${httpTime(response.changedTime)}\r\n`
   if (location !== undefined && !absolute) text += `Location: ${safeValue(location)}\r\n`
+  return text
+}
+
+/** Fields that were added to a forwarded head. */
+function renderAdded({ response }: Request): string {
   const { addedNames: names, addedValues: values } = response
+  let text = ''
   for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
   return text
 }

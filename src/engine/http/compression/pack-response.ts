@@ -19,7 +19,6 @@ const packable: ReadonlySet<number> = new Set([200, 403, 404])
 export function isPackable({ response }: Request, rules: PackingRules): boolean {
   return (
     packable.has(response.status) &&
-    !response.headOnly &&
     (response.contentLength < 0 || response.contentLength >= rules.minLength) &&
     rules.types.has(response.contentType) &&
     response.get('content-encoding') === undefined

@@ -224,7 +224,7 @@ function pack(request: Request, conf: HttpGzipConf, { packing, rules }: Rules): 
   if (!takesGzip(request, rules)) return
   const settings = settingsFor(response.contentLength, conf)
   announcePacking(request, 'gzip')
-  request.filterBody(createGzipFilter(request, settings))
+  if (!response.headOnly) request.filterBody(createGzipFilter(request, settings))
 }
 
 /** Room that zlib wants in the window beside the data. */
