@@ -57,7 +57,8 @@ export function sendFile(request: Request, file: OpenFile, { etag, ranges }: Fil
   const { response } = request
   const { size, modified } = file
   response.status = 200
-  response.contentType = contentTypeOf(request)
+  // Set already where an upstream has sent the request here.
+  response.contentType ??= contentTypeOf(request)
   response.contentLength = size
   response.lastModified = modified
   if (etag) response.etag = etagOf(file)

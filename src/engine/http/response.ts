@@ -7,6 +7,7 @@
  * most of them are copied from there to the client. Whoever asks for one gets its text; whoever sets one
  * puts it in the place of the bytes.
  */
+import { safeValue } from './safe-value.ts'
 import type { UpstreamHead } from './upstream-head.ts'
 import { upstreamNameId } from './upstream-names.ts'
 import type { ByteRanges } from './range.ts'
@@ -206,7 +207,7 @@ export class Response {
   /** First value of a field, its name in lower case. */
   get(lowerName: string): string | undefined {
     const forwarded = this.forwarded?.find(lowerName) ?? none
-    if (forwarded !== none) return this.forwarded!.value(forwarded)
+    if (forwarded !== none) return this.forwarded!.shownValue(forwarded)
     for (let i = 0; i < this.#names.length; i++) {
       if (this.#names[i]!.toLowerCase() === lowerName) return this.#values[i]
     }
@@ -268,19 +269,10 @@ export class Response {
     for (let field = 0; field < head.count; field++) {
       if (head.isHidden(field)) continue
       names.push(head.name(field))
-      values.push(head.value(field))
+      values.push(head.shownValue(field))
     }
     this.#names.unshift(...names)
     this.#values.unshift(...values)
     this.forwarded = undefined
   }
-}
-
-// oxlint-disable-next-line no-control-regex
-const unsafe = /[\0-\x08\n-\x1f\x7f]/
-const unsafeAll = new RegExp(unsafe.source, 'g')
-
-/** A line break in a value would begin a field, or a response, of somebody else's making. */
-export function safeValue(value: string): string {
-  return unsafe.test(value) ? value.replaceAll(unsafeAll, ' ') : value
 }

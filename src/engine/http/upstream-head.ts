@@ -11,6 +11,7 @@
  * ```
  */
 import { equalsLower } from './header-names.ts'
+import { safeValue } from './safe-value.ts'
 import { upstreamNames } from './upstream-names.ts'
 
 /** Numbers per field: name from, name to, value from, value to, id, and how it goes on. */
@@ -38,6 +39,8 @@ export class UpstreamHead {
   /** Code and reason, `200 OK`. */
   statusStart: number = 0
   statusEnd: number = 0
+  /** Values that take the place of what came, by field. */
+  readonly #replaced = new Map<number, string>()
   fields: Int32Array = new Int32Array(fieldsInitial * stride)
   count: number = 0
   /** Number of the first field of each name of `upstreamNames`, -1 for none. */
@@ -62,6 +65,7 @@ export class UpstreamHead {
     this.status = 0
     this.statusStart = 0
     this.statusEnd = 0
+    if (this.#replaced.size > 0) this.#replaced.clear()
     if (this.count > 0) this.first.fill(none)
     this.count = 0
   }
@@ -134,6 +138,17 @@ export class UpstreamHead {
     this.fields[field * stride + 5] = hidden
   }
 
+  /** Has the client see another value; it must be safe to write. */
+  replace(field: number, value: string): void {
+    this.#replaced.set(field, safeValue(value))
+    this.fields[field * stride + 5] = anew
+  }
+
+  /** What the client sees. */
+  shownValue(field: number): string {
+    return this.#replaced.get(field) ?? this.value(field)
+  }
+
   name(field: number): string {
     return this.bytes.toString('latin1', this.nameStart(field), this.fields[field * stride + 1])
   }
@@ -181,7 +196,9 @@ export class UpstreamHead {
   /** Bytes that `copyFields` may write. */
   get room(): number {
     // A line that is written anew may gain a space and a line break.
-    return this.end + this.count * 4
+    let room = this.end + this.count * 4
+    for (const value of this.#replaced.values()) room += value.length * 3
+    return room
   }
 
   /** Writes all fields that are not hidden; returns where they end. */
@@ -200,7 +217,7 @@ export class UpstreamHead {
       }
       if (runEnd > runStart) at += bytes.copy(into, at, runStart, runEnd)
       if (next === anew) {
-        at = this.#writeField(into, at, f)
+        at = this.#writeField(into, at, i)
         runStart = runEnd = 0
       } else {
         runStart = from
@@ -211,12 +228,17 @@ export class UpstreamHead {
     return at
   }
 
-  #writeField(into: Buffer, start: number, f: number): number {
+  #writeField(into: Buffer, start: number, field: number): number {
     const { bytes, fields } = this
+    const f = field * stride
+    const replaced = this.#replaced.get(field)
     let at = start + bytes.copy(into, start, fields[f]!, fields[f + 1]!)
     into[at++] = 0x3a
     into[at++] = 0x20
-    at += bytes.copy(into, at, fields[f + 2]!, fields[f + 3]!)
+    at +=
+      replaced === undefined
+        ? bytes.copy(into, at, fields[f + 2]!, fields[f + 3]!)
+        : into.write(replaced, at)
     into[at++] = 0x0d
     into[at++] = 0x0a
     return at

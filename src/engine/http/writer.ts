@@ -7,7 +7,7 @@
 import { httpDate } from '../core/clock.ts'
 import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
-import { safeValue } from './response.ts'
+import { safeValue } from './safe-value.ts'
 import { statusText } from './status.ts'
 import type { UpstreamHead } from './upstream-head.ts'
 import { upstreamNameId } from './upstream-names.ts'
@@ -16,7 +16,7 @@ import { upstreamNameId } from './upstream-names.ts'
 function settleBody(request: Request): void {
   const { response } = request
   const { status } = response
-  if (response.contentLength >= 0 || status === 204 || status === 304) return
+  if (response.contentLength >= 0 || status === 204 || status === 304 || status === 101) return
   const chunks = request.head.minor >= 1 && request.location.core.chunked_transfer_encoding
   if (chunks) response.chunked = !response.headOnly
   else request.keepAlive = false

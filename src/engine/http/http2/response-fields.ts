@@ -7,7 +7,7 @@
  */
 import { httpDate } from '../../core/clock.ts'
 import type { Request } from '../request.ts'
-import { safeValue } from '../response.ts'
+import { safeValue } from '../safe-value.ts'
 import { visibleStatus } from '../status.ts'
 import type { UpstreamHead } from '../upstream-head.ts'
 import { upstreamNameId, upstreamNames } from '../upstream-names.ts'

@@ -1,6 +1,7 @@
 /** `proxy_pass`: passes requests to other servers. */
 import { type ProxySslConf, proxySslRows } from '../../modules/proxy-ssl.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
+import { checkBuffers } from '../proxy/check-buffers.ts'
 import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
 import { startExchange } from '../proxy/exchange.ts'
 import { compileProxySettings } from '../proxy/settings.ts'
@@ -14,6 +15,7 @@ export const httpProxy: HttpModule<HttpProxyConf> = defineHttpModule<HttpProxyCo
   variables: proxyVariables,
   prefixes: proxyPrefixes,
   gateway: true,
+  check: (scope, session) => checkBuffers(scope.conf(httpProxy), scope, session),
   hooks: {
     content: (conf, env) => {
       if (conf.proxy_pass === undefined) return undefined

@@ -9,7 +9,6 @@ import type { ProxySettings } from './settings.ts'
 const locationId = upstreamNameId('location')
 const refreshId = upstreamNameId('refresh')
 const cookieId = upstreamNameId('set-cookie')
-const charsetId = upstreamNameId('x-accel-charset')
 const rateId = upstreamNameId('x-accel-limit-rate')
 const rangesId = upstreamNameId('accept-ranges')
 
@@ -28,9 +27,6 @@ export function composeResponse(
   if (settings.redirect !== undefined) changePlaces(request, head, settings)
   if (settings.cookies !== undefined && head.first[cookieId]! >= 0) {
     changeCookies(request, head, settings)
-  }
-  if (head.first[charsetId]! >= 0 && !settings.ignored.has('x-accel-charset')) {
-    response.charset = head.valueOf(charsetId)
   }
   if (head.first[rateId]! >= 0 && !settings.ignored.has('x-accel-limit-rate')) {
     const rate = head.valueOf(rateId)!
@@ -53,14 +49,14 @@ function changePlaces(request: Request, head: UpstreamHead, { redirect }: ProxyS
   const location = head.valueOf(locationId)
   if (location !== undefined) {
     const changed = redirect!(request, location)
-    if (changed !== undefined) request.response.location = changed
+    // One that begins with a slash is made absolute, and stands where those stand.
+    if (changed?.startsWith('/') === true) request.response.location = changed
+    else if (changed !== undefined) head.replace(head.first[locationId]!, changed)
   }
   const refresh = head.valueOf(refreshId)
   if (refresh === undefined) return
   const changed = redirectRefresh(redirect!, request, refresh)
-  if (changed === undefined) return
-  head.hideAll(refreshId)
-  request.response.add('Refresh', changed)
+  if (changed !== undefined) head.replace(head.first[refreshId]!, changed)
 }
 
 function changeCookies(request: Request, head: UpstreamHead, { cookies }: ProxySettings): void {
@@ -68,8 +64,6 @@ function changeCookies(request: Request, head: UpstreamHead, { cookies }: ProxyS
     if (head.idOf(field) !== cookieId || head.isHidden(field)) continue
     const before = head.value(field)
     const after = cookies!(request, before)
-    if (after === before) continue
-    head.hide(field)
-    request.response.add('Set-Cookie', after)
+    if (after !== before) head.replace(field, after)
   }
 }

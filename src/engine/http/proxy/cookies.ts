@@ -144,9 +144,11 @@ function replaceDomain(
   { from, to }: CookieRule,
 ): string | undefined {
   const bare = value.replace(/^\./, '')
-  if (isExpression(from)) return matchInto(request, from, bare) ? to!.evaluate(request) : undefined
-  if (bare.toLowerCase() !== from!.evaluate(request).toLowerCase()) return undefined
-  return to!.evaluate(request)
+  const same = isExpression(from)
+    ? matchInto(request, from, bare)
+    : bare.toLowerCase() === from!.evaluate(request).toLowerCase()
+  if (!same) return undefined
+  return `${bare === value ? '' : '.'}${to!.evaluate(request)}`
 }
 
 function isExpression(
@@ -159,7 +161,12 @@ function setFlags(request: Request, parts: string[], rules: readonly CookieFlagR
   const name = parts[0]!.split('=', 1)[0]!.trim()
   const rule = rules.find((one) => isNamed(request, name, one.name!))
   if (rule === undefined) return
-  for (const flag of rule.flags) setFlag(parts, flag.evaluate(request).toLowerCase())
+  const flags = rule.flags.map((flag) => flag.evaluate(request).toLowerCase())
+  // As nginx, whatever order they were given in.
+  for (const attribute of ['secure', 'httponly', 'samesite']) {
+    const flag = flags.findLast((one) => one.replace(/^no/, '').startsWith(attribute))
+    if (flag !== undefined) setFlag(parts, flag)
+  }
 }
 
 function isNamed(request: Request, name: string, pattern: ComplexValue | CapturingRegex): boolean {

@@ -11,7 +11,6 @@ import {
   flag,
   oneOf,
   size,
-  someOf,
   timeMs,
 } from '../../modules/value-types.ts'
 import { type CookieFlagRule, cookieFlags, type CookieRule, cookieRule } from './cookies.ts'
@@ -28,7 +27,7 @@ export interface SetHeader {
   readonly value: ComplexValue
 }
 
-export const ignorableHeaders = [
+const ignorableHeaders = [
   'X-Accel-Redirect',
   'X-Accel-Expires',
   'X-Accel-Limit-Rate',
@@ -39,8 +38,6 @@ export const ignorableHeaders = [
   'Set-Cookie',
   'Vary',
 ] as const
-
-export type IgnorableHeader = (typeof ignorableHeaders)[number]
 
 export interface ProxyConf extends ConnectConf {
   readonly proxy_pass: ComplexValue | undefined
@@ -53,7 +50,8 @@ export interface ProxyConf extends ConnectConf {
   readonly proxy_hide_header: readonly string[]
   readonly proxy_pass_header: readonly string[]
   readonly proxy_pass_trailers: boolean
-  readonly proxy_ignore_headers: readonly IgnorableHeader[]
+  /** In lower case. */
+  readonly proxy_ignore_headers: readonly string[]
   readonly proxy_redirect: readonly RedirectRule[] | undefined
   readonly proxy_cookie_domain: readonly CookieRule[]
   readonly proxy_cookie_path: readonly CookieRule[]
@@ -98,6 +96,16 @@ const headerType: ValueType<readonly SetHeader[]> = {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) throw new ConfError(`invalid header name "${name}"`)
     return [{ name, value: env.complex(value) }]
   },
+}
+
+const ignoredType: ValueType<readonly string[]> = {
+  describe: `${ignorableHeaders.join(' | ')} ...`,
+  parse: (args) =>
+    args.map((name) => {
+      const lower = name.toLowerCase()
+      if (ignorableHeaders.some((known) => known.toLowerCase() === lower)) return lower
+      throw new ConfError(`invalid value "${name}"`)
+    }),
 }
 
 const namesType: ValueType<readonly string[]> = { describe: 'field', parse: (args) => args }
@@ -214,7 +222,7 @@ export const proxyRows: Rows<ProxyConf> = {
     contexts: everywhere,
     args: [1, anyNumber],
     syntax: 'proxy_ignore_headers field ...',
-    value: someOf(...ignorableHeaders),
+    value: ignoredType,
     default: [],
     merge: concat,
     doc: 'Fields of the upstream’s response that are not acted upon.',

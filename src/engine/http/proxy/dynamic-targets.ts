@@ -27,7 +27,7 @@ export class DynamicTargets {
     later: (found: Group | number) => void,
   ): Group | number | undefined {
     try {
-      const config = implicitConfig(target, { defaultPort })
+      const config = implicitConfig(target, defaultPort === undefined ? {} : { defaultPort })
       const { endpoint } = config.servers[0]!
       if (endpoint.family !== 'name') return this.#group(config, formatAddress(endpoint), [])
       this.#lookUp(request, config, later)

@@ -14,6 +14,7 @@ import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
 import { failureText } from '../../net/errors.ts'
 import type { Group } from '../../upstream/group.ts'
 import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
+import type { PeerQueue, QueueWaiter } from '../../upstream/peer-queue.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import { PeerWalk } from '../../upstream/walk.ts'
 import { bodyStorageOf } from '../modules/request-body.ts'
@@ -22,6 +23,7 @@ import { statuses } from '../status.ts'
 import { readWhole } from '../stored-body.ts'
 import { type UpstreamAttempt, UpstreamTrail } from '../upstream-trail.ts'
 import { upstreamNameId } from '../upstream-names.ts'
+import { boundPeer, rememberAtEnd, rememberAtHead } from '../upstream-sticky.ts'
 import { accelBuffering, accelRedirect, goToAccel } from './accel.ts'
 import { ClientFeed } from './client-feed.ts'
 import { composeResponse } from './compose-response.ts'
@@ -64,7 +66,9 @@ const onceOnly: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
 /** No server is left to be asked. */
 const noLive = 0x4000_0000
 
-export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner {
+export class ProxyExchange
+  implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner, QueueWaiter
+{
   #request: Request | undefined = undefined
   #settings: ProxySettings | undefined = undefined
   #trail: UpstreamTrail | undefined = undefined
@@ -72,6 +76,8 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
   #walk: PeerWalk | undefined = undefined
   #connection: UpstreamConnection | undefined = undefined
   #pool: KeepalivePool<UpstreamConnection> | undefined = undefined
+  /** Where it waits for a peer, while it does. */
+  #queue: PeerQueue | undefined = undefined
   #chunk: Buffer | undefined = undefined
   readonly #wire: Wire
   readonly #reader: UpstreamReader
@@ -165,8 +171,9 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     this.#sender.begin(request, settings, target)
     const { remote } = request
     const key = group.keyOf(request, remote.family === 'unix' ? '' : remote.host)
-    if (this.#walk === undefined) this.#walk = new PeerWalk(group, key)
-    else this.#walk.reset(group, key)
+    const bound = boundPeer(group, request)
+    if (this.#walk === undefined) this.#walk = new PeerWalk(group, key, bound)
+    else this.#walk.reset(group, key, bound)
     const { nextTries } = settings
     if (nextTries > 0 && this.#walk.tries > nextTries) this.#walk.tries = nextTries
     this.#startedAt = this.#now()
@@ -177,6 +184,29 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
   #connect(): void {
     const walk = this.#walk!
     const peer = this.#again ? walk.peer : walk.next()
+    if (peer === undefined && walk.queue(this)) this.#queue = walk.group.queue
+    else this.#ask(peer)
+  }
+
+  onPeerFree(): boolean {
+    const peer = this.#walk!.next()
+    if (peer === undefined) return false
+    const { carrier } = this.#request!
+    this.#queue = undefined
+    carrier.cork()
+    this.#ask(peer)
+    carrier.uncork()
+    return true
+  }
+
+  onQueueTimeout(): void {
+    this.#queue = undefined
+    this.#log('upstream queue timed out')
+    this.#refuse(502)
+  }
+
+  #ask(peer: Peer | undefined): void {
+    const walk = this.#walk!
     const fresh = this.#again
     this.#again = false
     this.#attemptAt = this.#now()
@@ -330,6 +360,7 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     const place = accelRedirect(head, settings)
     if (place !== undefined) return this.#redirect(place)
     composeResponse(request, head, settings, this.#reader.framing)
+    rememberAtHead(this.#walk!.group, request, this.#walk!.peer!)
     this.#stage = stages.body
     const buffered = accelBuffering(head, settings)
     this.#feed.begin(request, buffered ? settings.spool : undefined)
@@ -358,6 +389,7 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     const { keepAlive } = this.#reader.framing
     if (rest > 0)
       this.#log('upstream sent more data than specified in "Content-Length" header', 'warn')
+    rememberAtEnd(this.#walk!.group, this.#request!, this.#walk!.peer!)
     const bounded = !this.#reader.endedWithInput && rest === 0 && this.#sender.sent
     this.#endAttempt(false)
     this.#connection = undefined
@@ -452,6 +484,8 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     const { peer } = walk
     if (peer === undefined) return
     peer.state.countBytes(this.#attempt!.bytesSent, this.#attempt!.bytesReceived)
+    walk.recordTime('header', this.#attempt!.headerMs)
+    if (!failed) walk.recordTime('last_byte', this.#attempt!.responseMs)
     if (walk.done(failed)) this.#log('upstream server temporarily disabled', 'warn')
   }
 
@@ -482,7 +516,7 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
       return false
     }
     composeResponse(request, head, this.#settings!, this.#reader.framing)
-    request.response.contentLength = 0
+    request.response.contentLength = -1
     request.sendHead()
     this.#tunnel(request)
     return false
@@ -540,6 +574,8 @@ export class ProxyExchange implements BodyProducer, ConnectionUser, ResponseSink
     const request = this.#request
     if (request === undefined) return
     if (request.producer === this) request.producer = undefined
+    this.#queue?.leave(this)
+    this.#queue = undefined
     if (this.#connection !== undefined) {
       this.#endAttempt(false)
       this.#connection.close()

@@ -1,4 +1,5 @@
 /** The settings of a proxy as its requests use them: looked up and composed once for each location. */
+import { ConfError } from '../../conf/diagnostics.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import { constantValue } from '../../core/complex-value.ts'
 import { compileConnectOptions } from '../../modules/proxy-bind.ts'
@@ -87,15 +88,35 @@ const alwaysHidden = [
   'transfer-encoding',
 ]
 
-export function compileProxySettings(conf: Conf, env: LocationEnv): ProxySettings {
+/** How a directive that passes requests on names their targets. */
+export interface PassDialect {
+  readonly directive: 'proxy_pass' | 'grpc_pass'
+  /** Throws `ConfError` in nginx's words. */
+  parse(text: string): ProxyUrl
+  /** The same for values of variables: `undefined` for what is no URL. */
+  read(text: string): ProxyUrl | undefined
+}
+
+const proxyDialect: PassDialect = {
+  directive: 'proxy_pass',
+  parse: parseProxyUrl,
+  read: readProxyUrl,
+}
+
+export function compileProxySettings(
+  conf: Conf,
+  env: LocationEnv,
+  dialect: PassDialect = proxyDialect,
+): ProxySettings {
   const pass = conf.proxy_pass!
-  const url = pass.constant === undefined ? undefined : parseProxyUrl(pass.constant)
+  const url = pass.constant === undefined ? undefined : dialect.parse(pass.constant)
+  if (url !== undefined && url.uri !== '') checkPlace(env)
   const hiding = compileHidden(conf)
   return {
     url,
     pass,
-    parseUrl: readProxyUrl,
-    cell: url && useCell(url, env),
+    parseUrl: dialect.read,
+    cell: url && useCell(url, env, dialect.directive),
     cut: cutOf(url, env),
     plan: compilePlan(conf, url, env),
     http11: conf.proxy_http_version === '1.1',
@@ -106,7 +127,7 @@ export function compileProxySettings(conf: Conf, env: LocationEnv): ProxySetting
     headBytesMax: conf.proxy_buffer_size,
     redirect: compileRedirect(conf, url, env),
     cookies: compileCookies(conf),
-    ignored: new Set(conf.proxy_ignore_headers.map((name) => name.toLowerCase())),
+    ignored: new Set(conf.proxy_ignore_headers),
     passTrailers: conf.proxy_pass_trailers,
     earlyHints: conf.early_hints,
     ...compileBuffering(conf, env),
@@ -123,15 +144,26 @@ export function compileProxySettings(conf: Conf, env: LocationEnv): ProxySetting
   }
 }
 
-function useCell({ target, defaultPort }: ProxyUrl, env: LocationEnv): UpstreamCell {
-  const at = env.scope.settings.findLast(({ name }) => name === 'proxy_pass')
-  return env.upstreams.use(target, at, { defaultPort })
+function useCell(
+  { target, defaultPort }: ProxyUrl,
+  env: LocationEnv,
+  directive: string,
+): UpstreamCell {
+  const at = env.scope.settings.findLast(({ name }) => name === directive)
+  return env.upstreams.use(target, at, defaultPort === undefined ? {} : { defaultPort })
 }
 
-/** Expressions and names have no text that could be replaced. */
+/** Where there is no text of a location that a URI could take the place of. */
+function checkPlace({ pattern, scope }: LocationEnv): void {
+  const plain = pattern !== undefined && pattern.kind !== 'regex' && pattern.kind !== 'named'
+  if (plain && scope.context === 'http.location') return
+  throw new ConfError(
+    '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block',
+  )
+}
+
 function cutOf(url: ProxyUrl | undefined, { pattern }: LocationEnv): number {
-  if (url === undefined || url.uri === '' || pattern === undefined) return 0
-  return pattern.kind === 'regex' || pattern.kind === 'named' ? 0 : pattern.text.length
+  return url === undefined || url.uri === '' ? 0 : (pattern?.text.length ?? 0)
 }
 
 function compilePlan(conf: Conf, url: ProxyUrl | undefined, env: LocationEnv): RequestPlan {

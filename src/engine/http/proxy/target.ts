@@ -18,7 +18,8 @@ export interface ProxyUrl {
   readonly target: string
   /** Port of the URL or of its scheme; empty for unix sockets. */
   readonly port: string
-  readonly defaultPort: 80 | 443
+  /** Of the scheme; `undefined` where a port must be said. */
+  readonly defaultPort: number | undefined
   /** Empty where the URL ends with the host. */
   readonly uri: string
 }
