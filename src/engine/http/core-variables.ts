@@ -28,9 +28,12 @@ const targetPath: Reader = ({ head }) => {
 
 const hostOrName: Reader = ({ host, server }) => (host === '' ? server.name : host)
 
+/** No query is no value: logs tell it from what is empty. */
+const query: Reader = ({ args }) => (args === '' ? undefined : args)
+
 export const coreVariables: RequestVariables = {
   args: {
-    ...live(({ args }) => args, 'Query of the request.'),
+    ...live(query, 'Query of the request.'),
     changeable: true,
     set: (request, value) => {
       request.args = value
@@ -38,7 +41,7 @@ export const coreVariables: RequestVariables = {
       request.plainUri = false
     },
   },
-  query_string: live(({ args }) => args, 'Query of the request.'),
+  query_string: live(query, 'Query of the request.'),
   is_args: live(({ hasArgs }) => (hasArgs ? '?' : ''), '"?" when there is a query.'),
   uri: live(({ uri }) => uri, 'Path of the request, decoded and normal.'),
   document_uri: live(({ uri }) => uri, 'Path of the request, decoded and normal.'),

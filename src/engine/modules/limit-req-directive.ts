@@ -35,7 +35,7 @@ function parseZone(parameter: string): { readonly name: string; readonly bytes: 
   const [, name = '', size] = /^zone=([^:]*)(?::(.*))?$/.exec(parameter) ?? []
   const bytes = size === undefined ? undefined : parseSize(size)
   if (bytes === undefined || name === '') throw new ConfError(`invalid zone size "${parameter}"`)
-  if (bytes < zoneBytesMin) throw new ConfError(`zone "${name}" is too small`)
+  if (bytes < zoneBytesMin) throw new ConfError(`zone "${parameter}" is too small`)
   return { name, bytes }
 }
 

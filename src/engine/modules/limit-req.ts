@@ -37,7 +37,7 @@ export interface LimitReq {
 
 /** What is to be done with a request. */
 export interface RateVerdict {
-  readonly kind: 'pass' | 'delay' | 'reject' | 'full'
+  readonly kind: 'uncounted' | 'pass' | 'delay' | 'reject' | 'full'
   /** The zone that decided. */
   readonly zone: LimitReqZone | undefined
   /** How far the key is ahead, in thousandths of a request. */
@@ -72,6 +72,8 @@ interface Held {
 
 const uncounted = -1
 
+/** No limit has a key for it. */
+const unlimited: RateVerdict = { kind: 'uncounted', zone: undefined, excess: 0, delayMs: 0 }
 const passed: RateVerdict = { kind: 'pass', zone: undefined, excess: 0, delayMs: 0 }
 
 /** The open zones of a process. */
@@ -122,7 +124,7 @@ export class LimitReqZones {
 
   /** Counts where it was only looked at, and finds the longest of the waits. */
   #count(): RateVerdict {
-    let verdict = passed
+    let verdict = this.#held.length === 0 ? unlimited : passed
     for (const held of this.#held) {
       const { zone, delay } = held.limit
       if (held.excess === uncounted) this.#step(held, true, Infinity)

@@ -59,9 +59,8 @@ export function countBetween(min: number, max: number): ValueType<number> {
     describe: `number from ${min} to ${max}`,
     parse: ([text = ''], { node }) => {
       const value = numberArgument(node.name, text)
-      if (value < min) throw new ConfError(`value must be equal to or greater than ${min}`)
-      if (value > max) throw new ConfError(`value must be less than or equal to ${max}`)
-      return value
+      if (value >= min && value <= max) return value
+      throw new ConfError(`value must be between ${min} and ${max}`)
     },
   }
 }

@@ -120,6 +120,7 @@ function apply(request: Request, { conf, limits, zones, status }: Limits): numbe
   // Once a request: an internal redirect does not count it again.
   if (request.get(status) !== undefined) return outcomes.next
   const verdict = zones.judge(limits, request)
+  if (verdict.kind === 'uncounted') return outcomes.next
   const dryRun = conf.limit_req_dry_run
   if (verdict.kind !== 'pass') log(request, verdict, conf)
   request.store(status, statusTexts[verdict.kind][dryRun ? 1 : 0])
@@ -131,6 +132,7 @@ function apply(request: Request, { conf, limits, zones, status }: Limits): numbe
 
 /** Without and with `limit_req_dry_run`. */
 const statusTexts = {
+  uncounted: [undefined, undefined],
   pass: ['PASSED', 'PASSED'],
   delay: ['DELAYED', 'DELAYED_DRY_RUN'],
   reject: ['REJECTED', 'REJECTED_DRY_RUN'],
