@@ -33,6 +33,34 @@ test('an addition is retained; a deletion erases it and is told', async () => {
   ])
 })
 
+test('a change is told in one go, in its order', async () => {
+  const published: string[] = []
+  let acknowledge = (): void => undefined
+  const acknowledged = new Promise<void>((resolve) => (acknowledge = resolve))
+  const broker = {
+    publish: (_topic: string, payload: string): Promise<void> => {
+      published.push(payload)
+      return acknowledged
+    },
+  }
+  let instructions = PersistentMap.from([[key, body]])
+  const view = new BusView(broker, () => instructions)
+  view.onRetained(key, body)
+  instructions = PersistentMap.from([['/ins/stream_srv/s_2', 'second']])
+  const told = view.onCommit([
+    { key, body: null },
+    { key: '/ins/stream_srv/s_2', body: 'second' },
+  ])
+  await Promise.resolve()
+  assert.deepEqual(published, [
+    '',
+    '{"type":"del","addr_port":"0.0.0.0:1","server_name":"a"}',
+    'second',
+  ])
+  acknowledge()
+  await told
+})
+
 test('after a connection the broker is brought to what the journal says, and no further', async () => {
   const broker = createBroker()
   const wanted = PersistentMap.from([

@@ -12,8 +12,11 @@
 import type { Edit, Instructions } from './instruction.ts'
 import { instructionKinds } from './instruction-kinds.ts'
 
+/** Edits of one change that are told before the broker has acknowledged: each of them costs two waits less. */
+const editsTogetherMax = 64
+
 export interface BusPublisher {
-  /** Resolves when the broker has it. */
+  /** Resolves when the broker has it; what is published later does not overtake it. */
   publish(topic: string, payload: string, options: { readonly retain: boolean }): Promise<void>
 }
 
@@ -58,13 +61,19 @@ export class BusView {
 
   /** A change that was committed: its instructions are in force, or gone. */
   async onCommit(edits: readonly Edit[]): Promise<void> {
-    for (const { key, body } of edits) {
+    for (let at = 0; at < edits.length; at += editsTogetherMax) {
+      const together = edits.slice(at, at + editsTogetherMax)
       await this.#inTurn(async () => {
-        const gone = body === null ? this.#shown.get(key) : undefined
-        await this.#show(key)
-        if (gone !== undefined) await this.#tellDeletion(key, gone)
+        await Promise.all(together.flatMap((edit) => this.#tell(edit)))
       })
     }
+  }
+
+  /** One after the other, and without waiting for the broker in between. */
+  #tell({ key, body }: Edit): readonly Promise<void>[] {
+    const gone = body === null ? this.#shown.get(key) : undefined
+    const shown = this.#show(key)
+    return gone === undefined ? [shown] : [shown, this.#tellDeletion(key, gone)]
   }
 
   async #show(key: string): Promise<void> {
