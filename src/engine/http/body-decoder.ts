@@ -12,8 +12,8 @@
  *                                        └──▶ endLf ─▶ done
  * ```
  *
- * Trailers are read strictly and thrown away: no handler has asked for them yet, and merging them into
- * the header is what RFC 9110 §6.5.1 warns of.
+ * Trailers are read strictly. They are kept apart, for who asks for them: merging them into the header is
+ * what RFC 9110 §6.5.1 warns of.
  */
 import { cr, fieldValue, hexValue, lf, tokenLower } from './bytes.ts'
 import { chunkLineBytesMax, chunkSizeDigitsMax, trailerBytesMax } from './limits.ts'
@@ -53,6 +53,8 @@ export class BodyDecoder {
   problem: string = ''
   /** Bytes of the body that came so far. */
   received: number = 0
+  /** Lines behind the last chunk, each `name:value`, where they are kept. */
+  trailers: string = ''
   /** Where the last call stopped reading. */
   at: number = 0
   #state: number = states.whole
@@ -62,9 +64,12 @@ export class BodyDecoder {
   #lineBytes = 0
   #trailerBytes = 0
   #nameBytes = 0
+  #keepsTrailers = false
 
   /** `length` of the body, or -1 for a chunked one. */
-  reset(length: number): void {
+  reset(length: number, keepsTrailers = false): void {
+    this.trailers = ''
+    this.#keepsTrailers = keepsTrailers
     this.problem = ''
     this.received = 0
     this.#left = Math.max(length, 0)
@@ -181,6 +186,7 @@ export class BodyDecoder {
   #trailer(byte: number): number {
     this.#trailerBytes += 1
     if (this.#trailerBytes > trailerBytesMax) return this.#bad('too large trailers')
+    if (this.#keepsTrailers && byte !== cr) this.trailers += String.fromCharCode(byte)
     switch (this.#state) {
       case states.trailerStart:
         this.#nameBytes = 0

@@ -49,6 +49,16 @@ export class UpstreamTrail {
     this.clearTrailers()
   }
 
+  /** Takes lines `name:value`. */
+  setTrailers(lines: string): void {
+    for (const line of lines.split('\n')) {
+      const colon = line.indexOf(':')
+      if (colon <= 0) continue
+      this.trailerNames.push(line.slice(0, colon))
+      this.trailerValues.push(line.slice(colon + 1).trim())
+    }
+  }
+
   clearTrailers(): void {
     if (this.trailerNames.length === 0) return
     this.trailerNames.length = 0

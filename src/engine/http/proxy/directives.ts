@@ -276,7 +276,7 @@ export const proxyRows: Rows<ProxyConf> = {
     'proxy_busy_buffers_size size',
     sizeOrDefault,
     undefined,
-    'How much of that memory may wait for the client.',
+    'Accepted: all of that memory may wait for the client.',
   ),
   proxy_max_temp_file_size: row(
     'proxy_max_temp_file_size size',
@@ -288,14 +288,14 @@ export const proxyRows: Rows<ProxyConf> = {
     'proxy_temp_file_write_size size',
     sizeOrDefault,
     undefined,
-    'How much is written to such a file at once.',
+    'Accepted: what has come is written at once.',
   ),
   proxy_temp_path: {
     ...row(
       'proxy_temp_path path [level1 [level2 [level3]]]',
       prefixPath,
       '',
-      'Folder of such files.',
+      'Folder of such files; they have no names, and need no folders below it.',
     ),
     args: [1, 4],
   },

@@ -10,8 +10,12 @@
  *
  * Exchanges are used again and again; while one is idle it refers to no request.
  */
+import { parseSize } from '../../conf/units.ts'
+import type { ComplexValue } from '../../core/complex-value.ts'
+import { Throttle } from '../../modules/throttle.ts'
 import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
 import { failureText } from '../../net/errors.ts'
+import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
 import type { Group } from '../../upstream/group.ts'
 import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
 import type { PeerQueue, QueueWaiter } from '../../upstream/peer-queue.ts'
@@ -63,11 +67,15 @@ const challengeId = upstreamNameId('www-authenticate')
 /** Methods whose requests are not sent twice without being told so: what they do may have been done. */
 const onceOnly: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
 
+/** Why the upstream is not read. */
+const clientFull = 1
+const throttled = 2
+
 /** No server is left to be asked. */
 const noLive = 0x4000_0000
 
 export class ProxyExchange
-  implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner, QueueWaiter
+  implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner, TimerOwner, QueueWaiter
 {
   #request: Request | undefined = undefined
   #settings: ProxySettings | undefined = undefined
@@ -91,7 +99,10 @@ export class ProxyExchange
   #requestSent = false
   /** The peer is asked again: a connection that had waited was closed by it meanwhile. */
   #again = false
-  #paused = false
+  /** Bits of why the upstream is not read. */
+  #holds = 0
+  #rate: Throttle | undefined = undefined
+  #rest: Timer | undefined = undefined
   #startedAt = 0
   #attemptAt = 0
 
@@ -215,7 +226,7 @@ export class ProxyExchange
     this.#trail!.hasHead = false
     this.#stage = stages.connecting
     this.#securing = false
-    this.#paused = false
+    this.#holds = 0
     if (peer === undefined) {
       this.#log('no live upstreams')
       this.#fail(noLive)
@@ -364,6 +375,7 @@ export class ProxyExchange
     this.#stage = stages.body
     const buffered = accelBuffering(head, settings)
     this.#feed.begin(request, buffered ? settings.spool : undefined)
+    if (buffered && settings.limitRate !== undefined) this.#limit(settings.limitRate)
     const refusal = request.sendHead()
     if (refusal !== 0) {
       this.#refuse(refusal)
@@ -372,10 +384,22 @@ export class ProxyExchange
     return head.status !== 204 && head.status !== 304 && !settings.plan.isHead(request)
   }
 
+  #limit(rate: ComplexValue): void {
+    const request = this.#request!
+    const bytes = parseSize(rate.evaluate(request)) ?? 0
+    const { clock } = request.connection.engine.services.transport
+    this.#rate = bytes > 0 ? new Throttle(bytes, clock) : undefined
+  }
+
   onBody(chunk: Buffer, from: number, to: number): void {
     this.#attempt!.responseLength += to - from
-    const open = this.#feed.push(chunk, from, to)
-    if (!open && !this.#paused) this.#pause()
+    if (!this.#keep(chunk, from, to)) this.#hold(clientFull)
+    if (this.#rate === undefined) return
+    const restMs = this.#rate.take(to - from)
+    if (restMs === 0) return
+    this.#hold(throttled)
+    this.#rest ??= new Timer(this)
+    this.#request!.connection.engine.services.timers.arm(this.#rest, restMs)
   }
 
   onTrailer(name: string, value: string): void {
@@ -391,10 +415,12 @@ export class ProxyExchange
       this.#log('upstream sent more data than specified in "Content-Length" header', 'warn')
     rememberAtEnd(this.#walk!.group, this.#request!, this.#walk!.peer!)
     const bounded = !this.#reader.endedWithInput && rest === 0 && this.#sender.sent
+    const { trailers } = this.#reader
+    if (trailers !== undefined && trailers !== '') this.#trail!.setTrailers(trailers)
     this.#endAttempt(false)
     this.#connection = undefined
     this.#chunk = undefined
-    if (this.#pool !== undefined && keepAlive && bounded && !this.#paused)
+    if (this.#pool !== undefined && keepAlive && bounded && this.#holds === 0)
       connection.keep(this.#pool)
     else connection.close()
     this.#stage = stages.rest
@@ -405,11 +431,7 @@ export class ProxyExchange
     const open = this.#feed.onWritable()
     if (this.#stage === stages.rest) {
       if (this.#feed.empty) this.#finish()
-    } else if (open && this.#paused) {
-      this.#paused = false
-      this.#connection?.wait(this.#settings!.readTimeoutMs)
-      this.#connection?.resume()
-    }
+    } else if (open) this.#let(clientFull)
   }
 
   onClientEnd(): void {
@@ -422,10 +444,39 @@ export class ProxyExchange
     this.#release()
   }
 
-  #pause(): void {
-    this.#paused = true
-    this.#connection!.pause()
-    this.#connection!.stopWaiting()
+  /** The rest that `proxy_limit_rate` asks for is over. */
+  onTimeout(): void {
+    this.#let(throttled)
+  }
+
+  /** Hands a piece on; a file that cannot be written ends the request. */
+  #keep(chunk: Buffer, from: number, to: number): boolean {
+    try {
+      return this.#feed.push(chunk, from, to)
+    } catch (error) {
+      this.#request!.logError(
+        `buffering of the response failed: ${(error as Error).message}`,
+        'crit',
+      )
+      this.#refuse(500)
+      return true
+    }
+  }
+
+  #hold(reason: number): void {
+    if (this.#holds === 0) {
+      this.#connection?.pause()
+      this.#connection?.stopWaiting()
+    }
+    this.#holds |= reason
+  }
+
+  #let(reason: number): void {
+    if ((this.#holds & reason) === 0) return
+    this.#holds &= ~reason
+    if (this.#holds !== 0) return
+    this.#connection?.wait(this.#settings!.readTimeoutMs)
+    this.#connection?.resume()
   }
 
   /** The server has closed, or said what is no response. */
@@ -589,6 +640,7 @@ export class ProxyExchange
     this.#reader.stop()
     this.#sender.stop()
     this.#feed.close()
+    if (this.#rate !== undefined) this.#endRest()
     this.#stage = stages.idle
     this.#request = undefined
     this.#settings = undefined
@@ -597,6 +649,12 @@ export class ProxyExchange
     this.#pool = undefined
     this.#chunk = undefined
     giveBack(this, this.#wire)
+  }
+
+  #endRest(): void {
+    this.#rate = undefined
+    if (this.#rest === undefined) return
+    this.#request!.connection.engine.services.timers.cancel(this.#rest)
   }
 
   #log(text: string, level: 'error' | 'warn' | 'info' = 'error'): void {

@@ -70,6 +70,11 @@ export class ResponseReader {
     this.#turn += 1
   }
 
+  /** Fields behind a chunked body that has come whole. */
+  get trailers(): string {
+    return this.framing.chunked ? this.#decoder.trailers : ''
+  }
+
   get readsHead(): boolean {
     return this.#state === states.head
   }
@@ -140,7 +145,7 @@ export class ResponseReader {
   #beginBody(): void {
     const { chunked, contentLength } = this.framing
     if (chunked) {
-      this.#decoder.reset(-1)
+      this.#decoder.reset(-1, true)
       this.#state = states.chunks
     } else if (contentLength > 0) {
       this.#left = contentLength

@@ -18,6 +18,8 @@ export interface UpstreamReader {
   readonly bodyAt: number
   /** True when the body ended with the connection. */
   readonly endedWithInput: boolean
+  /** Lines `name:value` behind a body that has come whole, where they are told apart from its fields. */
+  readonly trailers?: string
   begin(head: UpstreamHead, names: NameIndex, headBytesMax: number): void
   /** Takes bytes; they are valid during the call only. */
   read(chunk: Buffer): void

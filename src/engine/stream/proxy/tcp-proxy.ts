@@ -20,7 +20,7 @@ import type { UpstreamAttempt } from '../session-facts.ts'
 import type { Session, SessionContent } from '../session.ts'
 import { clientKey, newAttempt, recordTimes } from './attempt.ts'
 import type { ProxySettings } from './settings.ts'
-import { Throttle } from './throttle.ts'
+import { Throttle } from '../../modules/throttle.ts'
 
 /** Why a socket is not being read. */
 const fullBuffer = 1

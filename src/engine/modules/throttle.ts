@@ -1,5 +1,5 @@
 /** A limit of bytes a second in one direction: says how long reading must rest. */
-import type { Clock } from '../../net/transport.ts'
+import type { Clock } from '../net/transport.ts'
 
 export class Throttle {
   readonly #bytesPerSecond: number
