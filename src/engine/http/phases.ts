@@ -12,6 +12,7 @@ import { requestFilename } from './file-path.ts'
 import { internalRedirectsMax } from './limits.ts'
 import type { Location } from './location.ts'
 import { outcomes } from './module.ts'
+import { delayRequest } from './request-delay.ts'
 import type { Request } from './request.ts'
 
 const stages = { server: 0, rewrite: 1, main: 2 } as const
@@ -104,14 +105,26 @@ export class PhaseWalk {
         return outcomes.next
       }
     }
+    if (access && outcome === 401) return this.#unauthorized()
     return outcome === outcomes.allowed ? outcomes.next : outcome
   }
 
   #refuseAccess(): number {
     const status = this.#denied
     this.#denied = 0
-    if (status === 403) this.#request.logError('access forbidden by rule')
+    if (status === 401) return this.#unauthorized()
+    this.#request.logError('access forbidden by rule')
     return status
+  }
+
+  /** Who guesses passwords has to wait for each. */
+  #unauthorized(): number {
+    const request = this.#request
+    const { auth_delay: ms } = request.location.core
+    if (ms === 0) return 401
+    request.logError('delaying unauthorized request', 'info')
+    delayRequest(request, ms, refuse)
+    return outcomes.done
   }
 
   #noContent(): number {
@@ -178,4 +191,8 @@ export class PhaseWalk {
     this.#open(location)
     return outcomes.next
   }
+}
+
+function refuse(request: Request): void {
+  request.finalize(401)
 }

@@ -75,6 +75,7 @@ export interface CoreConf {
   readonly port_in_redirect: boolean
   readonly log_subrequest: boolean
   readonly satisfy: 'all' | 'any'
+  readonly auth_delay: number
   readonly sendfile: boolean
   readonly tcp_nopush: boolean
   readonly tcp_nodelay: boolean
@@ -386,6 +387,14 @@ export const httpCore: HttpModule<CoreConf> = defineHttpModule<CoreConf>({
       value: flag,
       default: false,
       doc: 'Writes subrequests to the access log.',
+    },
+    auth_delay: {
+      contexts: everywhere,
+      args: [1, 1],
+      syntax: 'auth_delay time',
+      value: timeMs,
+      default: 0,
+      doc: 'Holds refusals with 401 back, so that guessing passwords takes its time.',
     },
     satisfy: {
       contexts: everywhere,

@@ -11,8 +11,8 @@ import {
 } from '../../modules/limit-req.ts'
 import { limitReq, type LimitReqSetting, limitReqZone } from '../../modules/limit-req-directive.ts'
 import { concat, countBetween, flag } from '../../modules/value-types.ts'
-import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
+import { delayRequest } from '../request-delay.ts'
 import type { Request } from '../request.ts'
 
 export interface HttpLimitReqConf {
@@ -126,8 +126,12 @@ function apply(request: Request, { conf, limits, zones, status }: Limits): numbe
   request.store(status, statusTexts[verdict.kind][dryRun ? 1 : 0])
   if (verdict.kind === 'pass' || dryRun) return outcomes.next
   if (verdict.kind !== 'delay') return conf.limit_req_status
-  new Delay(request, verdict.delayMs)
+  delayRequest(request, verdict.delayMs, goOn)
   return outcomes.done
+}
+
+function goOn(request: Request): void {
+  request.resume(outcomes.next)
 }
 
 /** Without and with `limit_req_dry_run`. */
@@ -153,22 +157,6 @@ function log(request: Request, { kind, zone, excess }: RateVerdict, conf: HttpLi
   } else {
     const message = `delaying request${dry}, excess: ${ahead}, by zone "${name}"`
     request.logError(message, oneLower[level])
-  }
-}
-
-/** A request that waits its turn. */
-class Delay implements TimerOwner {
-  readonly #request: Request
-  readonly #generation: number
-
-  constructor(request: Request, ms: number) {
-    this.#request = request
-    this.#generation = request.generation
-    request.connection.engine.services.timers.arm(new Timer(this), ms)
-  }
-
-  onTimeout(): void {
-    if (this.#request.generation === this.#generation) this.#request.resume(outcomes.next)
   }
 }
 

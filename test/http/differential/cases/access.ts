@@ -175,6 +175,19 @@ const authBasic: readonly Case[] = [
     requests: [get('/', 'Content-Length: 4\r\n', 'POST') + 'body', get('/', basic('plain:secret'))],
   },
   {
+    name: 'auth_delay holds refusals back',
+    server: `auth_delay 100ms; ${guarded} location /a { satisfy any; deny all; }`,
+    files,
+    errorLog: 'info',
+    mask: [keepaliveLine],
+    requests: [
+      get('/'),
+      get('/', basic('plain:wrong')),
+      get('/a/'),
+      get('/', basic('plain:secret')),
+    ],
+  },
+  {
     name: 'auth_basic with limit_except',
     server: `location / { limit_except GET { ${guarded} } return 404; }
       location /f { limit_except GET { ${guarded} } }`,
