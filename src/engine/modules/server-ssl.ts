@@ -4,7 +4,7 @@ import type { VariableHost } from '../core/variables.ts'
 import type { TlsServerSettings } from '../net/tls/secure-server.ts'
 import type { SessionCaching, TlsContextOptions } from '../net/tls/tls-contexts.ts'
 import type { TlsFacts } from '../net/tls/tls-facts.ts'
-import type { TlsCertificate } from '../net/tls/tls-files.ts'
+import { sourceName, type TlsCertificate } from '../net/tls/tls-files.ts'
 import { CertificateCache } from './certificate-cache.ts'
 import type { ServerSslConf } from './server-ssl-directives.ts'
 import type { CertificateFile, SessionCacheConf } from './ssl-values.ts'
@@ -48,7 +48,7 @@ export function compileServerSsl(
     throw new ConfError(
       options.listensWithSsl && keys.length === 0
         ? 'no "ssl_certificate_key" is defined for the "listen ... ssl" directive'
-        : `no "ssl_certificate_key" is defined for certificate "${certificates[keys.length]!.path}"`,
+        : `no "ssl_certificate_key" is defined for certificate "${sourceName(certificates.at(-1)!.text)}"`,
     )
   }
   return Object.freeze({

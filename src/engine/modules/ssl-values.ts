@@ -21,6 +21,8 @@ export const sslFile: ValueType<string> = {
 
 /** A file whose name may hang on the client: it is read when a handshake asks for it then. */
 export interface CertificateFile {
+  /** As it was written. */
+  readonly text: string
   /** Absolute path or inline text, without variables. */
   readonly path: string
   /** Present where there are variables. */
@@ -35,8 +37,10 @@ export const certificateFiles: ValueType<readonly CertificateFile[]> = {
     const resolve = (name: string): string => (isInline(name) ? name : env.confPath(name))
     // The text of a certificate has no variables, whatever is in it.
     const value = isInline(path) && !path.startsWith('data:$') ? undefined : env.complex(path)
-    if (value !== undefined && value.constant === undefined) return [{ path, value, resolve }]
-    return [{ path: isInline(path) ? path : dependableFile(path, env), value: undefined, resolve }]
+    if (value !== undefined && value.constant === undefined)
+      return [{ text: path, path, value, resolve }]
+    const file = isInline(path) ? path : dependableFile(path, env)
+    return [{ text: path, path: file, value: undefined, resolve }]
   },
 }
 
@@ -99,7 +103,7 @@ function withCache(conf: SessionCacheConf, argument: string): SessionCacheConf {
   const bytes = shared === null ? undefined : parseSize(shared[2]!)
   if (bytes === undefined) throw new ConfError(`invalid session cache "${argument}"`)
   const name = shared![1]!
-  if (bytes < sharedBytesMin) throw new ConfError(`session cache "${name}" is too small`)
+  if (bytes < sharedBytesMin) throw new ConfError(`session cache "${argument}" is too small`)
   return { ...conf, mode: 'kept', shared: { name, bytes } }
 }
 

@@ -2,6 +2,7 @@
  * One case: a server's configuration and bytes for it, given to nginx and to this engine alike. What comes
  * back, what backends saw and what was logged must be the same. See README.md beside this file.
  */
+import type { ConnectionOptions } from 'node:tls'
 import type { Files } from '../../support/temp-prefix.ts'
 import type { Backends } from './backend.ts'
 
@@ -50,6 +51,11 @@ export interface ClientTls {
   readonly servername?: string
   /** Shows the test's client certificate. */
   readonly certificate?: boolean
+  /** What else Node's client is told, such as `maxVersion`. */
+  readonly options?: Pick<
+    ConnectionOptions,
+    'ALPNProtocols' | 'ciphers' | 'ecdhCurve' | 'maxVersion' | 'minVersion'
+  >
 }
 
 export interface Step {

@@ -101,6 +101,7 @@ class Conversation {
       ...at,
       ...(tls.servername !== undefined && { servername: tls.servername }),
       ...(own && { cert: own.cert, key: own.key }),
+      ...tls.options,
     })
   }
 

@@ -55,11 +55,11 @@ export const httpSsl: HttpModule<HttpSslConf> = defineHttpModule<HttpSslConf>({
         ssl_alpn: protocols,
         ssl_handshake_timeout: core.client_header_timeout,
       }
-      const listensWithSsl = core.listen.some(({ traits }) => traits.has('ssl'))
       const log = services.errorLog(scope)
       const ssl = compileServerSsl(settings, {
         resources: tlsResourcesOf(services.zoneMemory),
-        listensWithSsl,
+        // The message about a missing key is the one of servers without "listen … ssl", always.
+        listensWithSsl: false,
         recordBytes: conf.ssl_buffer_size,
         earlyData: conf.ssl_early_data,
         warn: (text) => session.warn(text, node),

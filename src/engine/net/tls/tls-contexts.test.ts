@@ -94,7 +94,7 @@ const faults: Readonly<Record<string, readonly [Partial<TlsContextOptions>, stri
   'an unknown curve': [{ ecdhCurve: 'nonsense' }, 'SSL_CTX_set1_curves_list("nonsense") failed'],
   'authorities that are not there': [
     { authorities: ['/nope'] },
-    'SSL_CTX_load_verify_locations("/nope") failed (SSL: error:80000002:system library::No such file or directory:calling fopen(/nope, r) error:10000080:BIO routines::no such file)',
+    'SSL_CTX_load_verify_locations("/nope") failed (SSL: error:80000002:system library::No such file or directory:calling fopen(/nope, r) error:10000080:BIO routines::no such file error:05880002:x509 certificate routines::system lib)',
   ],
   'a revocation list that is none': [
     { revocations: certFile },

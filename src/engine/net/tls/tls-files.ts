@@ -46,7 +46,7 @@ export function loadKey(source: string, passwords: readonly string[]): Pointer {
 /** Certificates of authorities; a file without one is a fault, while OpenSSL would trust nobody. */
 export function loadAuthorities(source: string): readonly Pointer[] {
   const what = `SSL_CTX_load_verify_locations("${sourceName(source)}")`
-  const text = readSource(source, what)
+  const text = readSource(source, what, ' error:05880002:x509 certificate routines::system lib')
   try {
     return readCertificates(text)
   } catch {
@@ -109,7 +109,8 @@ export function readPasswords(source: string): readonly string[] {
   }
 }
 
-function readSource(source: string, call: string): string {
+/** `more` is what OpenSSL adds where another of its parts has called. */
+function readSource(source: string, call: string, more = ''): string {
   if (source.startsWith(inlinePrefix)) return source.slice(inlinePrefix.length)
   try {
     return readProtected(source)
@@ -119,7 +120,7 @@ function readSource(source: string, call: string): string {
     const number = (0x80000000 + Math.abs(errno ?? 0)).toString(16).toUpperCase()
     const tail = code === 'ENOENT' ? ' error:10000080:BIO routines::no such file' : ''
     throw new ConfError(
-      `${call} failed (SSL: error:${number}:system library::${reason}:calling fopen(${source}, r)${tail})`,
+      `${call} failed (SSL: error:${number}:system library::${reason}:calling fopen(${source}, r)${tail}${more})`,
     )
   }
 }
