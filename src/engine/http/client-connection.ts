@@ -65,7 +65,7 @@ export abstract class ClientConnection {
   /** Cuts the connection and all that is under way on it. */
   abstract abort(): void
 
-  /** True when bytes of a further request have come already. */
+  /** True when the present request came in the same bytes as the one before. */
   abstract get pipelined(): boolean
 
   get variables(): VariableTable<Request> {

@@ -55,6 +55,10 @@ export class HttpConnection
   #consuming: boolean = false
   #clientEnded: boolean = false
   #requestsThisTurn: number = 0
+  /** True while bytes are looked at that came with an earlier request. */
+  #continues: boolean = false
+  /** True when the present request came in the same bytes as the one before. */
+  #pipelined: boolean = false
 
   constructor(start: ConnectionStart) {
     super(start)
@@ -71,9 +75,8 @@ export class HttpConnection
     return this.request?.head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1'
   }
 
-  /** True when bytes of a further request have come already. */
   get pipelined(): boolean {
-    return this.#pending !== undefined
+    return this.#pipelined
   }
 
   /** True when more can be written now. */
@@ -248,7 +251,10 @@ export class HttpConnection
   /** The engine ends: what is under way is finished, nothing new is begun. */
   drain(): void {
     this.closing = true
-    if (this.#mode === modes.idle) this.#close()
+    if (this.#mode !== modes.idle) return
+    const { keepalive_min_timeout: atLeastMs } = this.server.core
+    if (this.requests > 0 && atLeastMs > 0) this.#wait(waits.next, atLeastMs)
+    else this.#close()
   }
 
   #consume(chunk: Buffer, from: number): void {
@@ -271,7 +277,7 @@ export class HttpConnection
   #take(chunk: Buffer, at: number): number {
     switch (this.#mode) {
       case modes.idle:
-        return this.#beginRequest() ? this.#takeHead(chunk, at) : at
+        return this.#beginRequest(at > 0 || this.#continues) ? this.#takeHead(chunk, at) : at
       case modes.head:
         return this.#takeHead(chunk, at)
       case modes.busy:
@@ -283,10 +289,11 @@ export class HttpConnection
     }
   }
 
-  #beginRequest(): boolean {
+  #beginRequest(follows: boolean): boolean {
     this.#requestsThisTurn += 1
     if (this.#requestsThisTurn > pipelinedPerTurnMax || this.blocked) return false
     this.#mode = modes.head
+    this.#pipelined = follows
     this.request = this.engine.takeRequest(this, this, this.server)
     return true
   }
@@ -334,7 +341,9 @@ export class HttpConnection
   #resume(): void {
     const pending = this.#pending
     this.#pending = undefined
+    this.#continues = true
     if (pending !== undefined) this.#consume(pending, 0)
+    this.#continues = false
     if (this.#pending === undefined && this.#mode !== modes.closed) this.socket.resume()
   }
 

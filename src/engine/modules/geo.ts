@@ -2,13 +2,13 @@
  * `geo [$address] $variable { … }`: a variable whose value depends on an address.
  *
  * ```text
- *   default value;      delete CIDR;      proxy CIDR;      ranges;      volatile;
+ *   default value;      delete CIDR;      ranges;      volatile;
  *   10.1.0.0/16 value;                    the longest prefix that matches wins
- *   10.1.0.0-10.1.0.9 value;              with `ranges`: the last range that was given wins
+ *   10.1.0.0-10.1.0.9 value;              with `ranges`: a range may lie within one that stands above it
+ *   proxy CIDR;      proxy_recursive;     HTTP only: peers whose X-Forwarded-For is believed
  * ```
  *
- * Prefixes are kept in one table per length and looked up from the longest; ranges are cut into disjoint
- * pieces once and found by bisection.
+ * Prefixes are kept in one table per length and looked up from the longest.
  */
 import { isIPv4 } from 'node:net'
 import { directives } from '../conf/block.ts'
@@ -16,6 +16,8 @@ import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { BlockRow, Context } from '../core/module.ts'
 import type { VariableHost } from '../core/variables.ts'
+import { type Address, formatHost } from '../net/address.ts'
+import type { AccessRule } from './access-rules.ts'
 import type { VariableBlockEnv } from './captures.ts'
 import {
   type Cidr,
@@ -26,17 +28,22 @@ import {
   parseCidr,
   parseIp,
 } from './cidr.ts'
+import { GeoRanges } from './geo-ranges.ts'
 
 export interface GeoOptions {
   /** Variable that holds the client's address where the block names none, with its `$`. */
   readonly addressVariable: string
+  /** Who the client is by what trusted proxies say; without it there are no `proxy` lines. */
+  readonly forwarded?: ForwardedLookup
 }
 
-interface Range {
-  readonly from: number
-  readonly to: number
-  readonly value: string
-}
+/** The address that a peer forwards for; `undefined` where it is not trusted or says nothing. */
+export type ForwardedLookup = (
+  host: VariableHost,
+  peer: Address,
+  trusted: readonly AccessRule[],
+  recursive: boolean,
+) => Address | undefined
 
 /** Values by prefix length, longest first. */
 class PrefixTable {
@@ -71,11 +78,13 @@ class PrefixTable {
 class Geo {
   fallback = ''
   volatile = false
-  ranges: boolean
+  readonly ranges: boolean
+  proxyRecursive = false
+  /** Peers that are believed when they name the client. */
+  readonly proxies: AccessRule[] = []
   readonly #v4 = new PrefixTable()
   readonly #v6 = new PrefixTable()
-  readonly #given: Range[] = []
-  #pieces: readonly Range[] | undefined
+  readonly #ranges = new GeoRanges()
 
   constructor(ranges: boolean) {
     this.ranges = ranges
@@ -88,7 +97,12 @@ class Geo {
   }
 
   add(text: string, value: string, env: { warn(message: string): void }): void {
-    if (this.ranges) return this.#addRange(text, value)
+    if (this.ranges) {
+      const before = this.#ranges.add({ ...parseRange(text), value })
+      if (before === undefined) return
+      env.warn(`duplicate range "${text}", value: "${value}", old value: "${before}"`)
+      return
+    }
     const cidr = parseNetwork(text, () => env.warn(`low address bits of ${text} are meaningless`))
     const before = this.#table(cidr).set(cidr.prefix, keyOf(cidr, cidr.prefix), value)
     if (before !== undefined) {
@@ -98,6 +112,10 @@ class Geo {
   }
 
   delete(text: string): boolean {
+    if (this.ranges) {
+      const { from, to } = parseRange(text)
+      return this.#ranges.delete(from, to)
+    }
     const cidr = parseNetwork(text)
     return this.#table(cidr).delete(cidr.prefix, keyOf(cidr, cidr.prefix))
   }
@@ -106,29 +124,16 @@ class Geo {
     return ip.family === 4 ? this.#v4 : this.#v6
   }
 
-  #addRange(text: string, value: string): void {
-    const [first = '', last = '', ...more] = text.split('-')
-    if (!isIPv4(first) || !isIPv4(last) || more.length > 0) invalidRange(text)
-    const range = { from: ipv4Word(first), to: ipv4Word(last), value }
-    if (range.from > range.to) invalidRange(text)
-    this.#given.push(range)
+  #findRange({ family, words }: IpBits): string | undefined {
+    return family === 4 ? this.#ranges.find(words[0]!) : undefined
   }
+}
 
-  #findRange(ip: IpBits): string | undefined {
-    if (ip.family !== 4) return undefined
-    const word = ip.words[0]!
-    const pieces = (this.#pieces ??= disjoint(this.#given))
-    let low = 0
-    let high = pieces.length - 1
-    while (low <= high) {
-      const middle = (low + high) >>> 1
-      const piece = pieces[middle]!
-      if (word < piece.from) high = middle - 1
-      else if (word > piece.to) low = middle + 1
-      else return piece.value
-    }
-    return undefined
-  }
+function parseRange(text: string): { readonly from: number; readonly to: number } {
+  const [first = '', last = '', ...more] = text.split('-')
+  if (!isIPv4(first) || !isIPv4(last) || more.length > 0) invalidRange(text)
+  const range = { from: ipv4Word(first), to: ipv4Word(last) }
+  return range.from > range.to ? invalidRange(text) : range
 }
 
 export function geoBlockRow(context: Context): BlockRow {
@@ -146,13 +151,18 @@ export function geoBlockRow(context: Context): BlockRow {
 export function defineGeo(
   node: Directive,
   { session, variables }: VariableBlockEnv,
-  { addressVariable }: GeoOptions,
+  { addressVariable, forwarded }: GeoOptions,
 ): void {
   const children = [...directives(node.block!)]
   const geo = new Geo(children.some(({ name, args }) => name === 'ranges' && args.length === 0))
   for (const child of children) {
-    session.attempt(child, () => addEntry(geo, child, (text) => session.warn(text, child)))
+    session.attempt(child, () => {
+      if (forwarded !== undefined && takeProxy(geo, child, (text) => session.warn(text, child)))
+        return
+      addEntry(geo, child, (text) => session.warn(text, child))
+    })
   }
+  const proxies = geo.proxies.length === 0 ? [] : [...geo.proxies, nobodyElse]
   session.attempt(node, () => {
     const [variable, address] = [
       node.args.at(-1)!,
@@ -160,11 +170,34 @@ export function defineGeo(
     ]
     const slot = variables.use(address, node)
     variables.define(variable, {
-      get: (host: VariableHost) => geo.find(parseIp(host.get(slot) ?? '')),
+      get: (host: VariableHost) => {
+        const text = host.get(slot) ?? ''
+        const ip = parseIp(text)
+        if (proxies.length === 0 || ip === undefined) return geo.find(ip)
+        const peer: Address = { family: ip.family, host: text, port: 0 }
+        const client = forwarded!(host, peer, proxies, geo.proxyRecursive)
+        return geo.find(client === undefined ? ip : parseIp(formatHost(client)))
+      },
       volatile: geo.volatile,
       changeable: true,
     })
   })
+}
+
+/** Peers that no line names are not believed. */
+const nobodyElse: AccessRule = { allow: false, from: 'all' }
+
+/** `proxy CIDR` and `proxy_recursive`; false for any other line. */
+function takeProxy(geo: Geo, { name, args }: Directive, warn: (message: string) => void): boolean {
+  if (name === 'proxy_recursive' && args.length === 0) {
+    geo.proxyRecursive = true
+    return true
+  }
+  const [text] = args
+  if (name !== 'proxy' || args.length !== 1 || text === undefined) return false
+  const from = parseNetwork(text, () => warn(`low address bits of ${text} are meaningless`))
+  geo.proxies.push({ allow: true, from })
+  return true
 }
 
 function addEntry(geo: Geo, { name, args }: Directive, warn: (message: string) => void): void {
@@ -181,26 +214,9 @@ function addEntry(geo: Geo, { name, args }: Directive, warn: (message: string) =
   }
   if (name === 'default') geo.fallback = value
   else if (name === 'delete') {
-    if (!geo.delete(value)) warn(`no network "${value}" to delete`)
+    const what = geo.ranges ? 'address range' : 'network'
+    if (!geo.delete(value)) warn(`no ${what} "${value}" to delete`)
   } else geo.add(name, value, { warn })
-}
-
-/** Cuts overlapping ranges into pieces; a later range lies over an earlier one. */
-function disjoint(given: readonly Range[]): readonly Range[] {
-  let pieces: Range[] = []
-  for (const range of given) {
-    const cut: Range[] = []
-    for (const piece of pieces) {
-      if (piece.to < range.from || piece.from > range.to) cut.push(piece)
-      else {
-        if (piece.from < range.from) cut.push({ ...piece, to: range.from - 1 })
-        if (piece.to > range.to) cut.push({ ...piece, from: range.to + 1 })
-      }
-    }
-    cut.push(range)
-    pieces = cut
-  }
-  return pieces.sort((a, b) => a.from - b.from)
 }
 
 function parseNetwork(text: string, onLowBits?: () => void): Cidr {

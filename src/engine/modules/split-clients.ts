@@ -7,14 +7,13 @@
 import { directives } from '../conf/block.ts'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
-import type { ComplexValue } from '../core/complex-value.ts'
 import type { BlockRow, Context } from '../core/module.ts'
 import type { VariableBlockEnv } from './captures.ts'
 
 interface Part {
-  /** Hashes below this take the part; the last part takes the rest. */
+  /** Hashes below this take the part; the last part takes the rest. Values are plain texts, as in nginx. */
   readonly below: number
-  readonly value: ComplexValue
+  readonly value: string
 }
 
 const hashRange = 0xffff_ffff
@@ -38,21 +37,18 @@ export function defineSplitClients(
 ): void {
   session.attempt(node, () => {
     const source = variables.complex(node.args[0]!, node)
-    const parts = parseParts(node, (text, child) => variables.complex(text, child))
+    const parts = parseParts(node)
     variables.define(node.args[1]!, {
       get: (host) => {
         const hash = murmurHash2(Buffer.from(source.evaluate(host)))
-        return parts.find(({ below }) => hash < below)?.value.evaluate(host)
+        return parts.find(({ below }) => hash < below)?.value
       },
       changeable: true,
     })
   })
 }
 
-function parseParts(
-  node: Directive,
-  complex: (text: string, child: Directive) => ComplexValue,
-): readonly Part[] {
+function parseParts(node: Directive): readonly Part[] {
   const parts: Part[] = []
   let sum = 0
   for (const child of directives(node.block!)) {
@@ -62,7 +58,7 @@ function parseParts(
     sum += share
     if (sum > wholeShare) throw new ConfError('percent total is greater than 100%')
     const below = child.name === '*' ? Infinity : Math.floor((hashRange * sum) / wholeShare)
-    parts.push({ below, value: complex(child.args[0]!, child) })
+    parts.push({ below, value: child.args[0]! })
   }
   return parts
 }
