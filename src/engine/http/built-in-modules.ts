@@ -15,6 +15,7 @@ import { httpCore } from './modules/core.ts'
 import { httpEmptyGif } from './modules/empty-gif.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
+import { httpGrpc } from './modules/grpc.ts'
 import { httpGunzip } from './modules/gunzip.ts'
 import { httpGzipStatic } from './modules/gzip-static.ts'
 import { httpGzip } from './modules/gzip.ts'
@@ -68,6 +69,7 @@ export const httpModules: readonly AnyModule[] = [
   httpAuthRequest,
   httpHandler,
   httpProxy,
+  httpGrpc,
   httpStubStatus,
   httpEmptyGif,
   httpRandomIndex,

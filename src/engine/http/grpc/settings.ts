@@ -1,0 +1,25 @@
+/** The settings of `grpc_pass` as its requests use them. */
+import { ConfError } from '../../conf/diagnostics.ts'
+import type { LocationEnv } from '../module.ts'
+import { compileProxySettings, type PassDialect, type ProxySettings } from '../proxy/settings.ts'
+import { type GrpcConf, toPassConf } from './directives.ts'
+import { parseGrpcUrl } from './grpc-url.ts'
+import { RequestBlock } from './request-block.ts'
+
+export interface GrpcSettings extends ProxySettings {
+  /** Composes the header block of the requests. */
+  readonly block: RequestBlock
+}
+
+const dialect: PassDialect = { directive: 'grpc_pass', parse: parseGrpcUrl, read: parseGrpcUrl }
+
+export function compileGrpcSettings(conf: GrpcConf, env: LocationEnv): GrpcSettings {
+  try {
+    const settings = compileProxySettings(toPassConf(conf), env, dialect)
+    return { ...settings, block: new RequestBlock(conf.grpc_set_header) }
+  } catch (error) {
+    if (!(error instanceof ConfError)) throw error
+    // What is wrong is wrong with the directive of this name.
+    throw new ConfError(error.message.replaceAll('proxy_ssl_', 'grpc_ssl_'))
+  }
+}
