@@ -21,6 +21,8 @@ export const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307
 const reasons: Readonly<Record<number, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',
+  102: 'Processing',
+  103: 'Early Hints',
   200: 'OK',
   201: 'Created',
   202: 'Accepted',
