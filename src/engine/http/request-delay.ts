@@ -1,29 +1,42 @@
-/** A request that waits for a time and then goes on, unless its client has gone meanwhile. */
+/** A request that waits for a time and then goes on, unless its client goes meanwhile. */
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
-import type { Request } from './request.ts'
+import type { BodyProducer, Request } from './request.ts'
+import { statuses } from './status.ts'
 
 /** `goOn` is called in the request's turn, when the time is over. */
 export function delayRequest(request: Request, ms: number, goOn: (request: Request) => void): void {
-  const { timers } = request.connection.engine.services
-  timers.arm(new Timer(new Delay(request, goOn)), ms)
+  request.producer = new Delay(request, ms, goOn)
 }
 
-class Delay implements TimerOwner {
+/** Stands where the producer of the response will: it is told when the client has gone. */
+class Delay implements BodyProducer, TimerOwner {
   readonly #request: Request
-  readonly #generation: number
   readonly #goOn: (request: Request) => void
+  readonly #timer = new Timer(this)
 
-  constructor(request: Request, goOn: (request: Request) => void) {
+  constructor(request: Request, ms: number, goOn: (request: Request) => void) {
     this.#request = request
-    this.#generation = request.generation
     this.#goOn = goOn
+    request.connection.engine.services.timers.arm(this.#timer, ms)
   }
 
   onTimeout(): void {
     const request = this.#request
-    if (request.generation !== this.#generation) return
+    request.producer = undefined
     request.carrier.cork()
     this.#goOn(request)
     request.carrier.uncork()
+  }
+
+  onWritable(): void {}
+
+  onClientEnd(): void {
+    this.onAbort()
+    this.#request.logError('client prematurely closed connection', 'info')
+    this.#request.finalize(statuses.clientClosed)
+  }
+
+  onAbort(): void {
+    this.#request.connection.engine.services.timers.cancel(this.#timer)
   }
 }
