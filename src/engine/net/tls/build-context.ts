@@ -57,7 +57,7 @@ export interface BuildOptions {
 
 export function buildContext(
   options: TlsContextOptions,
-  identity: string,
+  sessionsOf: string,
   { ticketKeys, ...notices }: BuildOptions,
 ): SslContext {
   try {
@@ -65,7 +65,7 @@ export function buildContext(
     setProtocols(context, options)
     const chains = setCertificates(context, options)
     const authorities = setAuthorities(context, options)
-    setSessions(context, options, identity)
+    setSessions(context, options, sessionsOf)
     const own = options.ticketKeyFiles?.map(loadTicketKey)
     const staples =
       options.stapling &&
@@ -143,12 +143,11 @@ function setAuthorities(
   return trusted
 }
 
-function setSessions(context: SslContext, options: TlsContextOptions, identity: string): void {
+function setSessions(context: SslContext, options: TlsContextOptions, sessionsOf: string): void {
   const { sessionCache = { mode: 'none' }, sessionTickets, sessionTimeoutSeconds } = options
   if (sessionTickets === false) context.setOptions(SSL_OP_NO_TICKET)
   context.setSessions({
-    // A session is resumed only where it was made: client certificates are not checked again.
-    context: identity,
+    context: sessionsOf,
     mode: SSL_SESS_CACHE_CLIENT | cacheModes[sessionCache.mode] | storeMode(sessionCache),
     timeoutSeconds: sessionTimeoutSeconds,
     size: sessionCache.mode === 'none' ? 1 : (sessionCache.sessions ?? builtinSessions),

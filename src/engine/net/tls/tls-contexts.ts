@@ -91,7 +91,7 @@ export class TlsContexts {
     const known = this.#known.get(identity)?.deref()
     if (known !== undefined) return known
     const warnings: string[] = []
-    const ssl = buildContext(options, identity, {
+    const ssl = buildContext(options, identifySessions(options), {
       ticketKeys: this.#ticketKeys,
       warn: (text) => warnings.push(text),
       onFault: options.onFault ?? ignore,
@@ -111,6 +111,22 @@ export class TlsContexts {
   #forget(identity: string): void {
     if (this.#known.get(identity)?.deref() === undefined) this.#known.delete(identity)
   }
+}
+
+/**
+ * Sessions are resumed by servers that show and trust the same: what a client was verified by then holds
+ * here. Other settings, keys of tickets among them, may change meanwhile.
+ */
+function identifySessions({
+  certificates,
+  authorities = [],
+  revocations,
+}: TlsContextOptions): string {
+  const files = [...certificates.map(({ certificate }) => certificate), ...authorities]
+  if (revocations !== undefined) files.push(revocations)
+  return createHash('sha256')
+    .update(JSON.stringify(files.map(contentIdentity)))
+    .digest('hex')
 }
 
 function ignore(): void {}
