@@ -61,10 +61,12 @@ export interface StickyOptions {
   /** Where sessions are kept that were learned; without it, in this process. */
   readonly zones?: ZoneSource | undefined
   readonly now: () => number
+  /** Milliseconds of the calendar, for the end of cookies. */
+  readonly wall?: () => number
 }
 
 export function createSticky(config: StickyConfig, options: StickyOptions): Sticky {
-  if (config.kind === 'cookie') return new CookieSticky(config)
+  if (config.kind === 'cookie') return new CookieSticky(config, options.wall ?? Date.now)
   if (config.kind === 'route') return new RouteSticky(config)
   return new LearnSticky(config, openStickySessions(config, options))
 }
@@ -77,9 +79,11 @@ const farSeconds = 315_360_000
 class CookieSticky implements Sticky {
   readonly atEnd = false
   readonly #config: StickyCookie
+  readonly #wall: () => number
 
-  constructor(config: StickyCookie) {
+  constructor(config: StickyCookie, wall: () => number) {
     this.#config = config
+    this.#wall = wall
   }
 
   choose(host: VariableHost): string {
@@ -103,7 +107,7 @@ class CookieSticky implements Sticky {
     const { expiresSeconds } = this.#config
     if (expiresSeconds === undefined) return ''
     if (expiresSeconds === Infinity) return `; expires=${farDate}; max-age=${farSeconds}`
-    const date = new Date(Date.now() + expiresSeconds * 1000).toUTCString()
+    const date = new Date(this.#wall() + expiresSeconds * 1000).toUTCString()
     return `; expires=${date}; max-age=${expiresSeconds}`
   }
 }
