@@ -29,9 +29,10 @@ const target: ValueType<string> = {
 
 const assignment: ValueType<readonly Assignment[]> = {
   describe: '$variable value',
-  parse: ([variable = '', value = ''], { complex, variables }) => {
+  parse: ([variable = '', value = ''], env) => {
+    const { variables } = env
     if (variables === undefined) throw new ConfError('variables are not supported here')
-    return [{ slot: variables.declare(variable, storedVariable), value: complex(value) }]
+    return [{ slot: variables.declare(variable, storedVariable), value: env.complex(value) }]
   },
 }
 

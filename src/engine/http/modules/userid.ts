@@ -1,7 +1,4 @@
 /** `userid*`: a cookie that tells one browser from another. */
-import { ConfError } from '../../conf/diagnostics.ts'
-import { parseNumber, parseTimeSeconds } from '../../conf/units.ts'
-import type { ValueType } from '../../core/module.ts'
 import { oneOf, text } from '../../modules/value-types.ts'
 import { cookieValue } from '../core-variables.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
@@ -15,6 +12,14 @@ import {
   parseUserId,
   userIdChars,
 } from '../user-id.ts'
+import {
+  domainType,
+  expiresType,
+  flagsType,
+  markType,
+  p3pType,
+  serviceType,
+} from '../user-id-values.ts'
 
 export interface HttpUseridConf {
   readonly userid: 'on' | 'v1' | 'log' | 'off'
@@ -31,69 +36,6 @@ export interface HttpUseridConf {
 
 const contexts = ['http', 'http.server', 'http.location'] as const
 
-const domain: ValueType<string> = {
-  describe: 'name | none',
-  parse: ([name = '']) => (name === 'none' ? '' : `; domain=${name}`),
-}
-
-const p3p: ValueType<string> = {
-  describe: 'string | none',
-  parse: ([value = '']) => (value === 'none' ? '' : value),
-}
-
-const expires: ValueType<number> = {
-  describe: 'time | max | off',
-  parse: ([value = '']) => {
-    if (value === 'max') return Infinity
-    if (value === 'off') return 0
-    const seconds = parseTimeSeconds(value)
-    if (seconds === undefined) throw new ConfError('"userid_expires" directive invalid value')
-    return seconds
-  },
-}
-
-const mark: ValueType<string> = {
-  describe: 'letter | digit | = | off',
-  parse: ([value = '']) => {
-    if (value === 'off') return ''
-    if (/^[A-Za-z0-9=]$/.test(value)) return value
-    throw new ConfError(
-      '"userid_mark" directive value must be "off" or a single letter, digit or "="',
-    )
-  },
-}
-
-const service: ValueType<number | undefined> = {
-  describe: 'number',
-  parse: ([value = ''], { node }) => {
-    const number = parseNumber(value)
-    if (number === undefined) throw new ConfError(`"${node.name}" directive invalid number`)
-    return number
-  },
-}
-
-const knownFlags: Readonly<Record<string, string>> = {
-  secure: '; secure',
-  httponly: '; httponly',
-  'samesite=strict': '; samesite=strict',
-  'samesite=lax': '; samesite=lax',
-  'samesite=none': '; samesite=none',
-}
-
-const flags: ValueType<string> = {
-  describe: 'off | flag ...',
-  parse: (args) => {
-    if (args[0] === 'off' && args.length === 1) return ''
-    return args
-      .map((arg) => {
-        const known = knownFlags[arg.toLowerCase()]
-        if (known === undefined) throw new ConfError(`invalid value "${arg}"`)
-        return known
-      })
-      .join('')
-  },
-}
-
 export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseridConf>({
   id: 'http.userid',
   directives: {
@@ -109,7 +51,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, 1],
       syntax: 'userid_domain name | none',
-      value: domain,
+      value: domainType,
       default: '',
       doc: 'Sets the domain of the cookie.',
     },
@@ -117,7 +59,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, 1],
       syntax: 'userid_expires time | max | off',
-      value: expires,
+      value: expiresType,
       default: 0,
       doc: 'Sets how long browsers keep the cookie.',
     },
@@ -125,7 +67,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, Infinity],
       syntax: 'userid_flags off | flag ...',
-      value: flags,
+      value: flagsType,
       default: '',
       doc: 'Sets flags of the cookie: secure, httponly, samesite=strict, samesite=lax, samesite=none.',
     },
@@ -133,7 +75,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, 1],
       syntax: 'userid_mark letter | digit | = | off',
-      value: mark,
+      value: markType,
       default: '',
       doc: 'Sets a mark; cookies with another one are sent anew, with the same identifier.',
     },
@@ -149,7 +91,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, 1],
       syntax: 'userid_p3p string | none',
-      value: p3p,
+      value: p3pType,
       default: '',
       doc: 'Sets a value of the field "P3P" that goes with the cookie.',
     },
@@ -165,7 +107,7 @@ export const httpUserid: HttpModule<HttpUseridConf> = defineHttpModule<HttpUseri
       contexts,
       args: [1, 1],
       syntax: 'userid_service number',
-      value: service,
+      value: serviceType,
       default: undefined,
       doc: 'Sets the number of this server in identifiers; else it is taken from its address.',
     },
@@ -251,9 +193,9 @@ function isMarked(
 
 function sendCookie(request: Request, conf: HttpUseridConf, slot: number): void {
   if (request.parent !== undefined) return
-  const text = request.get(slot)
-  if (text === undefined) return
-  const id = parseUserId(text.slice(conf.userid_name.length + 1)).toString('base64')
+  const given = request.get(slot)
+  if (given === undefined) return
+  const id = parseUserId(given.slice(conf.userid_name.length + 1)).toString('base64')
   const marked = conf.userid_mark === '' ? id : `${id.slice(0, userIdChars)}${conf.userid_mark}=`
   let cookie = `${conf.userid_name}=${marked}`
   if (conf.userid_expires === Infinity) cookie += '; expires=Thu, 31-Dec-37 23:55:55 GMT'
