@@ -107,11 +107,18 @@ export interface SecureUpstream<Host> {
   start(name: string, peer: Peer, socket: Socket, handler: SocketHandler): SecureSocket
 }
 
-/** `target` is where `proxy_pass` leads to, with or without port. */
+/** What is not said by the directives of TLS. */
+export interface UpstreamIdentity<Host> {
+  /** Where `proxy_pass` leads to, with or without port. */
+  readonly target: (host: Host) => string
+  /** Protocols that upstreams are offered (RFC 7301). */
+  readonly alpn?: readonly string[]
+}
+
 export function compileProxySsl<Host extends VariableHost>(
   conf: ProxySslConf,
   contexts: TlsContexts,
-  target: (host: Host) => string,
+  { target, alpn = [] }: UpstreamIdentity<Host>,
 ): SecureUpstream<Host> {
   const base = toSettings(conf, contexts)
   const cache = conf.proxy_ssl_session_reuse ? new SessionCache() : undefined
@@ -120,6 +127,7 @@ export function compileProxySsl<Host extends VariableHost>(
     start(name, peer, socket, handler) {
       const settings: TlsClientSettings = {
         ...base,
+        alpn,
         ...(conf.proxy_ssl_server_name && { serverName: name }),
         ...(conf.proxy_ssl_verify && { verify: { name, depth: conf.proxy_ssl_verify_depth } }),
         ...(cache && { sessions: { cache, key: `${peer.name} ${name}` } }),

@@ -11,12 +11,23 @@ export interface GrpcSettings extends ProxySettings {
   readonly block: RequestBlock
 }
 
-const dialect: PassDialect = { directive: 'grpc_pass', parse: parseGrpcUrl, read: parseGrpcUrl }
+const dialect: PassDialect = {
+  directive: 'grpc_pass',
+  alpn: ['h2'],
+  parse: parseGrpcUrl,
+  read: parseGrpcUrl,
+}
 
 export function compileGrpcSettings(conf: GrpcConf, env: LocationEnv): GrpcSettings {
   try {
     const settings = compileProxySettings(toPassConf(conf), env, dialect)
-    return { ...settings, block: new RequestBlock(conf.grpc_set_header) }
+    return {
+      ...settings,
+      // Where a group serves proxy_pass as well, the connections of one are not the other's.
+      poolKey: `grpc ${settings.poolKey}`,
+      bindsAddress: true,
+      block: new RequestBlock(conf.grpc_set_header),
+    }
   } catch (error) {
     if (!(error instanceof ConfError)) throw error
     // What is wrong is wrong with the directive of this name.

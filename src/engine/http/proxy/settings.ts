@@ -91,14 +91,17 @@ const alwaysHidden = [
 /** How a directive that passes requests on names their targets. */
 export interface PassDialect {
   readonly directive: 'proxy_pass' | 'grpc_pass'
+  /** Protocols that are offered over TLS; none for HTTP/1, as nginx does it. */
+  readonly alpn: readonly string[]
   /** Throws `ConfError` in nginx's words. */
-  parse(text: string): ProxyUrl
+  readonly parse: (text: string) => ProxyUrl
   /** The same for values of variables: `undefined` for what is no URL. */
-  read(text: string): ProxyUrl | undefined
+  readonly read: (text: string) => ProxyUrl | undefined
 }
 
 const proxyDialect: PassDialect = {
   directive: 'proxy_pass',
+  alpn: [],
   parse: parseProxyUrl,
   read: readProxyUrl,
 }
@@ -140,7 +143,7 @@ export function compileProxySettings(
     interceptErrors: conf.proxy_intercept_errors,
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     forceRanges: conf.proxy_force_ranges,
-    ...compileConnecting(conf, url, env),
+    ...compileConnecting(conf, url, { env, dialect }),
   }
 }
 
@@ -231,7 +234,10 @@ function compileBuffering(
 function compileConnecting(
   conf: Conf,
   url: ProxyUrl | undefined,
-  { scope, services }: LocationEnv,
+  {
+    env: { scope, services },
+    dialect,
+  }: { readonly env: LocationEnv; readonly dialect: PassDialect },
 ): Pick<ProxySettings, 'connectOptions' | 'secure' | 'poolKey' | 'bindsAddress'> {
   const { tcp_nodelay: noDelay } = scope.conf(httpCore)
   const hostOf = (request: Request): string => url?.host ?? request.trail?.proxyHost ?? ''
@@ -239,7 +245,10 @@ function compileConnecting(
     connectOptions: compileConnectOptions<Request>(conf, noDelay, (request, message) =>
       request.logError(message),
     ),
-    secure: compileProxySsl<Request>(conf, tlsContextsOf(services.zoneMemory), hostOf),
+    secure: compileProxySsl<Request>(conf, tlsContextsOf(services.zoneMemory), {
+      target: hostOf,
+      alpn: dialect.alpn,
+    }),
     poolKey: poolKeyOf(conf),
     bindsAddress: conf.proxy_bind !== undefined,
   }

@@ -28,7 +28,9 @@ export const streamProxy: StreamModule<ProxyConf & ProxySslConf> = defineStreamM
         const { tcp_nodelay: noDelay } = env.scope.conf(streamCore)
         const contexts = tlsContextsOf(env.services.zoneMemory)
         const tls = conf.proxy_ssl
-          ? compileProxySsl<Session>(conf, contexts, (session) => pass.evaluate(session))
+          ? compileProxySsl<Session>(conf, contexts, {
+              target: (session) => pass.evaluate(session),
+            })
           : undefined
         const settings = compileSettings(conf, noDelay, tls)
         const start = (session: Session, group: Group): void => {
