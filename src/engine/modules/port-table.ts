@@ -60,8 +60,19 @@ export interface PortReport {
   warn(message: string): void
 }
 
-/** Keys of the ports of one protocol, family and number: one wildcard at most, and particular addresses. */
-type Group = readonly string[]
+/** The ports of one protocol, family and number: one wildcard at most, and particular addresses. */
+interface Group {
+  readonly wildcard: string | undefined
+  readonly addresses: PersistentMap<true>
+  /** Addresses whose connections arrive at the wildcard, if there is one. */
+  readonly unbound: number
+}
+
+const emptyGroup: Group = {
+  wildcard: undefined,
+  addresses: PersistentMap.empty<true>(),
+  unbound: 0,
+}
 
 interface Tables<Server, Gate, Trait extends string> {
   readonly ports: PersistentMap<Port<Server, Gate, Trait>>
@@ -115,28 +126,20 @@ export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
       listen,
       report,
     )
-    const ports = this.ports.set(port.key, port)
-    return known === undefined
-      ? this.#regrouped(port, ports, (keys) => [...keys, port.key])
-      : this.#planned(ports, [port.key], this.#groups)
+    return this.#changed(known, port)
   }
 
   remove(server: Server, listen: Listen<Trait>): PortTable<Server, Gate, Trait> {
     const known = this.ports.get(listen.key)
     if (known === undefined) return this
     const port = parted(known, server, listen)
-    if (port.servers > 0) {
-      return this.#planned(this.ports.set(port.key, port), [port.key], this.#groups)
-    }
-    return this.#regrouped(port, this.ports.delete(port.key), (keys) =>
-      keys.filter((key) => key !== port.key),
-    )
+    return this.#changed(known, port.servers > 0 ? port : undefined)
   }
 
   /** The port with another default server. */
   withFallback(key: string, fallback: Server, explicit: boolean): PortTable<Server, Gate, Trait> {
     const port = { ...this.ports.get(key)!, fallback, fallbackIsExplicit: explicit }
-    return this.#planned(this.ports.set(key, port), [key], this.#groups)
+    return new PortTable({ ...this.#tables, ports: this.ports.set(key, port) })
   }
 
   /** The port with its names handed out anew. */
@@ -144,25 +147,34 @@ export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
     const port = this.ports.get(key)
     if (port === undefined) return this
     const ports = this.ports.set(key, { ...port, names })
-    return new PortTable({ ports, listeners: this.listeners, groups: this.#groups })
+    return new PortTable({ ...this.#tables, ports })
   }
 
-  #regrouped(
-    port: Port<Server, Gate, Trait>,
-    ports: PersistentMap<Port<Server, Gate, Trait>>,
-    change: (keys: Group) => Group,
+  get #tables(): Tables<Server, Gate, Trait> {
+    return { ports: this.ports, listeners: this.listeners, groups: this.#groups }
+  }
+
+  /** The table with one port that comes, changes or goes. */
+  #changed(
+    known: Port<Server, Gate, Trait> | undefined,
+    port: Port<Server, Gate, Trait> | undefined,
   ): PortTable<Server, Gate, Trait> {
-    const id = groupOf(port)
-    const keys = change(this.#groups.get(id) ?? [])
-    const groups = keys.length > 0 ? this.#groups.set(id, keys) : this.#groups.delete(id)
-    return this.#planned(ports, keys.includes(port.key) ? keys : [...keys, port.key], groups)
+    const { key, ...place } = (port ?? known)!
+    const ports = port === undefined ? this.ports.delete(key) : this.ports.set(key, port)
+    const id = groupOf(place)
+    const before = this.#groups.get(id) ?? emptyGroup
+    const group = regrouped(before, known, port)
+    if (group === before) return this.#planned(ports, this.#groups, [key])
+    const isLeft = group.wildcard !== undefined || group.addresses.size > 0
+    const groups = isLeft ? this.#groups.set(id, group) : this.#groups.delete(id)
+    return this.#planned(ports, groups, affected(before, group, key))
   }
 
   /** The table with new ports, and with the sockets that `keys` need. */
   #planned(
     changed: PersistentMap<Port<Server, Gate, Trait>>,
-    keys: readonly string[],
     groups: PersistentMap<Group>,
+    keys: Iterable<string>,
   ): PortTable<Server, Gate, Trait> {
     let ports = changed
     let { listeners } = this
@@ -172,17 +184,44 @@ export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
         listeners = listeners.delete(key)
         continue
       }
-      const others = (groups.get(groupOf(port)) ?? [])
-        .filter((other) => other !== key)
-        .map((other) => ports.get(other)!)
-      const covers = isWildcard(port.address) && others.some(({ bind }) => !bind)
+      const { wildcard, unbound } = groups.get(groupOf(port))!
+      const covers = wildcard === key && unbound > 0
       if (port.covers !== covers) ports = ports.set(key, { ...port, covers })
-      const covered =
-        !port.bind && !isWildcard(port.address) && others.some(({ address }) => isWildcard(address))
+      const covered = !port.bind && wildcard !== undefined && wildcard !== key
       listeners = covered ? listeners.delete(key) : withPlan(listeners, port)
     }
     return new PortTable({ ports, listeners, groups })
   }
+}
+
+type Grouped = Pick<Port<unknown, unknown, string>, 'key' | 'address' | 'bind'>
+
+/** The group behind a change of one of its ports; the same object where it makes no difference to it. */
+function regrouped(group: Group, known: Grouped | undefined, port: Grouped | undefined): Group {
+  const { key, address } = (port ?? known)!
+  if (isWildcard(address)) {
+    const wildcard = port && key
+    return wildcard === group.wildcard ? group : { ...group, wildcard }
+  }
+  const unbound = group.unbound + countUnbound(port) - countUnbound(known)
+  if (known !== undefined && port !== undefined) {
+    return unbound === group.unbound ? group : { ...group, unbound }
+  }
+  const { addresses } = group
+  const next = port === undefined ? addresses.delete(key) : addresses.set(key, true)
+  return { ...group, addresses: next, unbound }
+}
+
+function countUnbound(port: Grouped | undefined): number {
+  return port === undefined || port.bind ? 0 : 1
+}
+
+/** A wildcard that comes or goes concerns all addresses; an address concerns the wildcard. */
+function* affected(before: Group, after: Group, key: string): Generator<string> {
+  yield key
+  if (before.wildcard !== after.wildcard) {
+    for (const [address] of after.addresses.entries()) yield address
+  } else if (after.wildcard !== undefined && after.wildcard !== key) yield after.wildcard
 }
 
 function withPlan<Server, Gate, Trait extends string>(
