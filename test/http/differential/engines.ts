@@ -24,8 +24,8 @@ export interface Engine {
   readonly refused: ReadonlyMap<Case, string>
 }
 
-/** Rounds of leaving out what was refused; nginx names one case in each. */
-const startsMax = 100
+/** Starts that leave out what was refused unexpectedly, before the run is given up. */
+const startsMax = 40
 
 /** Listening sockets count too; an nginx short of connections closes idle ones. */
 const events = 'worker_connections 8192;'
@@ -47,8 +47,42 @@ export async function startEngine(
     site.install(prefix)
     sites.set(each, site)
   }
-  const refused = await startWithout(owner, name, prefix, sites)
+  const refused = await testRefusals(name, prefix, [...sites.values()])
+  await startWithout(owner, name, { prefix, sites, refused })
   return { prefix, sites, refused }
+}
+
+/**
+ * Cases that are meant to be refused are put to a configuration test among themselves, so that the engines
+ * need not start for each. What is refused is taken out of the folder.
+ */
+async function testRefusals(
+  name: EngineName,
+  prefix: TempPrefix,
+  sites: readonly Site[],
+): Promise<Map<Case, string>> {
+  const refused = new Map<Case, string>()
+  let left = sites.filter((site) => site.case.refused === true)
+  while (left.length > 0) {
+    const said = await refusalOf(name, prefix, left)
+    if (said === undefined) break
+    const named = culprits(said, left)
+    const found = named.size > 0 ? named : await searchCulprit(name, prefix, left)
+    takeOut(found, prefix, refused)
+    left = left.filter((site) => !refused.has(site.case))
+  }
+  return refused
+}
+
+function takeOut(
+  found: ReadonlyMap<Site, string>,
+  prefix: TempPrefix,
+  refused: Map<Case, string>,
+): void {
+  for (const [site, message] of found) {
+    refused.set(site.case, message)
+    rmSync(prefix.file(site.confName), { force: true })
+  }
 }
 
 function sharedFiles(): Files {
@@ -77,30 +111,32 @@ async function startBackends(owner: Owner, each: Case): Promise<ReadonlyMap<stri
   return backends
 }
 
-/** Starts until nobody is refused any more; the refused, and why. */
+interface Starting {
+  readonly prefix: TempPrefix
+  readonly sites: ReadonlyMap<Case, Site>
+  readonly refused: Map<Case, string>
+}
+
+/** Starts until nobody is refused any more. */
 async function startWithout(
   owner: Owner,
   name: EngineName,
-  prefix: TempPrefix,
-  sites: ReadonlyMap<Case, Site>,
-): Promise<ReadonlyMap<Case, string>> {
-  const refused = new Map<Case, string>()
+  { prefix, sites, refused }: Starting,
+): Promise<void> {
   for (let starts = 0; starts < startsMax; starts++) {
     const scope = new Scope()
     try {
       await startOn(scope, name, prefix)
       owner.after(() => scope.close())
-      return refused
+      return
     } catch (failure) {
       await scope.close()
+      if (!String(failure).includes('[emerg]')) throw failure
       const left = [...sites.values()].filter((site) => !refused.has(site.case))
       const named = culprits(String(failure), left)
       const found = named.size > 0 ? named : await searchCulprit(name, prefix, left)
       if (found.size === 0) throw failure
-      for (const [site, message] of found) {
-        refused.set(site.case, message)
-        rmSync(prefix.file(site.confName), { force: true })
-      }
+      takeOut(found, prefix, refused)
     }
   }
   throw new Error(`${name} refused the configuration ${startsMax} times`)
@@ -143,10 +179,11 @@ async function searchCulprit(
     else refused = middle
   }
   const refusal = await refusalOf(name, prefix, sites.slice(0, refused))
-  return new Map(refusal === undefined ? [] : [[sites[refused - 1]!, refusal]])
+  const first = refusal?.split('\n').find((line) => line.includes('[emerg]'))
+  return new Map(refusal === undefined ? [] : [[sites[refused - 1]!, first ?? refusal]])
 }
 
-/** The first fault that a configuration test tells about some cases together. */
+/** What a configuration test says against some cases together. */
 async function refusalOf(
   name: EngineName,
   prefix: TempPrefix,
@@ -158,5 +195,5 @@ async function refusalOf(
   const command = name === 'nginx' ? 'nginx' : launcher
   const { code, stderr } = await run([command, '-t', '-p', prefix.path, '-c', file])
   if (code === 0) return undefined
-  return stderr.split('\n').find((line) => line.includes('[emerg]')) ?? stderr
+  return stderr
 }
