@@ -31,6 +31,8 @@ export class ResponsePump {
   #reader: Reader | undefined
   #wake: (() => void) | undefined
   #over = false
+  /** The last piece was more than the client, or a filter, takes at once. */
+  #full = false
 
   constructor(request: Request, web: WebResponse) {
     this.#request = request
@@ -152,12 +154,13 @@ export class ResponsePump {
   #write(bytes: Buffer): void {
     const { carrier } = this.#request
     carrier.cork()
-    this.#request.write(bytes)
+    this.#full = !this.#request.write(bytes)
+    this.#request.flush()
     carrier.uncork()
   }
 
   async #room(): Promise<void> {
-    if (this.#over || this.#request.carrier.writable) return
+    if (this.#over || (!this.#full && this.#request.carrier.writable)) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
     await promise

@@ -31,7 +31,10 @@ export class ClientFeed {
   /** Takes a piece; false asks the upstream to wait until `onWritable` says true. Throws as files do. */
   push(bytes: Buffer, from: number, to: number): boolean {
     if (!this.#full) {
-      this.#full = !this.#request!.writeRange(bytes, from, to)
+      const request = this.#request!
+      this.#full = !request.writeRange(bytes, from, to)
+      // Unbuffered means that the client has it now: no filter is to hold it back.
+      if (this.#limits === undefined) request.flush()
       return !this.#full || this.#limits !== undefined
     }
     if (this.#spool === undefined) {

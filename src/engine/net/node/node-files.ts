@@ -24,9 +24,7 @@ export class NodeFiles implements FileSystem {
 
   look(path: string): number {
     try {
-      const stats = statSync(path, { throwIfNoEntry: false })
-      if (stats === undefined) return -fileErrors.ENOENT
-      this.#readFacts(stats)
+      this.#readFacts(statSync(path))
       return 0
     } catch (error) {
       return errnoOf(error)
