@@ -83,9 +83,10 @@ export class LimitConnZones {
     return 'limit'
   }
 
-  #zone({ name, bytes }: LimitConnZone): OpenZone {
-    const id = `${name}:${bytes}`
-    const known = this.#open.get(id)
+  #zone({ name, bytes, key }: LimitConnZone): OpenZone {
+    // With another key it is another zone: what was counted means nothing there.
+    const id = `limit_conn:${this.#subsystem}:${name}:${key.text}`
+    const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
     const layout: TableLayout<ZoneFields> = {
       fields: { active: 'gauge' },
@@ -94,10 +95,10 @@ export class LimitConnZones {
       keyBytesMax: limitKeyBytesMax,
       unused: 'remove',
     }
-    const memory = this.#memory.open(`limit_conn:${this.#subsystem}:${name}`, tableBytes(layout))
+    const memory = this.#memory.open(id, tableBytes(layout))
     const table = new SharedTable(memory, layout)
     const zone = { table, active: table.gauge('active') }
-    this.#open.set(id, zone)
+    this.#open.set(`${id}:${bytes}`, zone)
     return zone
   }
 }

@@ -49,6 +49,16 @@ function parseOption(arg: string): Partial<LogFileCacheOptions> {
   throw new ConfError(`invalid "open_log_file_cache" parameter "${arg}"`)
 }
 
+const caches = new WeakMap<LogFileCacheOptions, LogFileCache>()
+
+/** One cache for all that one directive holds for. */
+export function logFileCacheOf(options: LogFileCacheOptions | undefined): LogFileCache | undefined {
+  if (options === undefined) return undefined
+  const cache = caches.get(options) ?? new LogFileCache(options)
+  caches.set(options, cache)
+  return cache
+}
+
 interface OpenLog {
   readonly descriptor: number
   readonly inode: bigint

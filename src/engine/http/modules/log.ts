@@ -10,7 +10,7 @@ import {
   toTargets,
 } from '../../modules/access-log-directive.ts'
 import {
-  LogFileCache,
+  logFileCacheOf,
   type LogFileCacheOptions,
   logFileCacheOptions,
 } from '../../modules/log-file-cache.ts'
@@ -83,7 +83,7 @@ export const httpLog: HttpModule<HttpLogConf> = defineHttpModule<HttpLogConf>({
       const fallback = combinedFormat(env)
       const formats = [...conf.log_format, fallback]
       const at = directiveOf(scope) ?? node
-      const cache = cacheOf(conf.open_log_file_cache)
+      const cache = logFileCacheOf(conf.open_log_file_cache)
       const targets =
         session.attempt(at, () => toTargets(settings, formats, { fallback, cache })) ?? []
       return (request) => services.accessLogs.log(targets, request)
@@ -107,16 +107,6 @@ function usualLog({ session }: LocationEnv): readonly AccessLogSetting[] {
   const format = undefined
   const plain = { bufferBytes: 0, flushMs: 0, gzipLevel: 0, condition: undefined }
   return [{ path, syslog: undefined, format, ...plain }]
-}
-
-const caches = new WeakMap<LogFileCacheOptions, LogFileCache>()
-
-/** One cache for all that one directive holds for. */
-function cacheOf(options: LogFileCacheOptions | undefined): LogFileCache | undefined {
-  if (options === undefined) return undefined
-  const cache = caches.get(options) ?? new LogFileCache(options)
-  caches.set(options, cache)
-  return cache
 }
 
 /** The `access_log` in force: this block's, or the nearest one's around it. */

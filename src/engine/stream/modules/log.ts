@@ -7,6 +7,11 @@ import {
   parseAccessLog,
   toTargets,
 } from '../../modules/access-log-directive.ts'
+import {
+  logFileCacheOf,
+  type LogFileCacheOptions,
+  logFileCacheOptions,
+} from '../../modules/log-file-cache.ts'
 import { type LogFormat, parseLogFormat } from '../../modules/log-format.ts'
 import { concat } from '../../modules/value-types.ts'
 import { defineStreamModule, type StreamModule } from '../module.ts'
@@ -14,6 +19,8 @@ import { defineStreamModule, type StreamModule } from '../module.ts'
 export interface StreamLogConf {
   readonly log_format: readonly LogFormat[]
   readonly access_log: readonly AccessLogSetting[]
+  /** `undefined` for `off`. */
+  readonly open_log_file_cache: LogFileCacheOptions | undefined
 }
 
 export const streamLog: StreamModule<StreamLogConf> = defineStreamModule<StreamLogConf>({
@@ -44,13 +51,23 @@ export const streamLog: StreamModule<StreamLogConf> = defineStreamModule<StreamL
       merge: mergeAccessLogs,
       doc: 'Sets where and how sessions are logged.',
     },
+    open_log_file_cache: {
+      contexts: ['stream', 'stream.server'],
+      args: [1, 4],
+      syntax: 'open_log_file_cache max=N [inactive=time] [min_uses=N] [valid=time] | off',
+      value: logFileCacheOptions,
+      default: undefined,
+      doc: 'Holds log files open whose names have variables.',
+    },
   },
   check: checkFormats,
   hooks: {
-    log: ({ access_log: settings, log_format: formats }, { services, session, scope }) => {
+    log: (conf, { services, session, scope }) => {
+      const { access_log: settings, log_format: formats } = conf
       if (settings.length === 0) return undefined
+      const cache = logFileCacheOf(conf.open_log_file_cache)
       const node = scope.own('access_log')[0] ?? scope.parent?.own('access_log')[0]
-      const targets = session.attempt(node, () => toTargets(settings, formats)) ?? []
+      const targets = session.attempt(node, () => toTargets(settings, formats, { cache })) ?? []
       return (ended) => services.accessLogs.log(targets, ended)
     },
   },
