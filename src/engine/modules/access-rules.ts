@@ -7,7 +7,7 @@ import type { CompileSession } from '../core/compile-session.ts'
 import type { ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
 import { type Address, formatHost } from '../net/address.ts'
-import { cidrContains, parseCidr, parseIp, type Cidr } from './cidr.ts'
+import { cidrContains, parseCidr, parseIp, type Cidr, type IpBits } from './cidr.ts'
 
 export interface AccessRule {
   readonly allow: boolean
@@ -21,7 +21,7 @@ export function isAllowed(rules: readonly AccessRule[], address: Address): boole
 
 /** What the first rule that matches says of an address; `undefined` where none does. */
 export function judge(rules: readonly AccessRule[], address: Address): boolean | undefined {
-  const ip = address.family === 'unix' ? undefined : parseIp(formatHost(address))
+  const ip = address.family === 'unix' ? undefined : bitsOf(address)
   for (const { allow, from } of rules) {
     if (from === 'all') return allow
     const matches =
@@ -29,6 +29,18 @@ export function judge(rules: readonly AccessRule[], address: Address): boolean |
     if (matches) return allow
   }
   return undefined
+}
+
+const knownBits = new WeakMap<Address, IpBits>()
+
+/** An address is asked about with each request of its connection, and read once. */
+function bitsOf(address: Address): IpBits | undefined {
+  let bits = knownBits.get(address)
+  if (bits === undefined) {
+    bits = parseIp(formatHost(address))
+    if (bits !== undefined) knownBits.set(address, bits)
+  }
+  return bits
 }
 
 /** Parses the one argument of both directives. */

@@ -44,7 +44,11 @@ export function parseCidr(text: string, onLowBits: () => void = () => {}): Cidr 
 
 export function cidrContains(cidr: Cidr, ip: IpBits): boolean {
   if (cidr.family !== ip.family) return false
-  return cidr.words.every((word, i) => maskWord(ip.words[i]!, cidr.prefix - 32 * i) === word)
+  const { words, prefix } = cidr
+  for (let i = 0; i < words.length && 32 * i < prefix; i += 1) {
+    if (maskWord(ip.words[i]!, prefix - 32 * i) !== words[i]) return false
+  }
+  return true
 }
 
 /** `10.0.0.0/8`, `2001:db8::/32` in full groups. */
