@@ -67,7 +67,7 @@ export class UpstreamTrail {
 
   /** URL in error messages, `http://127.0.0.1:80/x`; empty while no server was spoken to. */
   urlFor(head: RequestHead): string {
-    if (this.scheme === '') return ''
+    if (this.scheme === '' || this.count === 0) return ''
     return `${this.scheme}${this.last.peer}${this.target ?? head.text(head.pathStart, head.targetEnd)}`
   }
 

@@ -96,7 +96,7 @@ export class PeerWalk implements Selection {
     this.peer = undefined
     const locked = group.lock !== undefined && group.lock.lock()
     try {
-      return this.#settle(peer, failed, group.now())
+      return this.#settle(peer, failed)
     } finally {
       peer.state.drop()
       if (locked) group.lock.unlock()
@@ -135,13 +135,14 @@ export class PeerWalk implements Selection {
     return this.tier.peers.length === 0 ? undefined : this.group.balancer.pick(this, now)
   }
 
-  #settle(peer: Peer, failed: boolean, now: number): boolean {
+  #settle(peer: Peer, failed: boolean): boolean {
     if (this.tries > 0) this.tries -= 1
     if (failed) peer.state.countFailure()
     if (this.tier.single) {
       this.tries = 0
       return false
     }
+    const now = this.group.now()
     if (failed) return peer.markFailed(now)
     peer.markAlive(now)
     return false
