@@ -57,6 +57,8 @@ export class LimitConnZones {
   readonly #memory: ZoneMemory
   readonly #subsystem: LimitSubsystem
   readonly #open = new Map<string, OpenZone>()
+  /** The same, by how a configuration in force says them. */
+  readonly #known = new WeakMap<LimitConnZone, OpenZone>()
 
   constructor(memory: ZoneMemory, subsystem: LimitSubsystem) {
     this.#memory = memory
@@ -83,7 +85,16 @@ export class LimitConnZones {
     return 'limit'
   }
 
-  #zone({ name, bytes, key }: LimitConnZone): OpenZone {
+  #zone(zone: LimitConnZone): OpenZone {
+    let open = this.#known.get(zone)
+    if (open === undefined) {
+      open = this.#openZone(zone)
+      this.#known.set(zone, open)
+    }
+    return open
+  }
+
+  #openZone({ name, bytes, key }: LimitConnZone): OpenZone {
     // With another key it is another zone: what was counted means nothing there.
     const id = `limit_conn:${this.#subsystem}:${name}:${key.text}`
     const known = this.#open.get(`${id}:${bytes}`)

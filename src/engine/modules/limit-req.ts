@@ -81,6 +81,8 @@ export class LimitReqZones {
   readonly #memory: ZoneMemory
   readonly #now: () => number
   readonly #open = new Map<string, OpenZone>()
+  /** The same, by how a configuration in force says them. */
+  readonly #known = new WeakMap<LimitReqZone, OpenZone>()
   /** What the request in hand holds; empty between two. */
   readonly #held: Held[] = []
 
@@ -152,7 +154,16 @@ export class LimitReqZones {
     return excess
   }
 
-  #zone({ name, bytes, key }: LimitReqZone): OpenZone {
+  #zone(zone: LimitReqZone): OpenZone {
+    let open = this.#known.get(zone)
+    if (open === undefined) {
+      open = this.#openZone(zone)
+      this.#known.set(zone, open)
+    }
+    return open
+  }
+
+  #openZone({ name, bytes, key }: LimitReqZone): OpenZone {
     // With another key it is another zone: what was counted means nothing there.
     const id = `limit_req:${name}:${key.text}`
     const known = this.#open.get(`${id}:${bytes}`)
