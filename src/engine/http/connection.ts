@@ -12,6 +12,7 @@
  * An idle connection holds no request and no buffer. Bytes that come while a request is under way
  * (pipelining, or a body nobody has asked for) are kept, one chunk at most, and the socket is paused.
  */
+import { formatHost } from '../net/address.ts'
 import type { SocketHandler, Socket } from '../net/socket.ts'
 import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { Carrier, HttpProtocol } from './carrier.ts'
@@ -97,7 +98,17 @@ export class HttpConnection
     this.closing = true
     if (this.#mode === modes.busy) this.#clientGone()
     else if (this.#mode === modes.head) this.#endWithinHead()
-    else if (this.#mode < modes.flush) this.#close()
+    else if (this.#mode < modes.flush) {
+      if (this.#mode === modes.idle && this.requests > 0) this.#logIdleEnd()
+      this.#close()
+    }
+  }
+
+  #logIdleEnd(): void {
+    const { errorLog } = this.server
+    if (!errorLog.takes('info')) return
+    const client = formatHost(this.remote)
+    errorLog.write('info', `client ${client} closed keepalive connection`, this.number)
   }
 
   #endWithinHead(): void {

@@ -61,11 +61,10 @@ export const noArguments: ValueType<boolean> = { describe: '', parse: () => true
 
 export const largeBuffers: ValueType<LargeBuffers> = {
   describe: 'number size',
-  parse: ([number = '', size = '']) => {
-    const count = parseNumber(number)
-    const bytes = parseSize(size)
-    if (count === undefined || count === 0) throw new ConfError(`invalid value "${number}"`)
-    if (bytes === undefined || bytes === 0) throw new ConfError(`invalid value "${size}"`)
+  parse: ([number = '', size = ''], { node }) => {
+    const count = parseNumber(number) ?? 0
+    const bytes = parseSize(size) ?? 0
+    if (count === 0 || bytes === 0) throw new ConfError(`"${node.name}" directive invalid value`)
     return { count, bytes }
   },
 }

@@ -327,6 +327,8 @@ export class Request implements CaptureHost {
 
   /** TRACE would show what cookies hide; CONNECT is for proxies that clients know. */
   #refuseMethod(): void {
+    const where = 'while reading client request headers'
+    this.logError(`client sent ${this.methodName} method ${where}`, 'info')
     this.keepAlive = false
     this.finalize(405)
   }

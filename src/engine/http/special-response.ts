@@ -4,6 +4,7 @@ import { methods } from './methods.ts'
 import { outcomes } from './module.ts'
 import type { Request } from './request.ts'
 import { hasPage, redirectStatuses, statusPage, visibleStatus } from './status.ts'
+import { escapeRefresh } from './uri.ts'
 
 /** Goes to the page that is configured for a status; what the request goes on with, or nothing without one. */
 export function errorPageOf(request: Request, status: number): number | undefined {
@@ -65,17 +66,10 @@ function sendsRefresh(request: Request, status: number): boolean {
 /** `msie_refresh`: a page that leads on, in the place of a redirect. */
 function sendRefresh(request: Request): void {
   const { response } = request
-  const target = (response.location ?? '').replaceAll(/[&<>"]/g, (sign) => entities[sign]!)
+  const target = escapeRefresh(response.location ?? '')
   response.location = undefined
   request.errorStatus = 200
   request.respond(
     `<html><head><meta http-equiv="Refresh" content="0; URL=${target}"></head><body></body></html>\r\n`,
   )
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
 }

@@ -101,7 +101,7 @@ function folderOf({ folder, levels }: BodyStorage, number: string): string {
   let path = folder
   let end = number.length
   for (const digits of levels) {
-    path = join(path, number.slice(end - digits, end))
+    path = join(path, number.slice(Math.max(end - digits, 0), end))
     end -= digits
   }
   return path

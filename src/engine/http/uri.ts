@@ -75,6 +75,9 @@ const pathSpecial = /[\0- "#%<>?\\^`{|}\x7f-\uffff]/
 /** In a query "&", "+" and ";" would mean something, too. */
 const argumentSpecial = /[\0- "#%&+;<>?\\^`{|}\x7f-\uffff]/
 
+/** In an attribute quotes would end it. */
+const refreshSpecial = /[\0- "'<>\\^`{|}\x7f-\uffff]/
+
 /** A decoded path as it may stand in a header or a request. */
 export function encodePath(path: string): string {
   return pathSpecial.test(path) ? escapeBytes(path, pathSpecial) : path
@@ -83,6 +86,11 @@ export function encodePath(path: string): string {
 /** A part of a path as it may stand in a query. */
 export function escapeArgument(text: string): string {
   return argumentSpecial.test(text) ? escapeBytes(text, argumentSpecial) : text
+}
+
+/** A target as it may stand in an attribute of a page. */
+export function escapeRefresh(target: string): string {
+  return refreshSpecial.test(target) ? escapeBytes(target, refreshSpecial) : target
 }
 
 function escapeBytes(text: string, special: RegExp): string {

@@ -30,9 +30,9 @@ const perServer: readonly Context[] = ['http', 'http.server']
 
 const aio: ValueType<string> = {
   describe: 'on | off | threads[=pool]',
-  parse: ([text = '']) => {
+  parse: ([text = ''], { node }) => {
     if (/^(?:on|off|threads(?:=.+)?)$/.test(text)) return text
-    throw new ConfError(`invalid value "${text}"`)
+    throw new ConfError(`"${node.name}" directive invalid value`)
   },
 }
 

@@ -22,22 +22,17 @@ export interface HttpRequestBodyConf {
 
 const contexts = ['http', 'http.server', 'http.location'] as const
 const usualFolder = 'client_body_temp'
-/** nginx names files with ten digits; its levels are cut from them. */
-const levelDigitsMax = 3
-
 const tempPath: ValueType<TempPath> = {
   describe: 'path [level1 [level2 [level3]]]',
   parse: ([path = '', ...levels], env) => ({
     folder: env.prefixPath(path),
-    levels: levels.map(parseLevel),
+    levels: levels.map((text) => parseLevel(text, env.node.name)),
   }),
 }
 
-function parseLevel(text: string): number {
-  const digits = parseNumber(text)
-  if (digits === undefined || digits === 0 || digits > levelDigitsMax) {
-    throw new ConfError(`invalid value "${text}"`)
-  }
+function parseLevel(text: string, directive: string): number {
+  const digits = parseNumber(text) ?? 0
+  if (digits === 0) throw new ConfError(`"${directive}" directive invalid value`)
   return digits
 }
 
