@@ -220,12 +220,25 @@ const scratchBytes: number = 64 * 1024
 /** Two kilobytes are usual with a client's certificate in it; nginx keeps none above four. */
 export const sessionBytesMax = 4096
 
+/** This process cannot speak TLS. */
+export class OpenSslMissingError extends Error {
+  constructor(cause: unknown) {
+    super('TLS needs Linux, the koffi package, and a Node with OpenSSL in it', { cause })
+    this.name = 'OpenSslMissingError'
+  }
+}
+
 let known: OpenSsl | undefined
 
-/** The bindings; throws where Node's binary does not export OpenSSL or koffi is not to be had. */
+/** The bindings. Throws `OpenSslMissingError`; whoever has a context has them. */
 export function openssl(): OpenSsl {
-  known ??= bind()
-  return known
+  if (known !== undefined) return known
+  try {
+    known = bind()
+    return known
+  } catch (error) {
+    throw new OpenSslMissingError(error)
+  }
 }
 
 function bind(): OpenSsl {

@@ -16,7 +16,7 @@ import {
   SSL_SESS_CACHE_OFF,
   SSL_SESS_CACHE_SERVER,
 } from '../openssl/constants.ts'
-import { type Pointer, recordBytesMax } from '../openssl/libssl.ts'
+import { OpenSslMissingError, type Pointer, recordBytesMax } from '../openssl/libssl.ts'
 import { applyCommands } from '../openssl/conf-commands.ts'
 import { SslContext, SslContextError } from '../openssl/ssl-context.ts'
 import type { TicketKey } from '../openssl/ticket-keys.ts'
@@ -84,7 +84,8 @@ export function buildContext(
     applyCommands(context, options.commands ?? [])
     return context
   } catch (error) {
-    if (error instanceof SslContextError) throw new ConfError(error.message)
+    const told = error instanceof SslContextError || error instanceof OpenSslMissingError
+    if (told) throw new ConfError(error.message)
     throw error
   }
 }
