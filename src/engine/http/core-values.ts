@@ -108,7 +108,8 @@ function parseOverwrite(text: string): number {
 function parseCode(text: string): number {
   const code = parseNumber(text)
   if (code === undefined) throw new ConfError(`invalid value "${text}"`)
-  if (code === 499 || code < codeMin || code > codeMax) {
+  if (code === 499) throw new ConfError(`invalid value "${text}"`)
+  if (code < codeMin || code > codeMax) {
     throw new ConfError(`value "${text}" must be between ${codeMin} and ${codeMax}`)
   }
   return code

@@ -319,7 +319,7 @@ export class Request implements CaptureHost {
     this.method = head.method
     this.body.reset(framing.hasBody, bodyLength, 0)
     const refusal = this.connection.checkTls(this)
-    if (refusal !== 0) this.finalize(refusal)
+    if (refusal !== 0) this.#refuseEarly(refusal)
     else if (this.method === methods.connect || this.method === methods.trace) this.#refuseMethod()
     else if (!this.#readTarget()) this.refuse(400, 'invalid request')
     else this.phases.run(outcomes.next)
@@ -329,8 +329,13 @@ export class Request implements CaptureHost {
   #refuseMethod(): void {
     const where = 'while reading client request headers'
     this.logError(`client sent ${this.methodName} method ${where}`, 'info')
+    this.#refuseEarly(405)
+  }
+
+  /** Nothing has said yet that the connection may be kept. */
+  #refuseEarly(status: number): void {
     this.keepAlive = false
-    this.finalize(405)
+    this.finalize(status)
   }
 
   #readTarget(): boolean {

@@ -76,7 +76,7 @@ const notes: Readonly<Record<number, string>> = {
   497: 'The plain HTTP request was sent to HTTPS port',
 }
 
-const closing: ReadonlySet<number> = new Set([400, 413, 414, 421, 495, 496, 497, 500, 501])
+const closing: ReadonlySet<number> = new Set([400, 413, 414, 495, 496, 497, 500, 501])
 
 /** What the client sees for a status, inner ones included. */
 export function visibleStatus(status: number): number {
