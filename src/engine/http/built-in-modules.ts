@@ -9,7 +9,9 @@ import { httpAddition } from './modules/addition.ts'
 import { httpAuthBasic } from './modules/auth-basic.ts'
 import { httpAuthRequest } from './modules/auth-request.ts'
 import { httpAutoindex } from './modules/autoindex.ts'
+import { httpBrotliStatic } from './modules/brotli-static.ts'
 import { httpBrotli } from './modules/brotli.ts'
+import { httpBrowser } from './modules/browser.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
 import { httpEmptyGif } from './modules/empty-gif.ts'
@@ -46,6 +48,7 @@ import { httpTrailers } from './modules/trailers.ts'
 import { httpUserid } from './modules/userid.ts'
 import { httpSub } from './modules/sub.ts'
 import { httpVts } from './modules/vts.ts'
+import { httpZstdStatic } from './modules/zstd-static.ts'
 import { httpZstd } from './modules/zstd.ts'
 
 export const httpModules: readonly AnyModule[] = [
@@ -54,6 +57,7 @@ export const httpModules: readonly AnyModule[] = [
   httpRequestBody,
   httpUpstream,
   httpReferer,
+  httpBrowser,
   httpSecureLink,
   httpSsl,
   httpHttp2,
@@ -75,6 +79,8 @@ export const httpModules: readonly AnyModule[] = [
   httpRandomIndex,
   httpIndex,
   httpAutoindex,
+  httpBrotliStatic,
+  httpZstdStatic,
   httpGzipStatic,
   httpFiles,
   httpMirror,

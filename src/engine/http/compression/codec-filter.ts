@@ -9,6 +9,11 @@ import type { Request } from '../request.ts'
 import { type Codec, codecInputBytesMax } from './codec.ts'
 import type { PackingFilter, PackingFormat } from './packing-filter.ts'
 
+/** Output of a step that is not worth a chunk, or a packet, of its own. */
+const frontBytesMax = 64
+/** Up to here bytes are copied behind those that were kept. */
+const joinedBytesMax = 16 * 1024
+
 export class CodecFilter implements PackingFilter {
   readonly format: PackingFormat
   bytesIn = 0
@@ -21,6 +26,7 @@ export class CodecFilter implements PackingFilter {
   /** Input that waits until the client takes more. */
   #waiting: Buffer[] = []
   #ending = false
+  #front: Buffer | undefined = undefined
 
   constructor(format: PackingFormat, request: Request, create: () => Codec) {
     this.format = format
@@ -100,15 +106,32 @@ export class CodecFilter implements PackingFilter {
         this.#fail()
         return false
       }
-      if (count > 0) writable = this.#pass(codec, count)
+      if (count > 0) writable = this.#keepsBack(codec, count) || this.#pass(codec, count)
     } while (codec.more && writable && this.#codec === codec)
     return writable
   }
 
+  /** A few bytes, such as the head of gzip, go with those that follow. */
+  #keepsBack({ output, more }: Codec, count: number): boolean {
+    if (count > frontBytesMax || more || this.#front !== undefined) return false
+    this.#front = Buffer.from(output.subarray(0, count))
+    return true
+  }
+
   #pass({ output }: Codec, count: number): boolean {
-    if (count <= 0) return true
+    const front = this.#front
+    if (front === undefined) return count <= 0 || this.#passOn(output, count)
+    this.#front = undefined
+    if (count > joinedBytesMax) {
+      this.#passOn(front, front.length)
+      return this.#passOn(output, count)
+    }
+    return this.#passOn(Buffer.concat([front, output.subarray(0, count)]), front.length + count)
+  }
+
+  #passOn(bytes: Buffer, count: number): boolean {
     this.bytesOut += count
-    return this.#request.passBody(this, output, 0, count)
+    return this.#request.passBody(this, bytes, 0, count)
   }
 
   #finish(): void {

@@ -2,22 +2,17 @@
 import { ConfError } from '../../conf/diagnostics.ts'
 import { numberArgument, sizeArgument } from '../../conf/units.ts'
 import type { ValueType } from '../../core/module.ts'
-import { flag, oneOf, size } from '../../modules/value-types.ts'
-import { acceptsCoding } from '../compression/accept-encoding.ts'
+import { flag, size } from '../../modules/value-types.ts'
 import type { BrotliSettings } from '../compression/brotli-codec.ts'
 import { createBrotliFilter } from '../compression/formats.ts'
 import { packResponse, packingBuffers } from '../compression/pack-response.ts'
 import { packingRatio } from '../compression/packing-filter.ts'
 import { type MimeSet, mimeSet, usualMimeSet } from '../mime-set.ts'
 import { defineHttpModule, type HttpModule, type RequestVariables } from '../module.ts'
-import { servePackedFile } from '../packed-file.ts'
-import type { Request } from '../request.ts'
-import { httpFiles, openerOf } from './files.ts'
 import { httpGzip } from './gzip.ts'
 
 export interface HttpBrotliConf {
   readonly brotli: boolean
-  readonly brotli_static: 'on' | 'off' | 'always'
   readonly brotli_types: MimeSet
   readonly brotli_buffers: number
   readonly brotli_comp_level: number
@@ -54,7 +49,7 @@ const window: ValueType<number> = {
 export const httpBrotli: HttpModule<HttpBrotliConf> = defineHttpModule<HttpBrotliConf>({
   id: 'http.brotli',
   idle: true,
-  loadNames: ['http_brotli_filter_module', 'http_brotli_static_module'],
+  loadNames: ['http_brotli_filter_module'],
   directives: {
     brotli: {
       contexts: [...everywhere, 'http.location.if'],
@@ -63,14 +58,6 @@ export const httpBrotli: HttpModule<HttpBrotliConf> = defineHttpModule<HttpBrotl
       value: flag,
       default: false,
       doc: 'Packs responses with Brotli for clients that take it.',
-    },
-    brotli_static: {
-      contexts: everywhere,
-      args: [1, 1],
-      syntax: 'brotli_static on | off | always',
-      value: oneOf('on', 'off', 'always'),
-      default: 'off',
-      doc: 'Sends a file with ".br" behind its name instead, where there is one.',
     },
     brotli_types: {
       contexts: everywhere,
@@ -120,20 +107,6 @@ export const httpBrotli: HttpModule<HttpBrotliConf> = defineHttpModule<HttpBrotl
     },
   } satisfies RequestVariables,
   hooks: {
-    fallbackContent: ({ brotli_static: mode }, env) => {
-      if (mode === 'off') return undefined
-      const rules = {
-        etag: env.scope.conf(httpFiles).etag,
-        ranges: false,
-        opener: openerOf(env),
-        ending: '.br',
-        coding: 'br',
-        always: mode === 'always',
-        varies: env.scope.conf(httpGzip).gzip_vary,
-        takes: takesBrotli,
-      }
-      return (request) => servePackedFile(request, rules)
-    },
     headerFilter: (conf, { scope }) => {
       if (!conf.brotli) return undefined
       const settings = settingsOf(conf)
@@ -150,10 +123,6 @@ export const httpBrotli: HttpModule<HttpBrotliConf> = defineHttpModule<HttpBrotl
     },
   },
 })
-
-function takesBrotli(request: Request): boolean {
-  return request.parent === undefined && acceptsCoding(request, 'br')
-}
 
 function settingsOf(conf: HttpBrotliConf): BrotliSettings {
   return { level: conf.brotli_comp_level, windowBits: conf.brotli_window }

@@ -2,21 +2,16 @@
 import { ConfError } from '../../conf/diagnostics.ts'
 import { numberArgument } from '../../conf/units.ts'
 import type { ValueType } from '../../core/module.ts'
-import { flag, oneOf, size } from '../../modules/value-types.ts'
-import { acceptsCoding } from '../compression/accept-encoding.ts'
+import { flag, size } from '../../modules/value-types.ts'
 import { createZstdFilter } from '../compression/formats.ts'
 import { packResponse, packingBuffers } from '../compression/pack-response.ts'
 import { packingRatio } from '../compression/packing-filter.ts'
 import { type MimeSet, mimeSet, usualMimeSet } from '../mime-set.ts'
 import { defineHttpModule, type HttpModule, type RequestVariables } from '../module.ts'
-import { servePackedFile } from '../packed-file.ts'
-import type { Request } from '../request.ts'
-import { httpFiles, openerOf } from './files.ts'
 import { httpGzip } from './gzip.ts'
 
 export interface HttpZstdConf {
   readonly zstd: boolean
-  readonly zstd_static: 'on' | 'off' | 'always'
   readonly zstd_types: MimeSet
   readonly zstd_buffers: number
   readonly zstd_comp_level: number
@@ -39,7 +34,7 @@ const level: ValueType<number> = {
 export const httpZstd: HttpModule<HttpZstdConf> = defineHttpModule<HttpZstdConf>({
   id: 'http.zstd',
   idle: true,
-  loadNames: ['http_zstd_filter_module', 'http_zstd_static_module'],
+  loadNames: ['http_zstd_filter_module'],
   directives: {
     zstd: {
       contexts: [...everywhere, 'http.location.if'],
@@ -48,14 +43,6 @@ export const httpZstd: HttpModule<HttpZstdConf> = defineHttpModule<HttpZstdConf>
       value: flag,
       default: false,
       doc: 'Packs responses with Zstandard for clients that take it.',
-    },
-    zstd_static: {
-      contexts: everywhere,
-      args: [1, 1],
-      syntax: 'zstd_static on | off | always',
-      value: oneOf('on', 'off', 'always'),
-      default: 'off',
-      doc: 'Sends a file with ".zst" behind its name instead, where there is one.',
     },
     zstd_types: {
       contexts: everywhere,
@@ -97,20 +84,6 @@ export const httpZstd: HttpModule<HttpZstdConf> = defineHttpModule<HttpZstdConf>
     },
   } satisfies RequestVariables,
   hooks: {
-    fallbackContent: ({ zstd_static: mode }, env) => {
-      if (mode === 'off') return undefined
-      const rules = {
-        etag: env.scope.conf(httpFiles).etag,
-        ranges: false,
-        opener: openerOf(env),
-        ending: '.zst',
-        coding: 'zstd',
-        always: mode === 'always',
-        varies: env.scope.conf(httpGzip).gzip_vary,
-        takes: takesZstd,
-      }
-      return (request) => servePackedFile(request, rules)
-    },
     headerFilter: (conf, { scope }) => {
       if (!conf.zstd) return undefined
       const { zstd_comp_level: compLevel } = conf
@@ -127,7 +100,3 @@ export const httpZstd: HttpModule<HttpZstdConf> = defineHttpModule<HttpZstdConf>
     },
   },
 })
-
-function takesZstd(request: Request): boolean {
-  return request.parent === undefined && acceptsCoding(request, 'zstd')
-}
