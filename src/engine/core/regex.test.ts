@@ -14,6 +14,12 @@ test('what PCRE writes differently is rewritten', () => {
     ['^[]x]+$', 'x]', true],
     ['^[\\h;]+$', ' ;', true],
     ['^(?P<a>x)(?P=a)$', 'xx', true],
+    ['(*UTF8)^.$', 'é', true],
+    ['^a.b$', 'a\rb', true],
+    ['^a.b$', 'a\nb', false],
+    ['(?s)^a.b$', 'a\nb', true],
+    ['^[.]$', 'x', false],
+    ['^\\v\\H$', '\vx', true],
   ]
   for (const [source, text, matches] of cases) {
     assert.equal(compileRegex(source, { ignoreCase: false }).test(text), matches, source)
@@ -28,7 +34,7 @@ test('counts and names its groups', () => {
 })
 
 test('what the engine cannot do is an error, never another match', () => {
-  for (const source of ['a++', 'a*+b', '(?x)a b', 'a\\Kb', '(']) {
+  for (const source of ['a++', 'a*+b', '(?x)a b', 'a\\Kb', '\\Qa.b\\E', '\\p{L}', '(']) {
     assert.throws(() => compileRegex(source, { ignoreCase: false }), ConfError, source)
   }
   // An escaped quantifier and a plus in a class are no possessive quantifiers.

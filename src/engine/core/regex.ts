@@ -2,8 +2,9 @@
  * Regular expressions as nginx users write them (PCRE), on JavaScript's engine.
  *
  * Rewritten: `(?<name>…)` and `(?P<name>…)` named groups, a leading `(?i)`, `\A`, `\z`, `\h`, POSIX classes
- * such as `[[:digit:]]`. What the engine cannot do (possessive quantifiers, recursion, `\K`) is a
- * configuration error, never a different match.
+ * such as `[[:digit:]]`, `.` where it must not end at a carriage return. What the engine cannot do (possessive
+ * quantifiers, recursion, `\K`) is a configuration error, never a different match. Texts are Unicode here:
+ * a `.` is a character, as with PCRE's `(*UTF8)`, and `$` is the very end, not what is before a last line feed.
  */
 import { ConfError } from '../conf/diagnostics.ts'
 
@@ -32,11 +33,12 @@ const posixClasses: Readonly<Record<string, string>> = {
 }
 
 export function compileRegex(source: string, options: { readonly ignoreCase: boolean }): Regex {
-  const inline = /^\(\?([imsx]+)\)/.exec(source)
+  const text = source.replace(/^(?:\(\*(?:UTF8?|UCP)\))+/, '')
+  const inline = /^\(\?([imsx]+)\)/.exec(text)
   const flags = new Set(inline?.[1] ?? '')
   if (flags.has('x')) unsupported(source, 'the "x" option')
   if (options.ignoreCase) flags.add('i')
-  const body = toJavaScript(inline === null ? source : source.slice(inline[0].length), source)
+  const body = toJavaScript(text.slice(inline?.[0].length ?? 0), { source, dotAll: flags.has('s') })
   const pattern = build(body, [...flags].join(''), source)
   const groups = new RegExp(`${body}|`).exec('')!.length - 1
   const names = [...body.matchAll(/\(\?<([A-Za-z_]\w*)>/g)].map((match) => match[1]!)
@@ -51,8 +53,14 @@ export function compileRegex(source: string, options: { readonly ignoreCase: boo
 
 const tokenPattern = /\\.|\[:\w+:\]|\[\^?\]?|\]|\(\?P<\w+>|\(\?P=\w+\)|[*+?}]\+|[^]/g
 
+interface Surroundings {
+  /** The whole expression, for messages. */
+  readonly source: string
+  readonly dotAll: boolean
+}
+
 /** Rewrites token by token: inside a character class the same signs mean other things. */
-function toJavaScript(text: string, source: string): string {
+function toJavaScript(text: string, { source, dotAll }: Surroundings): string {
   let inClass = false
   return text.replaceAll(tokenPattern, (token) => {
     if (token.startsWith('[:')) return posixClasses[token.slice(2, -2)] ?? token
@@ -63,6 +71,7 @@ function toJavaScript(text: string, source: string): string {
       // A bracket right after the opening one is a plain character.
       return token.endsWith(']') ? `${token.slice(0, -1)}\\]` : token
     }
+    if (token === '.' && !inClass && !dotAll) return '[^\\n]'
     if (token === ']') inClass = false
     if (inClass || token.length === 1) return token
     if (token.endsWith('+')) unsupported(source, 'a possessive quantifier')
@@ -70,8 +79,21 @@ function toJavaScript(text: string, source: string): string {
   })
 }
 
+/** Escapes of PCRE that JavaScript would read as plain letters. */
+const foreignEscapes: ReadonlySet<string> = new Set('CEGKLNPQRUVXglopu')
+
 function rewriteEscape(token: string, inClass: boolean, source: string): string {
-  switch (token[1]) {
+  const letter = token[1]!
+  if (foreignEscapes.has(letter)) unsupported(source, `"${token}"`)
+  switch (letter) {
+    case 'a':
+      return '\\x07'
+    case 'e':
+      return '\\x1b'
+    case 'H':
+      return inClass ? unsupported(source, '"\\H" in a class') : '[^ \\t]'
+    case 'v':
+      return inClass ? '\\n\\x0b\\f\\r' : '[\\n\\x0b\\f\\r]'
     case 'h':
       return inClass ? ' \\t' : '[ \\t]'
     case 'A':
@@ -79,8 +101,6 @@ function rewriteEscape(token: string, inClass: boolean, source: string): string 
     case 'z':
     case 'Z':
       return '$'
-    case 'K':
-      return unsupported(source, '"\\K"')
     default:
       return token
   }
