@@ -1,4 +1,5 @@
 /** Compiles one `server` block. */
+import { directives } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { createScope, type Scope } from '../core/scope.ts'
 import type { ServerName } from '../core/server-names.ts'
@@ -66,7 +67,7 @@ export function compileServer(input: ServerInput): HttpServer {
     tls: collect<ServerTls>(hooks, env, 'tls')[0],
     // Complete when the locations above are compiled.
     upstreams: [...used],
-    declared: scope.own('set').map(({ args }) => args[0] ?? ''),
+    declared: declaredIn(node),
   }
 }
 
@@ -75,6 +76,17 @@ function nameOf(scope: Scope): string {
   const written = scope.own('server_name')[0]?.args[0] ?? ''
   if (written === '$hostname') return scope.conf(httpCore).server_name[0]!.text
   return written.startsWith('.') ? written.slice(1) : written
+}
+
+/** Variables that a `set` writes, in the block or in those within it. */
+function declaredIn({ block }: Directive): readonly string[] {
+  if (block === undefined) return []
+  const found: string[] = []
+  for (const child of directives(block)) {
+    if (child.name === 'set' && child.args[0] !== undefined) found.push(child.args[0])
+    else found.push(...declaredIn(child))
+  }
+  return found
 }
 
 /** A server that says nothing listens on port 80; an address that stands twice is refused. */
