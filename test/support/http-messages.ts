@@ -26,7 +26,8 @@ export class MalformedMessage extends Error {
   }
 }
 
-const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~\x80-\xff]+ HTTP\/1\.[01]$/
+/** A minor version of the future is taken as 1.1 (RFC 9110 §2.5). */
+const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~\x80-\xff]+ HTTP\/1\.\d$/
 // oxlint-disable-next-line no-control-regex
 const statusLine = /^HTTP\/1\.[01] \d{3} [\t\x20-\x7e\x80-\xff]*$/
 // oxlint-disable-next-line no-control-regex
@@ -43,7 +44,7 @@ export function readRequest(bytes: Buffer): Message | undefined {
   const head = readHead(bytes, requestLine)
   if (head === undefined) return undefined
   const hosts = valuesOf(head, 'host')
-  const needed = head.start.endsWith('1.1') ? 1 : 0
+  const needed = head.start.endsWith('1.0') ? 0 : 1
   if (hosts.length > 1 || hosts.length < needed) throw new MalformedMessage('Host count', bytes)
   const framing = framingOf(head, bytes) ?? 'none'
   return readBody(bytes, head, { framing, ended: false })

@@ -259,7 +259,13 @@ export const cases: readonly Case[] = [
     upstream,
     requests: ['POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\na'],
   },
-  { name: 'Expect with an empty body', server: pass, upstream, requests: [expecting(0)] },
+  {
+    name: 'Expect with an empty body',
+    difference: { why: 'nothing is waited for', ours: /> POST[^\n]*\nHTTP\/1\.1 200/ },
+    server: pass,
+    upstream,
+    requests: [expecting(0)],
+  },
   {
     name: 'a client that goes away within its body',
     server: pass,
@@ -298,7 +304,7 @@ export const cases: readonly Case[] = [
     server:
       'client_body_in_file_only clean; location / { proxy_pass http://{upstream}; proxy_set_header X-File "$request_body_file"; }',
     upstream,
-    mask: [[/X-File: .*\/(\d{10})/g, 'X-File: {file}']],
+    mask: [[/X-File: \S*\d{10}/g, 'X-File: {file}']],
     requests: [post('/', 'hello')],
   },
   {
@@ -318,6 +324,10 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'proxy_request_buffering off with chunks in 1.1',
+    difference: {
+      why: 'nginx has seen the whole body by chance',
+      ours: /Transfer-Encoding: chunked/,
+    },
     server:
       'location / { proxy_pass http://{upstream}; proxy_request_buffering off; proxy_http_version 1.1; }',
     upstream,
