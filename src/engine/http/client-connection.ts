@@ -6,6 +6,8 @@ import { type Address, formatAddress, formatHost } from '../net/address.ts'
 import type { ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket } from '../net/socket.ts'
 import type { HttpEngine } from './engine.ts'
+import type { HttpPart } from './part.ts'
+import type { RequestHead } from './request-head.ts'
 import type { Request } from './request.ts'
 import type { HttpPort, HttpServer } from './server.ts'
 import { refusalByTls } from './tls-requirements.ts'
@@ -37,6 +39,11 @@ export abstract class ClientConnection {
   closing: boolean = false
   /** The server that the last request was for. */
   protected server: HttpServer
+  #lastHost = ''
+  /** What the last host was found to mean. */
+  #selectedIn: HttpPart | undefined = undefined
+  #selectedFor = ''
+  #selected: HttpServer | undefined = undefined
   readonly #handshakeServer: HttpServer | undefined
   /** When it was accepted: milliseconds, wall clock. */
   readonly openedAt: number = Date.now()
@@ -82,9 +89,31 @@ export abstract class ClientConnection {
     return !this.closing && this.requests < this.server.core.keepalive_requests
   }
 
+  /** The host that a request names, in lower case; nearly always that of the request before. */
+  hostOf(head: RequestHead, start: number, end: number): string {
+    const { bytes } = head
+    const last = this.#lastHost
+    if (end - start === last.length) {
+      let i = 0
+      while (i < last.length && bytes[start + i] === last.charCodeAt(i)) i++
+      if (i === last.length) return last
+    }
+    this.#lastHost = head.text(start, end).toLowerCase()
+    return this.#lastHost
+  }
+
   /** The server that a host means on this port, in the snapshot in force. */
   serverFor(host: string, request: Request): HttpServer {
+    const { part } = this.engine
+    // Expressions leave their groups in each request.
+    if (part === this.#selectedIn && host === this.#selectedFor && this.#selected !== undefined) {
+      this.server = this.#selected
+      return this.server
+    }
     this.server = this.engine.selectServer(this.port.key, this.socket, host, request)
+    this.#selectedIn = part
+    this.#selectedFor = host
+    this.#selected = this.server.expressions.size === 0 ? this.server : undefined
     return this.server
   }
 

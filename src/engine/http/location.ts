@@ -111,6 +111,7 @@ export class LocationTable {
   readonly #named = new Map<string, Location>()
   /** Paths without the slash at the end that locations of gateways have. */
   readonly #folders = new Set<string>()
+  #hasFolders = false
 
   /** Adds one; throws `ConfError` where the same one stands already. */
   add(location: Location): void {
@@ -123,20 +124,29 @@ export class LocationTable {
       const node = insert(this.#root, text)
       if (node.location !== undefined) duplicate(text)
       node.location = location
-      if (location.gateway && text.endsWith('/')) this.#folders.add(text.slice(0, -1))
+      this.#noteFolder(location, text)
       return
     }
     const table = kind === 'exact' ? this.#exact : this.#named
     if (table.has(text)) duplicate(text)
     table.set(text, location)
-    if (kind === 'exact' && location.gateway && text.endsWith('/')) {
-      this.#folders.add(text.slice(0, -1))
-    }
+    if (kind === 'exact') this.#noteFolder(location, text)
+  }
+
+  #noteFolder(location: Location, text: string): void {
+    // No path is empty, so the root is none of them.
+    if (location.gateway && text.endsWith('/') && text !== '/') this.#folders.add(text.slice(0, -1))
+    this.#hasFolders ||= this.#folders.size > 0 || location.children?.hasFolders === true
+  }
+
+  /** True when there are such paths here or below. */
+  get hasFolders(): boolean {
+    return this.#hasFolders
   }
 
   /** True for a path that is a location only with a slash behind it, and a gateway's: nginx redirects there. */
   sendsToFolder(path: string): boolean {
-    if (this.#exact.has(path)) return false
+    if (!this.#hasFolders || this.#exact.has(path)) return false
     const longest = findLongest(this.#root, path)
     if (this.#folders.has(path)) return longest?.pattern!.text !== path
     return longest?.children?.sendsToFolder(path) ?? false

@@ -6,6 +6,7 @@
  * another's bytes lie here has those sent first.
  */
 import type { Socket } from '../net/socket.ts'
+import { copyRange } from './copy-range.ts'
 
 /** Room for several responses of pipelined requests; larger bodies are written past it. */
 const outputBytes = 64 * 1024
@@ -66,7 +67,7 @@ export class Output {
     const length = to - from
     if (length <= copiedBytesMax) {
       this.#claim(owner, length)
-      chunk.copy(this.#bytes, this.#length, from, to)
+      copyRange(chunk, from, to, this.#bytes, this.#length)
       this.#length += length
       return
     }

@@ -11,6 +11,7 @@
  * ```
  */
 import { cr, lf } from './bytes.ts'
+import { copyRange } from './copy-range.ts'
 import { headBytesInitial, headBytesKept } from './limits.ts'
 import { knownNames, unknownName } from './header-names.ts'
 import { methods } from './methods.ts'
@@ -69,7 +70,10 @@ export class RequestHead {
     this.methodEnd = this.methodStart = 0
     this.targetEnd = this.targetStart = 0
     this.pathEnd = this.pathStart = 0
-    if (this.count > 0) this.first.fill(none)
+    for (let field = 0; field < this.count; field++) {
+      const id = this.idOf(field)
+      if (id !== unknownName) this.first[id] = none
+    }
     this.count = 0
   }
 
@@ -89,7 +93,7 @@ export class RequestHead {
   append(chunk: Buffer, from: number): number {
     if (this.length === this.bytes.length) this.#grow()
     const taken = Math.min(chunk.length - from, this.bytes.length - this.length)
-    chunk.copy(this.bytes, this.length, from, from + taken)
+    copyRange(chunk, from, from + taken, this.bytes, this.length)
     this.length += taken
     return taken
   }

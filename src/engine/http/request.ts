@@ -30,6 +30,7 @@ import { errorPageOf, sendStatus } from './special-response.ts'
 import { closesConnection, statuses } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
 import { encodePath, normalizePath } from './uri.ts'
+import { TextCache } from './text-cache.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
 
@@ -43,6 +44,9 @@ export interface RequestEnding {
 
 const percent = 0x25
 const plus = 0x2b
+
+/** Paths that were asked for. */
+const paths = new TextCache()
 
 /** Makes a response's body piece by piece. */
 export interface BodyProducer {
@@ -312,7 +316,7 @@ export class Request implements CaptureHost {
     const { head, framing } = this
     this.keepAlive = framing.keepAlive && this.connection.mayKeepAlive
     if (framing.hostStart >= 0) {
-      this.host = head.text(framing.hostStart, framing.hostEnd).toLowerCase()
+      this.host = this.connection.hostOf(head, framing.hostStart, framing.hostEnd)
     }
     this.server = this.connection.serverFor(this.host, this)
     this.location = this.server.fallback
@@ -345,7 +349,8 @@ export class Request implements CaptureHost {
       this.hasArgs = head.targetEnd > head.queryStart
     }
     if (!head.pathSpecial) {
-      this.uri = head.pathEnd > head.pathStart ? head.text(head.pathStart, head.pathEnd) : '/'
+      const { bytes, pathStart, pathEnd } = head
+      this.uri = pathEnd > pathStart ? paths.get(bytes, pathStart, pathEnd) : '/'
       return true
     }
     const merge = this.server.core.merge_slashes

@@ -10,6 +10,7 @@
  *                    status   hidden     verbatim: ends at `next`  written anew as `ETag: "1"`
  * ```
  */
+import { copyRange } from './copy-range.ts'
 import { equalsLower } from './header-names.ts'
 import { safeValue } from './safe-value.ts'
 import { upstreamNames } from './upstream-names.ts'
@@ -19,9 +20,10 @@ const stride = 6
 const fieldsInitial = 24
 const none = -1
 
-/** In place of `next`: the line is not as we write lines, or is not passed on. */
+/** In place of `next`: the line is not as we write lines. */
 const anew = -1
-const hidden = -2
+/** Taken from `next` of a field that is not passed on; no head is as long. */
+const hiddenOffset = 2 ** 30
 
 const bytesInitial = 2048
 /** Heads that grew larger than this are not kept for the next response. */
@@ -66,7 +68,10 @@ export class UpstreamHead {
     this.statusStart = 0
     this.statusEnd = 0
     if (this.#replaced.size > 0) this.#replaced.clear()
-    if (this.count > 0) this.first.fill(none)
+    for (let field = 0; field < this.count; field++) {
+      const id = this.idOf(field)
+      if (id >= 0 && id < this.first.length) this.first[id] = none
+    }
     this.count = 0
   }
 
@@ -75,7 +80,7 @@ export class UpstreamHead {
     const taken = Math.min(chunk.length - from, max - this.length)
     const needed = this.length + taken
     if (needed > this.bytes.length) this.#grow(needed)
-    chunk.copy(this.bytes, this.length, from, from + taken)
+    copyRange(chunk, from, from + taken, this.bytes, this.length)
     this.length = needed
     return taken
   }
@@ -130,12 +135,13 @@ export class UpstreamHead {
   }
 
   isHidden(field: number): boolean {
-    return this.fields[field * stride + 5] === hidden
+    return this.fields[field * stride + 5]! < anew
   }
 
   /** Keeps a field from the client. */
   hide(field: number): void {
-    this.fields[field * stride + 5] = hidden
+    const at = field * stride + 5
+    if (this.fields[at]! >= anew) this.fields[at] = this.fields[at]! - hiddenOffset
   }
 
   /** Has the client see another value; it must be safe to write. */
@@ -201,6 +207,14 @@ export class UpstreamHead {
     return room
   }
 
+  /** Writes the line of a field, hidden or not, as it came; returns where it ends. */
+  copyLine(field: number, into: Buffer, at: number): number {
+    const raw = this.fields[field * stride + 5]!
+    const next = raw < anew ? raw + hiddenOffset : raw
+    if (next < 0) return this.#writeField(into, at, field)
+    return copyRange(this.bytes, this.nameStart(field), next, into, at)
+  }
+
   /** Writes all fields that are not hidden; returns where they end. */
   copyFields(into: Buffer, start: number): number {
     const { bytes, fields, count } = this
@@ -209,13 +223,13 @@ export class UpstreamHead {
     let runEnd = 0
     for (let i = 0, f = 0; i < count; i++, f += stride) {
       const next = fields[f + 5]!
-      if (next === hidden) continue
+      if (next < anew) continue
       const from = fields[f]!
       if (next >= 0 && from === runEnd) {
         runEnd = next
         continue
       }
-      if (runEnd > runStart) at += bytes.copy(into, at, runStart, runEnd)
+      if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, into, at)
       if (next === anew) {
         at = this.#writeField(into, at, i)
         runStart = runEnd = 0
@@ -224,7 +238,7 @@ export class UpstreamHead {
         runEnd = next
       }
     }
-    if (runEnd > runStart) at += bytes.copy(into, at, runStart, runEnd)
+    if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, into, at)
     return at
   }
 

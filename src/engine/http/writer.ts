@@ -5,6 +5,7 @@
  * its fields is ours.
  */
 import { httpDate } from '../core/clock.ts'
+import { copyAll } from './copy-range.ts'
 import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
 import { safeValue } from './safe-value.ts'
@@ -62,9 +63,9 @@ function renderHead(request: Request): string {
 const typeId = upstreamNameId('content-type')
 const serverId = upstreamNameId('server')
 const dateId = upstreamNameId('date')
-const typeName = Buffer.from('Content-Type: ', 'latin1')
 const lengthName = Buffer.from('Content-Length: ', 'latin1')
-const versionText = Buffer.from('HTTP/1.1 ', 'latin1')
+const keepAliveText = 'Connection: keep-alive\r\n'
+const keepAliveLine = Buffer.from(keepAliveText, 'latin1')
 const chunkedLine = 'Transfer-Encoding: chunked\r\n'
 /** Room for what is written around the fields of a forwarded head, but texts. */
 const frameBytes = 128
@@ -78,33 +79,28 @@ function writeForwarded(
   owner: OutputOwner,
 ): number {
   const { response } = request
-  const { status } = response
   const front = frontOf(request, head)
-  const type = renderType(request)
+  const type = response.forwardsType ? '' : renderType(request)
   const own = renderOwn(request)
   const added = renderAdded(request)
   const texts = type.length + own.length + added.length
   const room = head.room + front.length + texts * bytesPerUnitMax + frameBytes
   const into = output.reserve(owner, room)
   const start = output.length
-  let at = start + versionText.copy(into, start)
-  at =
-    status === head.status
-      ? at + head.bytes.copy(into, at, head.statusStart, head.statusEnd)
-      : at + into.write(statusText(status), at)
-  at += front.copy(into, at)
-  at += into.write(type, at)
-  if (status !== 204) at = writeEntity(request, head, into, at)
-  at += into.write(own, at)
+  let at = copyAll(front, into, start)
+  if (type !== '') at += into.write(type, at)
+  if (response.status !== 204) at = writeEntity(request, head, into, at)
+  if (own === keepAliveText) at = copyAll(keepAliveLine, into, at)
+  else at += into.write(own, at)
   at = head.copyFields(into, at)
-  at += into.write(added, at)
+  if (added !== '') at += into.write(added, at)
   into[at++] = 0x0d
   into[at++] = 0x0a
   output.commit(at)
   return at - start
 }
 
-/** Type and length of the body. */
+/** Type and length of the body, as they came where nobody has changed them. */
 function writeEntity(
   { response }: Request,
   head: UpstreamHead,
@@ -112,16 +108,10 @@ function writeEntity(
   start: number,
 ): number {
   let at = start
-  if (response.forwardsType) {
-    const field = head.first[typeId]!
-    at += typeName.copy(into, at)
-    at += head.bytes.copy(into, at, head.valueStart(field), head.valueEnd(field))
-    into[at++] = 0x0d
-    into[at++] = 0x0a
-  }
+  if (response.forwardsType) at = head.copyLine(head.first[typeId]!, into, at)
   const { contentLength } = response
   if (contentLength < 0) return at
-  at = writeNumber(into, at + lengthName.copy(into, at), contentLength)
+  at = writeNumber(into, copyAll(lengthName, into, at), contentLength)
   into[at++] = 0x0d
   into[at++] = 0x0a
   return at
@@ -129,9 +119,9 @@ function writeEntity(
 
 /** Type of the body, where it is not what the other server has sent. */
 function renderType(request: Request): string {
-  const { response } = request
-  const own = !response.forwardsType && response.contentType !== undefined
-  return own && response.status !== 204 ? `Content-Type: ${typeText(request)}\r\n` : ''
+  const { contentType, status } = request.response
+  if (contentType === undefined || status === 204) return ''
+  return `Content-Type: ${typeText(request)}\r\n`
 }
 
 /** What is ours, or was changed, of a forwarded head. */
@@ -164,29 +154,57 @@ export function typeText({ response }: Request): string {
   return response.charset === undefined ? type : `${type}; charset=${response.charset}`
 }
 
-/** `Server` and `Date` with the end of the line before, made once a second. */
+/** Status line, `Server` and `Date`, as they begin most responses; made once a second. */
 interface Front {
-  date: string
-  bytes: Buffer
+  readonly date: string
+  readonly bytes: Buffer
 }
 
+/** By name of the product, for the status that nearly all have. */
 const fronts = new Map<string, Front>()
 /** Ways in which the product may name itself. */
 const frontsMax = 64
+/** As long as the clock has not gone on by so much, the second is taken to be the same. */
+const dateLagMs = 20
+let dateReadAt = -Infinity
+let date = ''
 
-function frontOf({ signature }: Request, head: UpstreamHead): Buffer {
-  const date = httpDate()
-  const [ownServer, ownDate] = [!passes(head, serverId), !passes(head, dateId)]
-  if (!ownServer || !ownDate) {
-    const server = ownServer ? `Server: ${signature}\r\n` : ''
-    return Buffer.from(`\r\n${server}${ownDate ? `Date: ${date}\r\n` : ''}`, 'latin1')
+function frontOf(request: Request, head: UpstreamHead): Buffer {
+  const { signature, response, connection } = request
+  const now = connection.engine.services.transport.clock.now()
+  if (now - dateReadAt >= dateLagMs || now < dateReadAt) {
+    dateReadAt = now
+    date = httpDate()
   }
+  const usual = response.status === 200 && isPlainOk(head)
+  if (!usual || passes(head, serverId) || passes(head, dateId)) return ownFront(request, head)
   const known = fronts.get(signature)
   if (known !== undefined && known.date === date) return known.bytes
-  const bytes = Buffer.from(`\r\nServer: ${signature}\r\nDate: ${date}\r\n`, 'latin1')
+  const bytes = ownFront(request, head)
   if (fronts.size >= frontsMax) fronts.clear()
   fronts.set(signature, { date, bytes })
   return bytes
+}
+
+function ownFront({ signature, response: { status } }: Request, head: UpstreamHead): Buffer {
+  const text =
+    status === head.status
+      ? head.bytes.toString('latin1', head.statusStart, head.statusEnd)
+      : statusText(status)
+  const server = passes(head, serverId) ? '' : `Server: ${signature}\r\n`
+  const dated = passes(head, dateId) ? '' : `Date: ${date}\r\n`
+  return Buffer.from(`HTTP/1.1 ${text}\r\n${server}${dated}`, 'latin1')
+}
+
+/** `200 OK`, in these letters. */
+function isPlainOk({ bytes, status, statusStart, statusEnd }: UpstreamHead): boolean {
+  const reason = statusEnd - 2
+  return (
+    status === 200 &&
+    reason - statusStart === 4 &&
+    bytes[reason] === 0x4f &&
+    bytes[reason + 1] === 0x4b
+  )
 }
 
 /** True when the other server's own field goes to the client. */
@@ -235,7 +253,7 @@ function connectionField(request: Request, headerSeconds: number): string {
   if (!request.keepAlive) return 'Connection: close\r\n'
   return headerSeconds > 0
     ? `Connection: keep-alive\r\nKeep-Alive: timeout=${headerSeconds}\r\n`
-    : 'Connection: keep-alive\r\n'
+    : keepAliveText
 }
 
 /** `server_name_in_redirect`, `port_in_redirect`. */

@@ -152,7 +152,7 @@ export class PeerWalk implements Selection {
     this.tier = tier
     const words = wordsFor(tier)
     if (this.#tried.length < words) this.#tried = new Int32Array(words)
-    else this.#tried.fill(0)
+    else for (let i = 0; i < words; i++) this.#tried[i] = 0
   }
 }
 

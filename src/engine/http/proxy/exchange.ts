@@ -311,9 +311,13 @@ export class ProxyExchange
   onUpstreamData(chunk: Buffer): void {
     const { carrier } = this.#request!
     carrier.cork()
+    const connection = this.#connection!
     this.#chunk = chunk
-    this.#connection!.wait(this.#settings!.readTimeoutMs)
     this.#reader.read(chunk)
+    // Most responses are over by now, and the connection is somebody else's.
+    if (connection.user === this && this.#holds === 0) {
+      connection.wait(this.#settings!.readTimeoutMs)
+    }
     carrier.uncork()
   }
 

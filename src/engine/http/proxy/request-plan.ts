@@ -14,6 +14,7 @@
  * `proxy_set_header` makes of `Content-Length` and `Transfer-Encoding`.
  */
 import type { ComplexValue } from '../../core/complex-value.ts'
+import { copyAll, copyRange } from '../copy-range.ts'
 import { equalsLower, findNameId, knownNames, unknownName } from '../header-names.ts'
 import { methods, methodText } from '../methods.ts'
 import type { Request } from '../request.ts'
@@ -137,12 +138,12 @@ export class RequestPlan {
     let at = 0
     if (method !== undefined) at = writeText(scratch, at, method)
     else if (request.method === methods.other) {
-      at += head.bytes.copy(scratch, at, head.methodStart, head.methodEnd)
+      at = copyRange(head.bytes, head.methodStart, head.methodEnd, scratch, at)
     } else at = writeText(scratch, at, methodText(request.method))
     scratch[at++] = 0x20
     if (target !== undefined) at = writeText(scratch, at, target)
     else at = copyTarget(head, at)
-    return at + this.#version.copy(scratch, at)
+    return copyAll(this.#version, scratch, at)
   }
 
   #writeFields(start: number): number {
@@ -150,12 +151,12 @@ export class RequestPlan {
     for (let i = 0; i < this.#fields.length; i++) {
       const field = this.#fields[i]!
       if (Buffer.isBuffer(field)) {
-        at += field.copy(scratch, at)
+        at = copyAll(field, scratch, at)
         continue
       }
       const text = this.#texts[i]!
       if (text === '') continue
-      at += field.front.copy(scratch, at)
+      at = copyAll(field.front, scratch, at)
       at = writeText(scratch, at, text)
       scratch[at++] = 0x0d
       scratch[at++] = 0x0a
@@ -177,7 +178,7 @@ export class RequestPlan {
         runEnd = plainEnd
         continue
       }
-      if (runEnd > runStart) at += bytes.copy(scratch, at, runStart, runEnd)
+      if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, scratch, at)
       if (plainEnd < 0) {
         at = writeField(head, field, at)
         runStart = runEnd = 0
@@ -186,7 +187,7 @@ export class RequestPlan {
         runEnd = plainEnd
       }
     }
-    if (runEnd > runStart) at += bytes.copy(scratch, at, runStart, runEnd)
+    if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, scratch, at)
     return at
   }
 
@@ -246,7 +247,7 @@ function compileFields(set: readonly SetHeader[]): readonly (Buffer | Field)[] {
 function writeFraming(start: number, { bodyBytes, chunked, saysLength }: OutgoingRequest): number {
   if (chunked) return start + chunkedLine.copy(scratch, start)
   if (bodyBytes === 0 && !saysLength) return start
-  let at = start + lengthFront.copy(scratch, start)
+  let at = copyAll(lengthFront, scratch, start)
   at = writeText(scratch, at, String(bodyBytes))
   scratch[at++] = 0x0d
   scratch[at++] = 0x0a
@@ -257,7 +258,7 @@ function writeFraming(start: number, { bodyBytes, chunked, saysLength }: Outgoin
 function copyTarget(head: RequestHead, start: number): number {
   let at = start
   if (head.pathEnd === head.pathStart) scratch[at++] = 0x2f
-  return at + head.bytes.copy(scratch, at, head.pathStart, head.targetEnd)
+  return copyRange(head.bytes, head.pathStart, head.targetEnd, scratch, at)
 }
 
 /** Where the line ends that is written as we write lines; -1 for one that is not. */
