@@ -7,14 +7,14 @@
 import type { Level, Log } from '../core/log.ts'
 import type { VariableTable, VariableValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
-import { type Address, formatHost } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
 import { type BodyFilter, BodyFilters } from './body-filter.ts'
 import type { Carrier } from './carrier.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { activities } from './connection-counts.ts'
+import { errorContext } from './error-context.ts'
 import { Framing } from './framing.ts'
 import { staysOpen } from './keep-alive.ts'
-import { nameId } from './header-names.ts'
 import { discardedBodyBytesMax } from './limits.ts'
 import type { Location } from './location.ts'
 import { methods, methodText } from './methods.ts'
@@ -34,8 +34,6 @@ import { TextCache } from './text-cache.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
 
-const hostId = nameId('host')
-const refererId = nameId('referer')
 
 /** What is to be given back when a request is over. */
 export interface RequestEnding {
@@ -566,21 +564,8 @@ export class Request implements CaptureHost {
   logError(message: string, level: Level = 'error'): void {
     const { errorLog } = this
     if (errorLog.takes(level)) {
-      errorLog.write(level, `${message}, ${this.logContext()}`, this.connection.number)
+      errorLog.write(level, `${message}, ${errorContext(this)}`, this.connection.number)
     }
-  }
-
-  logContext(): string {
-    const { head } = this
-    let context = `client: ${formatHost(this.remote)}, server: ${this.server.name}`
-    context += `, request: "${head.text(head.methodStart, head.lineEnd)}"`
-    if (this.parent !== undefined) context += `, subrequest: "${this.uri}"`
-    const upstream = this.trail?.urlFor(head) ?? ''
-    if (upstream !== '') context += `, upstream: "${upstream}"`
-    const host = head.value(hostId)
-    if (host !== undefined) context += `, host: "${host}"`
-    const referrer = head.value(refererId)
-    return referrer === undefined ? context : `${context}, referrer: "${referrer}"`
   }
 
   /** True when the path came with escapes or with "+": parts of it are escaped again in queries. */
