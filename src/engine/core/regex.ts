@@ -33,12 +33,15 @@ const posixClasses: Readonly<Record<string, string>> = {
 }
 
 export function compileRegex(source: string, options: { readonly ignoreCase: boolean }): Regex {
-  const text = source.replace(/^(?:\(\*(?:UTF8?|UCP)\))+/, '')
-  const inline = /^\(\?([imsx]+)\)/.exec(text)
+  const written = source.replace(/^(?:\(\*(?:UTF8?|UCP)\))+/, '')
+  const inline = /^\(\?([imsx]+)\)/.exec(written)
   const flags = new Set(inline?.[1] ?? '')
   if (flags.has('x')) unsupported(source, 'the "x" option')
   if (options.ignoreCase) flags.add('i')
-  const body = toJavaScript(text.slice(inline?.[0].length ?? 0), { source, dotAll: flags.has('s') })
+  const body = toJavaScript(written.slice(inline?.[0].length ?? 0), {
+    source,
+    dotAll: flags.has('s'),
+  })
   const pattern = build(body, [...flags].join(''), source)
   const groups = new RegExp(`${body}|`).exec('')!.length - 1
   const names = [...body.matchAll(/\(\?<([A-Za-z_]\w*)>/g)].map((match) => match[1]!)

@@ -82,11 +82,11 @@ export const coreVariables: RequestVariables = {
   document_root: live(documentRoot, 'Value of root or alias.'),
   realpath_root: live(realRoot, 'Value of root or alias, symbolic links followed.'),
   host: fixed(hostOrName, 'Host asked for, or the name of the server.'),
-  http_host: field('host'),
-  http_user_agent: field('user-agent'),
-  http_referer: field('referer'),
-  http_x_forwarded_for: field('x-forwarded-for'),
-  http_cookie: field('cookie', '; '),
+  http_host: knownField('host'),
+  http_user_agent: knownField('user-agent'),
+  http_referer: knownField('referer'),
+  http_x_forwarded_for: knownField('x-forwarded-for'),
+  http_cookie: knownField('cookie', '; '),
   hostname: fixed(() => startedName, 'Name of this machine.'),
   server_name: fixed(({ server }) => server.name, 'First name of the server.'),
   server_protocol: fixed(({ carrier }) => carrier.protocol, 'Protocol of the request.'),
@@ -147,7 +147,7 @@ function remoteUser({ head }: Request): string | undefined {
 }
 
 /** A field that is found without a look at the others. */
-function field(name: KnownName, separator = ', '): RequestVariables[string] {
+function knownField(name: KnownName, separator = ', '): RequestVariables[string] {
   const id = nameId(name)
   const lower = name.replaceAll('-', '_')
   return fixed(

@@ -65,10 +65,11 @@ function toTemplate(given: readonly Part[]): Template {
     const constant = parts.join('')
     return Object.freeze({ constant, evaluate: () => constant })
   }
+  const hasGroups = parts.some((part) => typeof part !== 'string' && 'group' in part)
   return Object.freeze({
     constant: undefined,
     evaluate: (request: Request, escapesGroups: boolean) => {
-      const escapes = escapesGroups && request.wasEscaped
+      const escapes = hasGroups && escapesGroups && request.wasEscaped
       let out = ''
       for (const part of parts) {
         if (typeof part === 'string') out += part
