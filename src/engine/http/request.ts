@@ -34,7 +34,6 @@ import { TextCache } from './text-cache.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
 
-
 /** What is to be given back when a request is over. */
 export interface RequestEnding {
   end(): void
