@@ -13,6 +13,7 @@ import {
   type Http2Client,
   request,
   types,
+  uint32,
 } from './http2-client.ts'
 
 const scope = new Scope()
@@ -198,6 +199,7 @@ const different: Readonly<Record<string, RegExp>> = {
 
 async function seenBy(t: TestContext, port: number, exchange: Exchange): Promise<string> {
   const client = await connectHttp2(t, port, [4, 1_000_000])
+  await client.send(frame(types.windowUpdate, 0, 0, uint32(1_000_000)))
   const seen = await ask(client, exchange)
   client.tcp.close()
   const text = typeof seen === 'string' ? seen : JSON.stringify(seen, undefined, 1)
