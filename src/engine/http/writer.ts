@@ -187,13 +187,16 @@ function frontOf(request: Request, head: UpstreamHead): Buffer {
 }
 
 function ownFront({ signature, response: { status } }: Request, head: UpstreamHead): Buffer {
-  const text =
-    status === head.status
-      ? head.bytes.toString('latin1', head.statusStart, head.statusEnd)
-      : statusText(status)
+  const text = status === head.status ? statusLineOf(head) : statusText(status)
   const server = passes(head, serverId) ? '' : `Server: ${signature}\r\n`
   const dated = passes(head, dateId) ? '' : `Date: ${date}\r\n`
   return Buffer.from(`HTTP/1.1 ${text}\r\n${server}${dated}`, 'latin1')
+}
+
+/** Code and reason as the upstream said them; the space between is there even where it was not (RFC 9112 §4). */
+function statusLineOf({ bytes, statusStart, statusEnd }: UpstreamHead): string {
+  const text = bytes.toString('latin1', statusStart, statusEnd)
+  return text.includes(' ') ? text : `${text} `
 }
 
 /** `200 OK`, in these letters. */
