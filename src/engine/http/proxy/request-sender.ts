@@ -208,7 +208,8 @@ function storedMemory({ storedBody }: Request, { passBody }: ProxySettings): Buf
 
 /** As nginx, a length of 0 that the client says is passed on. */
 function saysLength({ framing }: Request): boolean {
-  return framing.contentLength >= 0
+  // A chunked one has a length once it was read, were it none.
+  return framing.contentLength >= 0 || framing.chunked
 }
 
 function view(length: number): Buffer {
