@@ -26,6 +26,7 @@ const prototypes = {
   ERR_error_string_n: 'void ERR_error_string_n(uint64_t, uintptr_t, uintptr_t)',
 
   // Memory.
+  memcpy: 'uintptr_t memcpy(uintptr_t, uintptr_t, uintptr_t)',
   CRYPTO_malloc: 'uintptr_t CRYPTO_malloc(uintptr_t, const char *, int)',
   BIO_s_mem: 'uintptr_t BIO_s_mem()',
   BIO_new: 'uintptr_t BIO_new(uintptr_t)',
@@ -201,6 +202,8 @@ export interface OpenSsl extends Libssl {
   readonly results: Region
   /** What a call is given in one piece, for that call alone. */
   readonly scratch: Region
+  /** On the way between OpenSSL's memory and ours, for one `bytesAt` or `writeAt`. */
+  readonly copies: Region
   /** A session while it is taken apart or put together, which happens within other calls. */
   readonly session: Region
   readonly koffi: Koffi
@@ -216,6 +219,7 @@ export const recordBytesMax = 16_384
 const regionBytes: number = 96 * 1024
 const resultBytes = 512
 const scratchBytes: number = 64 * 1024
+const copiesBytes: number = 64 * 1024
 
 /** Two kilobytes are usual with a client's certificate in it; nginx keeps none above four. */
 export const sessionBytesMax = 4096
@@ -248,13 +252,16 @@ function bind(): OpenSsl {
   for (const [name, prototype] of Object.entries(prototypes)) {
     functions[name] = library.func(prototype)
   }
-  const arena = createArena(2 * regionBytes + resultBytes + scratchBytes + sessionBytesMax)
+  const arena = createArena(
+    2 * regionBytes + resultBytes + scratchBytes + copiesBytes + sessionBytesMax,
+  )
   return {
     ...(functions as unknown as Libssl),
     plain: arena.take(regionBytes),
     sealed: arena.take(regionBytes),
     results: arena.take(resultBytes),
     scratch: arena.take(scratchBytes),
+    copies: arena.take(copiesBytes),
     session: arena.take(sessionBytesMax),
     koffi,
   }
@@ -265,7 +272,18 @@ export function textAt(address: Pointer): string {
   return address === 0 ? '' : (openssl().koffi.decode(BigInt(address), 'char', -1) as string)
 }
 
-/** A copy of the bytes at an address. */
+/** A copy of the bytes at an address, 64 KiB at most. */
 export function bytesAt(address: Pointer, length: number): Buffer {
-  return Buffer.from(Buffer.from(openssl().koffi.view(BigInt(address), length)))
+  const { memcpy, copies } = openssl()
+  if (length > copiesBytes) throw new RangeError('too many bytes for one copy')
+  // Cheaper than a view of foreign memory, which has a life of its own.
+  memcpy(copies.address, address, length)
+  return Buffer.from(copies.bytes.subarray(0, length))
+}
+
+/** Puts bytes where OpenSSL wants them, 64 KiB at most. */
+export function writeAt(address: Pointer, bytes: Uint8Array): void {
+  const { memcpy, copies } = openssl()
+  copies.bytes.set(bytes)
+  memcpy(address, copies.address, bytes.length)
 }

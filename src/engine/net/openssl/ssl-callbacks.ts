@@ -10,7 +10,14 @@ import {
   SSL_TLSEXT_ERR_NOACK,
   SSL_TLSEXT_ERR_OK,
 } from './constants.ts'
-import { bytesAt, type Callback, openssl, type Pointer, sessionBytesMax } from './libssl.ts'
+import {
+  bytesAt,
+  type Callback,
+  openssl,
+  type Pointer,
+  sessionBytesMax,
+  writeAt,
+} from './libssl.ts'
 import { openTicket, sealTicket, type TicketKey } from './ticket-keys.ts'
 
 /** Sessions that outlive a connection, for as many processes as share them. */
@@ -104,16 +111,21 @@ function selectAlpn(
 ): number {
   const wanted = owner?.alpn ?? []
   if (wanted.length === 0) return SSL_TLSEXT_ERR_NOACK
-  const { koffi } = openssl()
-  const list = Buffer.from(koffi.view(BigInt(offered), length))
+  const list = bytesAt(offered, length)
   for (const name of wanted) {
     const at = findProtocol(list, name)
     if (at < 0) continue
-    Buffer.from(koffi.view(BigInt(out), 8)).writeBigUInt64LE(BigInt(offered + at))
-    Buffer.from(koffi.view(BigInt(outLength), 1))[0] = list[at - 1]!
+    writeAt(out, pointerBytes(offered + at))
+    writeAt(outLength, list.subarray(at - 1, at))
     return SSL_TLSEXT_ERR_OK
   }
   return SSL_TLSEXT_ERR_ALERT_FATAL
+}
+
+function pointerBytes(address: Pointer): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(address))
+  return bytes
 }
 
 /** Where the name stands in a list of names that each follow their length; -1 when it does not. */
@@ -144,18 +156,21 @@ function ticketKey(
 }
 
 function newSession(_ssl: Pointer, session: Pointer): number {
-  if (owner === undefined) return 0
+  const store = owner?.answers.sessions
+  if (owner === undefined || (owner.side === 'server' && store === undefined)) return 0
   const bytes = serializeSession(session)
   if (bytes.length === 0) return 0
   if (owner.side === 'client') owner.onSession(bytes)
-  else owner.answers.sessions?.set(sessionId(session), bytes)
+  else store?.set(sessionId(session), bytes)
   // The reference that was offered is not kept.
   return 0
 }
 
+const noCopy: Buffer = Buffer.alloc(Int32Array.BYTES_PER_ELEMENT)
+
 function findSession(_ssl: Pointer, id: Pointer, length: number, copy: Pointer): Pointer {
-  const { koffi } = openssl()
-  Buffer.from(koffi.view(BigInt(copy), 4)).writeInt32LE(0)
+  // The session is the connection's alone.
+  writeAt(copy, noCopy)
   const session = owner?.answers.sessions?.get(bytesAt(id, length))
   return session === undefined ? 0 : parseSession(session)
 }
@@ -170,7 +185,7 @@ function status(ssl: Pointer): number {
   if (response === undefined) return SSL_TLSEXT_ERR_NOACK
   // OpenSSL keeps it, and frees it with its own means.
   const copy = lib.CRYPTO_malloc(response.length, 'trijet', 0)
-  Buffer.from(lib.koffi.view(BigInt(copy), response.length)).set(response)
+  writeAt(copy, response)
   lib.SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP, response.length, copy)
   return SSL_TLSEXT_ERR_OK
 }

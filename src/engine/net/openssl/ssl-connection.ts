@@ -19,7 +19,6 @@ import {
   SSL_READ_EARLY_DATA_ERROR,
   SSL_READ_EARLY_DATA_FINISH,
   SSL_READ_EARLY_DATA_SUCCESS,
-  SSL_VERIFY_NONE,
   SSL_VERIFY_PEER,
   TLSEXT_NAMETYPE_host_name,
 } from './constants.ts'
@@ -238,8 +237,10 @@ export class SslConnection implements CallbackOwner {
     lib.SSL_set_bio(ssl, input, output)
     if (role.side === 'server') lib.SSL_set_accept_state(ssl)
     else lib.SSL_set_connect_state(ssl)
-    const mode = role.requestCertificate === true ? SSL_VERIFY_PEER : SSL_VERIFY_NONE
-    lib.SSL_set_verify(ssl, mode, callbacks().verify)
+    if (role.requestCertificate === true) {
+      lib.SSL_set_verify(ssl, SSL_VERIFY_PEER, callbacks().verify)
+    }
+    if (role.onSession !== undefined) context.tellSessions()
     if (role.verifyDepth !== undefined) lib.SSL_set_verify_depth(ssl, role.verifyDepth)
     return ssl
   }

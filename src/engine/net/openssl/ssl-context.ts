@@ -36,6 +36,7 @@ export class SslContextError extends Error {
 export class SslContext {
   readonly address: Pointer
   answers: ContextAnswers = {}
+  #tellsSessions = false
 
   constructor() {
     const ssl = openssl()
@@ -165,7 +166,6 @@ export class SslContext {
     const { selectAlpn, ticketKey, status, ...session } = callbacks()
     this.answers = answers
     ssl.SSL_CTX_set_alpn_select_cb(this.address, selectAlpn, 0)
-    ssl.SSL_CTX_sess_set_new_cb(this.address, session.newSession)
     if (answers.ticketKeys !== undefined) {
       ssl.SSL_CTX_callback_ctrl(this.address, SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB, ticketKey)
     }
@@ -173,8 +173,16 @@ export class SslContext {
       ssl.SSL_CTX_callback_ctrl(this.address, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, status)
     }
     if (answers.sessions !== undefined) {
+      this.tellSessions()
       ssl.SSL_CTX_sess_set_get_cb(this.address, session.findSession)
       ssl.SSL_CTX_sess_set_remove_cb(this.address, session.removeSession)
     }
+  }
+
+  /** Connections that want to know of new sessions are told; a call that nobody needs costs each handshake. */
+  tellSessions(): void {
+    if (this.#tellsSessions) return
+    this.#tellsSessions = true
+    openssl().SSL_CTX_sess_set_new_cb(this.address, callbacks().newSession)
   }
 }

@@ -9,8 +9,7 @@
  *
  * The first key seals; all of them open, so that tickets of a key that was replaced hold for a while.
  */
-import type { Pointer } from './libssl.ts'
-import { openssl } from './libssl.ts'
+import { bytesAt, openssl, type Pointer, writeAt } from './libssl.ts'
 
 export interface TicketKey {
   readonly name: Buffer
@@ -52,7 +51,7 @@ export function sealTicket([key]: readonly TicketKey[], work: TicketWork): numbe
   const ssl = openssl()
   if (key === undefined) return refused
   if (ssl.RAND_bytes(work.vector, vectorBytes) !== 1) return -1
-  bufferAt(work.name, ticketNameBytes).set(key.name)
+  writeAt(work.name, key.name)
   const done =
     ssl.EVP_EncryptInit_ex(work.cipher, cipherOf(key), 0, key.aes, work.vector) === 1 &&
     ssl.HMAC_Init_ex(work.mac, key.hmac, key.hmac.length, ssl.EVP_sha256(), 0) === 1
@@ -61,7 +60,7 @@ export function sealTicket([key]: readonly TicketKey[], work: TicketWork): numbe
 
 /** `renew`: a ticket is good for one use (TLS 1.3). */
 export function openTicket(keys: readonly TicketKey[], work: TicketWork, renew: boolean): number {
-  const name = bufferAt(work.name, ticketNameBytes)
+  const name = bytesAt(work.name, ticketNameBytes)
   const key = keys.find((each) => each.name.equals(name))
   if (key === undefined) return refused
   const ssl = openssl()
@@ -75,8 +74,4 @@ export function openTicket(keys: readonly TicketKey[], work: TicketWork, renew: 
 function cipherOf({ aes }: TicketKey): Pointer {
   const ssl = openssl()
   return aes.length === 16 ? ssl.EVP_aes_128_cbc() : ssl.EVP_aes_256_cbc()
-}
-
-function bufferAt(address: Pointer, length: number): Buffer {
-  return Buffer.from(openssl().koffi.view(BigInt(address), length))
 }
