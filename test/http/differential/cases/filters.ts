@@ -124,7 +124,7 @@ export const cases: readonly Case[] = [
   sub('an inner block has the outer', 'sub_filter one X; location / { sub_filter_once off; }'),
   sub('with gzip', 'sub_filter one X; gzip on;', get('/p.html', 'Accept-Encoding: gzip\r\n')),
   pieces('a text is cut', 'sub_filter needle X;', 'before nee', 'dle after'),
-  pieces('in single bytes', 'sub_filter needle X;', ...'a needle b'),
+  pieces('in single bytes', 'sub_filter needle X;', ...'a needle b'.split('')),
   pieces('a beginning that comes to nothing', 'sub_filter needle X;', 'need', 'ed needl'),
   pieces('two candidates', 'sub_filter aab X; sub_filter_once off;', 'aa', 'aab', 'aaab'),
   pieces(
