@@ -1,9 +1,9 @@
 /** `grpc_pass`: passes requests to gRPC servers, over HTTP/2. */
 import { type GrpcConf, grpcRows } from '../grpc/directives.ts'
-import { grpcWire } from '../grpc/call.ts'
 import { compileGrpcSettings } from '../grpc/settings.ts'
+import { grpcWire } from '../grpc/wire.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
-import { startExchange } from '../proxy/exchange.ts'
+import { startExchange } from '../proxy/exchanges.ts'
 
 export const httpGrpc: HttpModule<GrpcConf> = defineHttpModule<GrpcConf>({
   id: 'http.grpc',

@@ -3,7 +3,7 @@ import { type ProxySslConf, proxySslRows } from '../../modules/proxy-ssl.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
 import { checkBuffers } from '../proxy/check-buffers.ts'
 import { type ProxyConf, proxyRows } from '../proxy/directives.ts'
-import { startExchange } from '../proxy/exchange.ts'
+import { startExchange } from '../proxy/exchanges.ts'
 import { compileProxySettings } from '../proxy/settings.ts'
 import { proxyPrefixes, proxyVariables } from '../proxy/variables.ts'
 

@@ -10,12 +10,8 @@
  *
  * Exchanges are used again and again; while one is idle it refers to no request.
  */
-import { parseSize } from '../../conf/units.ts'
-import type { ComplexValue } from '../../core/complex-value.ts'
-import { Throttle } from '../../modules/throttle.ts'
 import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
 import { failureText } from '../../net/errors.ts'
-import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
 import type { Group } from '../../upstream/group.ts'
 import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
 import type { PeerQueue, QueueWaiter } from '../../upstream/peer-queue.ts'
@@ -32,15 +28,16 @@ import { accelBuffering, accelRedirect, goToAccel } from './accel.ts'
 import { ClientFeed } from './client-feed.ts'
 import { composeResponse } from './compose-response.ts'
 import { passInterim } from './early-hints.ts'
-import { failureOfStatus, failures, statusOfFailure } from './next-upstream.ts'
+import { findTarget, targetOf, type TargetSink } from './find-target.ts'
+import { failureOfStatus, failures, statusOfFailure, takesNext } from './next-upstream.ts'
+import { ReadHold } from './read-hold.ts'
 import { type SenderOwner, streamsBody } from './request-sender.ts'
 import type { ResponseSink } from './response-reader.ts'
 import type { ProxySettings } from './settings.ts'
 import type { ProxyUrl } from './target.ts'
-import { composeTarget, safeTarget } from './target-path.ts'
-import { Tunnel } from './tunnel.ts'
+import { startTunnel } from './tunnel.ts'
 import { type ConnectionUser, UpstreamConnection } from './upstream-connection.ts'
-import { http1Wire, type UpstreamReader, type UpstreamSender, type Wire } from './wire.ts'
+import { type UpstreamReader, type UpstreamSender, type Wire } from './wire.ts'
 
 const stages = {
   idle: 0,
@@ -64,18 +61,11 @@ const actions = [
 
 const challengeId = upstreamNameId('www-authenticate')
 
-/** Methods whose requests are not sent twice without being told so: what they do may have been done. */
-const onceOnly: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
-
-/** Why the upstream is not read. */
-const clientFull = 1
-const throttled = 2
-
 /** No server is left to be asked. */
 const noLive = 0x4000_0000
 
 export class ProxyExchange
-  implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner, TimerOwner, QueueWaiter
+  implements BodyProducer, ConnectionUser, ResponseSink, SenderOwner, TargetSink, QueueWaiter
 {
   #request: Request | undefined = undefined
   #settings: ProxySettings | undefined = undefined
@@ -87,10 +77,11 @@ export class ProxyExchange
   /** Where it waits for a peer, while it does. */
   #queue: PeerQueue | undefined = undefined
   #chunk: Buffer | undefined = undefined
-  readonly #wire: Wire
+  readonly #onIdle: (exchange: ProxyExchange) => void
   readonly #reader: UpstreamReader
   readonly #sender: UpstreamSender
   readonly #feed = new ClientFeed()
+  readonly #hold = new ReadHold()
   #stage: number = stages.idle
   #tls = false
   #securing = false
@@ -99,16 +90,13 @@ export class ProxyExchange
   #requestSent = false
   /** The peer is asked again: a connection that had waited was closed by it meanwhile. */
   #again = false
-  /** Bits of why the upstream is not read. */
-  #holds = 0
-  #rate: Throttle | undefined = undefined
-  #rest: Timer | undefined = undefined
   #startedAt = 0
   #attemptAt = 0
 
-  constructor(wire: Wire) {
+  /** `onIdle` is told when it is ready for another request. */
+  constructor(wire: Wire, onIdle: (exchange: ProxyExchange) => void) {
     const { reader, sender } = wire.create(this)
-    this.#wire = wire
+    this.#onIdle = onIdle
     this.#reader = reader
     this.#sender = sender
   }
@@ -126,50 +114,21 @@ export class ProxyExchange
     request.producer = this
     const { framing, parent } = request
     if (!framing.hasBody || parent !== undefined || streamsBody(request, settings)) {
-      this.#findTarget()
+      findTarget(request, settings, this)
       return
     }
     readWhole(request, bodyStorageOf(request.location), (status) => {
       if (this.#request !== request || this.#stage !== stages.preparing) return
-      if (status === 0) this.#findTarget()
+      if (status === 0) findTarget(request, settings, this)
       else this.#refuse(status)
     })
   }
 
-  #findTarget(): void {
-    const { url, cell } = this.#settings!
-    if (url !== undefined) this.#begin(url, cell!.current, cell)
-    else this.#findDynamic()
+  onNoTarget(status: number): void {
+    if (this.#request !== undefined) this.#refuse(status)
   }
 
-  #findDynamic(): void {
-    const request = this.#request!
-    const { parseUrl, pass } = this.#settings!
-    const text = pass.evaluate(request)
-    const url = parseUrl(text)
-    if (url === undefined) {
-      request.logError(`invalid URL prefix in "${text}"`)
-      this.#refuse(500)
-      return
-    }
-    const { engine } = request.connection
-    const cell = engine.part!.upstreams.cell(url.target)
-    if (cell !== undefined) {
-      this.#begin(url, cell.current, cell)
-      return
-    }
-    const found = engine.dynamicTargets.find(request, url, (later) => {
-      if (this.#request === request) this.#foundDynamic(url, later)
-    })
-    if (found !== undefined) this.#foundDynamic(url, found)
-  }
-
-  #foundDynamic(url: ProxyUrl, found: Group | number): void {
-    if (typeof found === 'number') this.#refuse(found)
-    else this.#begin(url, found, undefined)
-  }
-
-  #begin(url: ProxyUrl, group: Group, cell: UpstreamCell | undefined): void {
+  onTarget(url: ProxyUrl, group: Group, cell: UpstreamCell | undefined): void {
     const request = this.#request!
     const settings = this.#settings!
     const trail = this.#trail!
@@ -226,7 +185,6 @@ export class ProxyExchange
     this.#trail!.hasHead = false
     this.#stage = stages.connecting
     this.#securing = false
-    this.#holds = 0
     if (peer === undefined) {
       this.#log('no live upstreams')
       this.#fail(noLive)
@@ -269,9 +227,10 @@ export class ProxyExchange
   }
 
   #send(connection: UpstreamConnection): void {
-    const { names, headBytesMax } = this.#settings!
+    const { names, headBytesMax, readTimeoutMs } = this.#settings!
     this.#attempt!.connectMs = this.#now() - this.#attemptAt
     connection.requests += 1
+    this.#hold.begin(connection, readTimeoutMs)
     this.#stage = stages.sending
     this.#requestSent = true
     this.#reader.begin(this.#trail!.head, names, headBytesMax)
@@ -315,7 +274,7 @@ export class ProxyExchange
     this.#chunk = chunk
     this.#reader.read(chunk)
     // Most responses are over by now, and the connection is somebody else's.
-    if (connection.user === this && this.#holds === 0) {
+    if (connection.user === this && !this.#hold.held) {
       connection.wait(this.#settings!.readTimeoutMs)
     }
     carrier.uncork()
@@ -379,7 +338,7 @@ export class ProxyExchange
     this.#stage = stages.body
     const buffered = accelBuffering(head, settings)
     this.#feed.begin(request, buffered ? settings.spool : undefined)
-    if (buffered && settings.limitRate !== undefined) this.#limit(settings.limitRate)
+    if (buffered && settings.limitRate !== undefined) this.#hold.limit(request, settings.limitRate)
     const refusal = request.sendHead()
     if (refusal !== 0) {
       this.#refuse(refusal)
@@ -388,22 +347,10 @@ export class ProxyExchange
     return head.status !== 204 && head.status !== 304 && !settings.plan.isHead(request)
   }
 
-  #limit(rate: ComplexValue): void {
-    const request = this.#request!
-    const bytes = parseSize(rate.evaluate(request)) ?? 0
-    const { clock } = request.connection.engine.services.transport
-    this.#rate = bytes > 0 ? new Throttle(bytes, clock) : undefined
-  }
-
   onBody(chunk: Buffer, from: number, to: number): void {
     this.#attempt!.responseLength += to - from
-    if (!this.#keep(chunk, from, to)) this.#hold(clientFull)
-    if (this.#rate === undefined) return
-    const restMs = this.#rate.take(to - from)
-    if (restMs === 0) return
-    this.#hold(throttled)
-    this.#rest ??= new Timer(this)
-    this.#request!.connection.engine.services.timers.arm(this.#rest, restMs)
+    if (!this.#keep(chunk, from, to)) this.#hold.clientFull()
+    this.#hold.count(to - from)
   }
 
   onTrailer(name: string, value: string): void {
@@ -424,7 +371,7 @@ export class ProxyExchange
     this.#endAttempt(false)
     this.#connection = undefined
     this.#chunk = undefined
-    if (this.#pool !== undefined && keepAlive && bounded && this.#holds === 0)
+    if (this.#pool !== undefined && keepAlive && bounded && !this.#hold.held)
       connection.keep(this.#pool)
     else connection.close()
     this.#stage = stages.rest
@@ -435,7 +382,7 @@ export class ProxyExchange
     const open = this.#feed.onWritable()
     if (this.#stage === stages.rest) {
       if (this.#feed.empty) this.#finish()
-    } else if (open) this.#let(clientFull)
+    } else if (open) this.#hold.clientOpen()
   }
 
   onClientEnd(): void {
@@ -446,11 +393,6 @@ export class ProxyExchange
 
   onAbort(): void {
     this.#release()
-  }
-
-  /** The rest that `proxy_limit_rate` asks for is over. */
-  onTimeout(): void {
-    this.#let(throttled)
   }
 
   /** Hands a piece on; a file that cannot be written ends the request. */
@@ -467,22 +409,6 @@ export class ProxyExchange
     }
   }
 
-  #hold(reason: number): void {
-    if (this.#holds === 0) {
-      this.#connection?.pause()
-      this.#connection?.stopWaiting()
-    }
-    this.#holds |= reason
-  }
-
-  #let(reason: number): void {
-    if ((this.#holds & reason) === 0) return
-    this.#holds &= ~reason
-    if (this.#holds !== 0) return
-    this.#connection?.wait(this.#settings!.readTimeoutMs)
-    this.#connection?.resume()
-  }
-
   /** The server has closed, or said what is no response. */
   #endedEarly(): void {
     this.#log('upstream prematurely closed connection')
@@ -497,12 +423,10 @@ export class ProxyExchange
 
   /** nginx's rules of when the next server is asked; `spare`: tries there must be beside this one. */
   #mayGoOn(failure: number, spare: number): boolean {
-    const { next, nextTimeoutMs } = this.#settings!
-    const request = this.#request!
-    const once = this.#requestSent && onceOnly.has(request.methodName)
-    const wanted = once ? failure | failures.non_idempotent : failure
-    if (this.#walk!.tries <= spare || (next & wanted) !== wanted) return false
-    if (this.#requestSent && this.#sender.consumed) return false
+    if (this.#walk!.tries <= spare || (this.#requestSent && this.#sender.consumed)) return false
+    const { methodName } = this.#request!
+    if (!takesNext(this.#settings!.next, failure, this.#requestSent ? methodName : '')) return false
+    const { nextTimeoutMs } = this.#settings!
     return nextTimeoutMs === 0 || this.#now() - this.#startedAt < nextTimeoutMs
   }
 
@@ -573,38 +497,23 @@ export class ProxyExchange
     composeResponse(request, head, this.#settings!, this.#reader.framing)
     request.response.contentLength = -1
     request.sendHead()
-    this.#tunnel(request)
-    return false
-  }
-
-  #tunnel(request: Request): void {
-    const connection = this.#connection!
-    const attempt = this.#attempt!
-    const { readTimeoutMs } = this.#settings!
     const rest = this.#chunk!.subarray(this.#reader.bodyAt)
-    const { socket: client } = request.connection
-    const tunnel = new Tunnel({
+    this.#reader.stop()
+    request.producer = undefined
+    const connection = this.#connection!
+    const began = startTunnel(connection, rest, {
       request,
-      attempt,
-      client,
-      upstream: connection.socket,
-      silenceMaxMs: readTimeoutMs,
+      attempt: this.#attempt!,
+      silenceMaxMs: this.#settings!.readTimeoutMs,
       onEnd: () => {
-        attempt.responseMs = this.#now() - this.#attemptAt
+        this.#attempt!.responseMs = this.#now() - this.#attemptAt
         this.#walk!.done(false)
         this.#recycle()
       },
     })
-    const early = request.carrier.takeOver(tunnel)
-    this.#reader.stop()
-    if (early === undefined) {
-      this.#refuse(502)
-      return
-    }
-    request.producer = undefined
-    connection.giveAway(tunnel)
-    this.#connection = undefined
-    tunnel.start(early, rest)
+    if (began) this.#connection = undefined
+    else this.#refuse(502)
+    return false
   }
 
   #finish(): void {
@@ -644,7 +553,7 @@ export class ProxyExchange
     this.#reader.stop()
     this.#sender.stop()
     this.#feed.close()
-    if (this.#rate !== undefined) this.#endRest()
+    this.#hold.end()
     this.#stage = stages.idle
     this.#request = undefined
     this.#settings = undefined
@@ -652,13 +561,7 @@ export class ProxyExchange
     this.#attempt = undefined
     this.#pool = undefined
     this.#chunk = undefined
-    giveBack(this, this.#wire)
-  }
-
-  #endRest(): void {
-    this.#rate = undefined
-    if (this.#rest === undefined) return
-    this.#request!.connection.engine.services.timers.cancel(this.#rest)
+    this.#onIdle(this)
   }
 
   #log(text: string, level: 'error' | 'warn' | 'info' = 'error'): void {
@@ -674,37 +577,6 @@ export class ProxyExchange
   #now(): number {
     return this.#request!.connection.engine.services.transport.clock.now()
   }
-}
-
-/** Exchanges that wait for requests. */
-const idle = new Map<Wire, ProxyExchange[]>()
-const idleExchangesMax = 1024
-
-function giveBack(exchange: ProxyExchange, wire: Wire): void {
-  const known = idle.get(wire)
-  if (known === undefined) idle.set(wire, [exchange])
-  else if (known.length < idleExchangesMax) known.push(exchange)
-}
-
-/** Passes a request on. */
-export function startExchange(
-  request: Request,
-  settings: ProxySettings,
-  wire: Wire = http1Wire,
-): void {
-  const exchange = idle.get(wire)?.pop() ?? new ProxyExchange(wire)
-  exchange.start(request, settings)
-}
-
-/** The target that is sent; `undefined` for the client's own. */
-function targetOf(
-  request: Request,
-  settings: ProxySettings,
-  { uri }: ProxyUrl,
-): string | undefined {
-  if (uri === '' && request.plainUri && request.parent === undefined) return undefined
-  if (uri !== '' && settings.url === undefined) return safeTarget(uri)
-  return composeTarget(request, uri, settings.cut)
 }
 
 function addTrailers({ response }: Request, trail: UpstreamTrail): void {

@@ -80,3 +80,12 @@ export function statusOfFailure(failure: number): number {
       return 502
   }
 }
+
+/** Methods whose requests are not sent twice without being told so: what they do may have been done. */
+const onceOnly: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
+
+/** True when another server may be asked after a failure; `sent` is the method of what one has got already. */
+export function takesNext(next: NextUpstream, failure: number, sent: string): boolean {
+  const wanted = onceOnly.has(sent) ? failure | failures.non_idempotent : failure
+  return (next & wanted) === wanted
+}

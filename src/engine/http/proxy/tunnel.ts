@@ -10,8 +10,9 @@ import type { Socket, SocketHandler } from '../../net/socket.ts'
 import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
 import type { Request } from '../request.ts'
 import type { UpstreamAttempt } from '../upstream-trail.ts'
+import type { UpstreamConnection } from './upstream-connection.ts'
 
-export interface TunnelSides {
+interface TunnelSides {
   readonly request: Request
   readonly attempt: UpstreamAttempt
   readonly client: Socket
@@ -21,7 +22,24 @@ export interface TunnelSides {
   readonly onEnd: () => void
 }
 
-export class Tunnel implements SocketHandler, TimerOwner {
+/** Joins the client with an upstream; false where there is no connection with a client to be had. */
+export function startTunnel(
+  connection: UpstreamConnection,
+  fromUpstream: Buffer,
+  sides: Omit<TunnelSides, 'client' | 'upstream'>,
+): boolean {
+  const { request } = sides
+  const { socket: upstream } = connection
+  const { socket: client } = request.connection
+  const tunnel = new Tunnel({ ...sides, client, upstream })
+  const fromClient = request.carrier.takeOver(tunnel)
+  if (fromClient === undefined) return false
+  connection.giveAway(tunnel)
+  tunnel.start(fromClient, fromUpstream)
+  return true
+}
+
+class Tunnel implements SocketHandler, TimerOwner {
   readonly #sides: TunnelSides
   readonly #timer: Timer
   #over = false
