@@ -31,6 +31,8 @@ const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~\x80-\xff]+ HTTP\/1\.\d$/
 // oxlint-disable-next-line no-control-regex
 const statusLine = /^HTTP\/1\.[01] \d{3} [\t\x20-\x7e\x80-\xff]*$/
 // oxlint-disable-next-line no-control-regex
+const lenientStatusLine = /^HTTP\/1\.[01] \d{3}(?: [\t\x20-\x7e\x80-\xff]*)?$/
+// oxlint-disable-next-line no-control-regex
 const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/
 const chunkLine = /^([0-9a-fA-F]{1,13})(?:;[!-~]*)?$/
 
@@ -55,14 +57,16 @@ export interface ResponseContext {
   readonly method?: string
   /** The connection ended behind the bytes. */
   readonly ended?: boolean
+  /** Takes a status line that has neither reason nor the space before it, as nginx may pass it on. */
+  readonly lenient?: boolean
 }
 
 /** The response at the start of the bytes; nothing while it is not whole. */
 export function readResponse(
   bytes: Buffer,
-  { method = 'GET', ended = false }: ResponseContext = {},
+  { method = 'GET', ended = false, lenient = false }: ResponseContext = {},
 ): Message | undefined {
-  const head = readHead(bytes, statusLine)
+  const head = readHead(bytes, lenient ? lenientStatusLine : statusLine)
   if (head === undefined) return undefined
   const status = statusOf(head)
   const stated = framingOf(head, bytes)

@@ -28,6 +28,8 @@ import type { ClientTls, Step } from './case.ts'
 const limits = {
   /** For an answer to come; it ends a hanging case and measures nothing. */
   answerDeadlineMs: 15_000,
+  /** For the rest of what is no message, so that it can be shown. */
+  malformedMs: 500,
   /** How long a connection that should be kept is watched for its end. */
   keptGraceMs: 40,
   /** Between pieces that are to arrive apart. */
@@ -169,10 +171,11 @@ class Conversation {
 
 /** The next answer, taken from the client; nothing when the connection ends or time is up before. */
 async function nextAnswer(client: TcpClient, method: string): Promise<Message | undefined> {
-  const giveUpAt = performance.now() + limits.answerDeadlineMs
+  let giveUpAt = performance.now() + limits.answerDeadlineMs
   for (;;) {
     const message = tryRead(client.pending, method, client.ending !== undefined)
-    if (message !== undefined) {
+    if (message === malformed) giveUpAt = Math.min(giveUpAt, performance.now() + limits.malformedMs)
+    else if (message !== undefined) {
       await client.read(message.bytes)
       return message
     }
@@ -181,12 +184,18 @@ async function nextAnswer(client: TcpClient, method: string): Promise<Message | 
   }
 }
 
+const malformed = 'malformed'
+
 /** Bytes that are no message stay unread and are shown as they are. */
-function tryRead(bytes: Buffer, method: string, ended: boolean): Message | undefined {
+function tryRead(
+  bytes: Buffer,
+  method: string,
+  ended: boolean,
+): Message | typeof malformed | undefined {
   try {
-    return readResponse(bytes, { method, ended })
+    return readResponse(bytes, { method, ended, lenient: true })
   } catch (failure) {
-    if (failure instanceof MalformedMessage) return undefined
+    if (failure instanceof MalformedMessage) return malformed
     throw failure
   }
 }
