@@ -284,3 +284,18 @@ function tallest(parts: readonly Block[]): number {
   for (const part of parts) height = Math.max(height, part.height)
   return height
 }
+
+/** True when those directives are the last of the block, in that order. */
+export function endsWith(block: Block, nodes: readonly Directive[]): boolean {
+  let left = nodes.length
+  const walk = (part: Block): boolean => {
+    if (part.kind === 'branch')
+      return part.parts.toReversed().every((below) => left === 0 || walk(below))
+    for (let i = part.items.length - 1; i >= 0 && left > 0; i--) {
+      if (part.items[i] !== nodes[left - 1]) return false
+      left -= 1
+    }
+    return true
+  }
+  return walk(block)
+}

@@ -9,7 +9,7 @@
  *
  * All tables of a part are persistent, so that the part before stays in force until the commit.
  */
-import { type Block, type BlockDiff, diffBlocks, emptyBlock } from '../conf/block.ts'
+import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
@@ -177,24 +177,9 @@ function variableBlocksOf(modules: readonly AnyHttpModule[]): ReadonlyMap<string
 
 /** Servers that were put behind all others need no second look. */
 function reorderAdded({ servers, scope }: Plan, block: Block, added: readonly Directive[]): void {
-  if (isTail(block, added)) return
+  if (endsWith(block, added)) return
   for (const node of added) {
     const server = compiledServer(scope, node)
     if (server !== undefined) servers.reorder(server)
   }
-}
-
-/** True when those directives are the last of the block. */
-function isTail(block: Block, nodes: readonly Directive[]): boolean {
-  let left = nodes.length
-  const walk = (part: Block): boolean => {
-    if (part.kind === 'branch')
-      return part.parts.toReversed().every((below) => left === 0 || walk(below))
-    for (let i = part.items.length - 1; i >= 0 && left > 0; i--) {
-      if (part.items[i] !== nodes[left - 1]) return false
-      left -= 1
-    }
-    return true
-  }
-  return walk(block)
 }

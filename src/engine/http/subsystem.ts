@@ -1,13 +1,8 @@
 /** The HTTP subsystem: what the process layer puts beside `stream` in a snapshot. */
 import type { ModuleTable } from '../core/module-table.ts'
 import type { Subsystem } from '../core/snapshot.ts'
-import {
-  type VariableDefinition,
-  type VariableHost,
-  VariableNames,
-  type VariablePrefix,
-  VariableTable,
-} from '../core/variables.ts'
+import { variablesOf } from '../core/module-variables.ts'
+import { type VariableHost, VariableNames, type VariableTable } from '../core/variables.ts'
 import { compileHttp } from './compile.ts'
 import { HttpEngine } from './engine.ts'
 import { HookTable } from './hook-table.ts'
@@ -45,17 +40,6 @@ interface Loaded {
 
 function load(table: ModuleTable, names: VariableNames): Loaded {
   const modules = table.modules.filter((module): module is AnyHttpModule => 'http' in module)
-  const definitions = new Map<string, VariableDefinition<VariableHost>>()
-  const prefixes: VariablePrefix<VariableHost>[] = []
-  for (const { variables = {}, http } of modules) {
-    for (const [name, definition] of Object.entries(variables)) {
-      definitions.set(name, definition as VariableDefinition<VariableHost>)
-    }
-    prefixes.push(...((http.prefixes ?? []) as VariablePrefix<VariableHost>[]))
-  }
-  return {
-    modules,
-    hooks: new HookTable(modules),
-    variables: new VariableTable(names, definitions, prefixes),
-  }
+  const variables = variablesOf(modules, names, ({ http }) => http.prefixes)
+  return { modules, hooks: new HookTable(modules), variables }
 }

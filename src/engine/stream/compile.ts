@@ -9,7 +9,7 @@
  *
  * All tables of a part are persistent, so that the part before stays in force until the commit.
  */
-import { type Block, type BlockDiff, diffBlocks, emptyBlock } from '../conf/block.ts'
+import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
@@ -56,7 +56,7 @@ export function compileStream(input: StreamCompileInput): StreamPart {
       : anew(input, block)
   orphanRemoved(plan.servers, before, diff)
   compileBlocks(input, plan)
-  if (before !== undefined && !isTail(block, diff.added)) reorderAdded(plan, diff)
+  if (before !== undefined && !endsWith(block, diff.added)) reorderAdded(plan, diff)
   plan.servers.finish(block, plan.scope)
   const part: StreamPart = Object.freeze({
     node,
@@ -195,19 +195,4 @@ function reorderAdded({ servers, scope }: Plan, { added }: BlockDiff): void {
     const server = compiledServer(scope, node)
     if (server !== undefined) servers.reorder(server)
   }
-}
-
-/** True when those directives are the last of the block. */
-function isTail(block: Block, nodes: readonly Directive[]): boolean {
-  let left = nodes.length
-  const walk = (part: Block): boolean => {
-    if (part.kind === 'branch')
-      return part.parts.toReversed().every((below) => left === 0 || walk(below))
-    for (let i = part.items.length - 1; i >= 0 && left > 0; i--) {
-      if (part.items[i] !== nodes[left - 1]) return false
-      left -= 1
-    }
-    return true
-  }
-  return walk(block)
 }

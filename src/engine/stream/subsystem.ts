@@ -1,13 +1,8 @@
 /** The stream subsystem: what the process layer puts beside `http` in a snapshot. */
 import type { ModuleTable } from '../core/module-table.ts'
 import type { Subsystem } from '../core/snapshot.ts'
-import {
-  type VariableDefinition,
-  type VariableHost,
-  VariableNames,
-  type VariablePrefix,
-  VariableTable,
-} from '../core/variables.ts'
+import { variablesOf } from '../core/module-variables.ts'
+import { type VariableHost, VariableNames, type VariableTable } from '../core/variables.ts'
 import { streamModules } from './built-in-modules.ts'
 import { compileStream } from './compile.ts'
 import { StreamEngine } from './engine.ts'
@@ -44,15 +39,10 @@ interface Loaded {
 
 function load(table: ModuleTable, names: VariableNames): Loaded {
   const modules = inPhaseOrder(table)
-  const definitions = new Map<string, VariableDefinition<VariableHost>>()
-  const prefixes: VariablePrefix<VariableHost>[] = []
-  for (const { variables = {}, stream } of modules) {
-    for (const [name, definition] of Object.entries(variables)) {
-      definitions.set(name, definition as VariableDefinition<VariableHost>)
-    }
-    prefixes.push(...((stream.variablePrefixes ?? []) as VariablePrefix<VariableHost>[]))
+  return {
+    modules,
+    variables: variablesOf(modules, names, ({ stream }) => stream.variablePrefixes),
   }
-  return { modules, variables: new VariableTable(names, definitions, prefixes) }
 }
 
 /** Modules that were loaded come before those that are always there, the last one first, as in nginx. */
