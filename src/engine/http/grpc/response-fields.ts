@@ -4,8 +4,8 @@
  */
 import { fieldValue, tokenLower } from '../bytes.ts'
 import { hashByte } from '../header-names.ts'
-import type { Slice } from '../http2/dynamic-table.ts'
 import type { FieldSink } from '../http2/hpack-decoder.ts'
+import { equalsSlice, type Slice, sliceText } from '../http2/slice.ts'
 import type { NameIndex } from '../name-index.ts'
 import { statusText } from '../status.ts'
 import type { UpstreamHead } from '../upstream-head.ts'
@@ -66,9 +66,9 @@ export class ResponseFields implements FieldSink {
 
   #status(name: Slice, value: Slice): void {
     const head = this.#head!
-    const text = textOf(value)
-    if (!isNamed(name, statusName) || head.status !== 0 || head.count > 0) {
-      this.problem = `upstream sent invalid header: "${textOf(name)}: ${text}"`
+    const text = sliceText(value)
+    if (!equalsSlice(name, statusName) || head.status !== 0 || head.count > 0) {
+      this.problem = `upstream sent invalid header: "${sliceText(name)}: ${text}"`
     } else if (text.length !== statusDigits || !/^[1-9]\d\d$/.test(text)) {
       this.problem = `upstream sent invalid :status "${text}"`
     } else {
@@ -103,7 +103,7 @@ export class ResponseFields implements FieldSink {
       scratch[this.#length++] = byte
     }
     if (!valid) {
-      this.problem = `upstream sent invalid header: "${textOf(name)}: ${textOf(value)}"`
+      this.problem = `upstream sent invalid header: "${sliceText(name)}: ${sliceText(value)}"`
       return
     }
     head.addField(nameStart, nameEnd, this.#names.find(scratch, nameStart, nameEnd, hash))
@@ -129,7 +129,7 @@ export class TrailerFields implements FieldSink {
 
   onField(name: Slice, value: Slice): void {
     if (this.problem !== '') return
-    const [key, text] = [textOf(name), textOf(value)]
+    const [key, text] = [sliceText(name), sliceText(value)]
     this.#bytes += key.length + text.length
     const valid = /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key) && !hasControls.test(text)
     if (this.#bytes > trailerBytesMax) this.problem = 'upstream sent too big trailers'
@@ -149,12 +149,4 @@ function reserve(length: number, bytes: number): void {
   const larger = Buffer.allocUnsafeSlow((length + bytes) * 2)
   scratch.copy(larger, 0, 0, length)
   scratch = larger
-}
-
-function isNamed({ bytes, start, end }: Slice, name: Uint8Array): boolean {
-  return end - start === name.length && name.every((byte, i) => bytes[start + i] === byte)
-}
-
-function textOf({ bytes, start, end }: Slice): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }

@@ -11,13 +11,7 @@
  * that somebody still reads stays what it was. A table that holds nothing has no memory.
  */
 import { entryOverheadBytes, tableBytesMax } from './limits.ts'
-
-/** A range of bytes that a field's name or value is read from. */
-export interface Slice {
-  bytes: Uint8Array
-  start: number
-  end: number
-}
+import { copySlice, type Slice } from './slice.ts'
 
 const nothing = Buffer.alloc(0)
 const roomInitial = 512
@@ -74,8 +68,8 @@ export class DynamicTable {
     if (this.#tail + bytes > this.#bytes.length) this.#move(bytes)
     if (this.#count * numbersPerEntry === this.#ranges.length) this.#growRing()
     const from = this.#tail
-    copy(name, this.#bytes, from)
-    copy(value, this.#bytes, from + nameBytes)
+    copySlice(name, this.#bytes, from)
+    copySlice(value, this.#bytes, from + nameBytes)
     this.#tail = from + bytes
     const at = this.#place(this.#count)
     this.#ranges[at] = from
@@ -126,9 +120,4 @@ export class DynamicTable {
     this.#ranges = larger
     this.#oldest = 0
   }
-}
-
-/** Most are short: a loop costs less than a call into the runtime. */
-function copy({ bytes, start, end }: Slice, into: Uint8Array, at: number): void {
-  for (let i = start, to = at; i < end; i++, to++) into[to] = bytes[i]!
 }

@@ -9,9 +9,10 @@
  * Fields are handed out as ranges: of the static table, of the dynamic table, of the block itself, or of
  * scratch memory where they were Huffman-coded. Nothing is copied that nobody asks for.
  */
-import { DynamicTable, type Slice } from './dynamic-table.ts'
+import { DynamicTable } from './dynamic-table.ts'
 import { decodedBytesMax, huffmanDecode } from './huffman.ts'
 import { tableBytesMax } from './limits.ts'
+import type { Slice } from './slice.ts'
 import { dynamicFrom, staticBytes, staticRanges } from './static-table.ts'
 
 /** Takes the fields of a block, in order. The ranges are valid during the call only. */

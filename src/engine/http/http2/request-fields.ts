@@ -9,26 +9,18 @@
  *
  * Strict by RFC 9113 §8.2 and §8.3: what a peer behind us could read otherwise is malformed here.
  */
-import {
-  fieldValue,
-  plainName,
-  slash,
-  target,
-  targetQuery,
-  targetSpecial,
-  tokenLower,
-} from '../bytes.ts'
+import { fieldValue, plainName, tokenLower } from '../bytes.ts'
 import { hashByte, matchName, nameId, unknownName } from '../header-names.ts'
 import { headerFieldsMax } from '../limits.ts'
 import { matchMethod, methods } from '../methods.ts'
 import type { HeadLimits } from '../parser.ts'
 import { headerTooLarge } from '../parser.ts'
 import type { RequestHead } from '../request-head.ts'
-import type { Slice } from './dynamic-table.ts'
 import type { FieldSink } from './hpack-decoder.ts'
+import { isMethod, isPlainValue, scanTarget } from './request-line.ts'
+import { equalsSlice, Scratch, type Slice } from './slice.ts'
 
 const colon = 0x3a
-const dot = 0x2e
 const underscore = 0x5f
 const blank = 0x20
 const tab = 0x09
@@ -122,7 +114,7 @@ export class RequestFields implements FieldSink {
 
   /** RFC 9113 §8.3: before all others, each once, and no other than these. */
   #pseudoField(name: Slice, value: Slice): void {
-    const field = pseudoBytes.findIndex((known) => equals(name, known))
+    const field = pseudoBytes.findIndex((known) => equalsSlice(name, known))
     if (field < 0) this.#malformed('unknown pseudo-header')
     else if (this.#lineWritten) this.#malformed('pseudo-header after other headers')
     else if (this.#starts[field] !== none) {
@@ -223,10 +215,10 @@ export class RequestFields implements FieldSink {
       if (!this.#isAuthority(value)) this.#malformed('different :authority and "Host" headers')
       return false
     }
-    if (connectionIds.has(id) || equals(name, proxyConnection)) {
+    if (connectionIds.has(id) || equalsSlice(name, proxyConnection)) {
       return this.#malformed('connection-specific header')
     }
-    if (id === teId && !equals(value, trailers)) return this.#malformed('invalid "TE" header')
+    if (id === teId && !equalsSlice(value, trailers)) return this.#malformed('invalid "TE" header')
     return true
   }
 
@@ -330,76 +322,6 @@ export class RequestFields implements FieldSink {
 
 const leftOut = -2
 
-/** Bytes that are kept for the length of one block. */
-class Scratch {
-  bytes: Buffer = Buffer.allocUnsafeSlow(1024)
-  length: number = 0
-
-  append({ bytes, start, end }: Slice): void {
-    const needed = this.length + end - start
-    if (needed > this.bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(needed * 2)
-      this.bytes.copy(larger, 0, 0, this.length)
-      this.bytes = larger
-    }
-    for (let at = start, to = this.length; at < end; at++, to++) this.bytes[to] = bytes[at]!
-    this.length = needed
-  }
-
-  appendText(text: string): void {
-    const bytes = Buffer.from(text, 'latin1')
-    this.append({ bytes, start: 0, end: bytes.length })
-  }
-}
-
-function equals({ bytes, start, end }: Slice, other: Uint8Array): boolean {
-  if (end - start !== other.length) return false
-  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
-  return true
-}
-
 function isBlank(byte: number): boolean {
   return byte === blank || byte === tab
-}
-
-/** Not empty, and nothing in it that could end a line or a word of it. */
-function isPlainValue({ bytes, start, end }: Slice): boolean {
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte <= blank || byte === 0x7f) return false
-  }
-  return end > start
-}
-
-/** As nginx takes them: upper-case letters, "_" and "-". */
-function isMethod({ bytes, methodStart, methodEnd }: RequestHead): boolean {
-  for (let at = methodStart; at < methodEnd; at++) {
-    const byte = bytes[at]!
-    if ((byte < 0x41 || byte > 0x5a) && byte !== underscore && byte !== 0x2d) return false
-  }
-  return true
-}
-
-/** Finds path and query in the target; false for what is none. */
-function scanTarget(head: RequestHead): boolean {
-  const { bytes, targetStart, targetEnd } = head
-  if (bytes[targetStart] !== slash) return false
-  head.pathStart = targetStart
-  head.pathEnd = targetEnd
-  let before = 0
-  for (let at = targetStart; at < targetEnd; at++) {
-    const byte = bytes[at]!
-    const kind = target[byte]!
-    if (kind === 0) return false
-    if (kind === targetQuery && head.queryStart < 0) {
-      head.queryStart = at + 1
-      head.pathEnd = at
-    } else if (head.queryStart < 0) {
-      if (kind === targetSpecial || ((byte === slash || byte === dot) && before === slash)) {
-        head.pathSpecial = true
-      }
-    }
-    before = byte
-  }
-  return true
 }
