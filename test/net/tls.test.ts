@@ -286,7 +286,7 @@ suite('client', () => {
     const untrusted = await within(second.side.closed)
     assert.equal(
       untrusted?.message,
-      'upstream SSL certificate verify error: (20:unable to get local issuer certificate)',
+      'upstream SSL certificate verify error: (21:unable to verify the first certificate)',
     )
   })
 

@@ -19,6 +19,7 @@ import {
   SSL_READ_EARLY_DATA_ERROR,
   SSL_READ_EARLY_DATA_FINISH,
   SSL_READ_EARLY_DATA_SUCCESS,
+  SSL_VERIFY_NONE,
   SSL_VERIFY_PEER,
   TLSEXT_NAMETYPE_host_name,
 } from './constants.ts'
@@ -237,7 +238,9 @@ export class SslConnection implements CallbackOwner {
     lib.SSL_set_bio(ssl, input, output)
     if (role.side === 'server') lib.SSL_set_accept_state(ssl)
     else lib.SSL_set_connect_state(ssl)
-    if (role.requestCertificate === true) {
+    // A client judges for itself, by the last fault of the chain as nginx does, not by the first.
+    if (role.side === 'client') lib.SSL_set_verify(ssl, SSL_VERIFY_NONE, callbacks().verify)
+    else if (role.requestCertificate === true) {
       lib.SSL_set_verify(ssl, SSL_VERIFY_PEER, callbacks().verify)
     }
     if (role.onSession !== undefined) context.tellSessions()
