@@ -387,7 +387,7 @@ const responses: readonly Case[] = [
   },
   {
     name: 'a chunked response',
-    server: `${within('proxy_http_version 1.1;')}`,
+    server: within('proxy_http_version 1.1;'),
     upstream: {
       '*': `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks('abc', 'defg')}`,
       '/empty': `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks()}`,
