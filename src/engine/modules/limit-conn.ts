@@ -11,9 +11,9 @@ import type { CompileSession } from '../core/compile-session.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
-import type { ColumnField } from '../core/shared-fields.ts'
+import { shortKey } from '../core/shared-key.ts'
 import { SharedTable } from '../core/shared-table.ts'
-import { tableBytes, type TableLayout } from '../core/table-layout.ts'
+import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
 import { oneOf } from './value-types.ts'
 
 export interface LimitConnZone {
@@ -35,19 +35,15 @@ export interface ZoneMemory {
 
 /** Key bytes as nginx limits them. */
 export const limitKeyBytesMax = 255
-/** Processes that may count in one zone at one time. */
-const ownersMax = 64
+/** Longer keys are told apart by their digests. */
+const storedKeyBytes = 24
 /** nginx refuses zones below eight pages. */
 export const zoneBytesMin: number = 8 * 4096
 /** What one key costs in nginx: a zone of a given size holds as many keys as there. */
 const bytesPerKey = 64
 
-type ZoneFields = { readonly active: 'gauge' }
-
-interface OpenZone {
-  readonly table: SharedTable<ZoneFields>
-  readonly active: ColumnField
-}
+/** How often a record is in use says all: each connection uses that of its key. */
+type Zone = SharedTable<Record<string, never>>
 
 /** Zones of one subsystem: what connections are in one is no matter of the other. */
 export type LimitSubsystem = 'http' | 'stream'
@@ -56,9 +52,9 @@ export type LimitSubsystem = 'http' | 'stream'
 export class LimitConnZones {
   readonly #memory: ZoneMemory
   readonly #subsystem: LimitSubsystem
-  readonly #open = new Map<string, OpenZone>()
+  readonly #open = new Map<string, Zone>()
   /** The same, by how a configuration in force says them. */
-  readonly #known = new WeakMap<LimitConnZone, OpenZone>()
+  readonly #known = new WeakMap<LimitConnZone, Zone>()
 
   constructor(memory: ZoneMemory, subsystem: LimitSubsystem) {
     this.#memory = memory
@@ -75,17 +71,16 @@ export class LimitConnZones {
    * as it may, `full` when the zone has no room for another key.
    */
   enter(zone: LimitConnZone, key: string, limit: number): LimitConnLease | 'limit' | 'full' {
-    const { table, active } = this.#zone(zone)
-    const record = table.acquire(key)
+    const table = this.#zone(zone)
+    const record = table.acquire(shortKey(key, storedKeyBytes))
     if (record < 0) return 'full'
-    active.add(record, 1)
-    const lease = new LimitConnLease(table, active, record)
-    if (active.sum(record) <= limit) return lease
+    const lease = new LimitConnLease(table, record)
+    if (table.users(record) <= limit) return lease
     lease.end()
     return 'limit'
   }
 
-  #zone(zone: LimitConnZone): OpenZone {
+  #zone(zone: LimitConnZone): Zone {
     let open = this.#known.get(zone)
     if (open === undefined) {
       open = this.#openZone(zone)
@@ -94,40 +89,36 @@ export class LimitConnZones {
     return open
   }
 
-  #openZone({ name, bytes, key }: LimitConnZone): OpenZone {
+  #openZone({ name, bytes, key }: LimitConnZone): Zone {
     // With another key it is another zone: what was counted means nothing there.
     const id = `limit_conn:${this.#subsystem}:${name}:${key.text}`
     const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
-    const layout: TableLayout<ZoneFields> = {
-      fields: { active: 'gauge' },
+    const layout: TableLayout<Record<string, never>> = {
+      fields: {},
       capacity: Math.floor(bytes / bytesPerKey),
-      owners: ownersMax,
-      keyBytesMax: limitKeyBytesMax,
+      owners: processesMax,
+      keyBytesMax: storedKeyBytes,
       unused: 'remove',
     }
     const memory = this.#memory.open(id, tableBytes(layout))
     const table = new SharedTable(memory, layout)
-    const zone = { table, active: table.gauge('active') }
-    this.#open.set(`${id}:${bytes}`, zone)
-    return zone
+    this.#open.set(`${id}:${bytes}`, table)
+    return table
   }
 }
 
 /** One counted connection. */
 export class LimitConnLease {
-  readonly #table: SharedTable<ZoneFields>
-  readonly #active: ColumnField
+  readonly #table: Zone
   readonly #record: number
 
-  constructor(table: SharedTable<ZoneFields>, active: ColumnField, record: number) {
+  constructor(table: Zone, record: number) {
     this.#table = table
-    this.#active = active
     this.#record = record
   }
 
   end(): void {
-    this.#active.add(this.#record, -1)
     this.#table.release(this.#record)
   }
 }

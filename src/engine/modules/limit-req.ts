@@ -48,7 +48,7 @@ export interface RateVerdict {
 /** What one key costs in nginx on machines of 64 bits: a zone of a given size holds as many keys as there. */
 const bytesPerKey = 128
 /** Longer keys are told apart by their digests. */
-const keyBytesMax = 48
+const keyBytesMax = 24
 const thousandths = 1000
 /** A clock that was set back further than this has been set anew. */
 const clockBackMsMax = 60_000
