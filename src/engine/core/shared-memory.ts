@@ -29,6 +29,7 @@ import {
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type Koffi from 'koffi'
+import { ConfError } from '../conf/diagnostics.ts'
 import { readProcessStat } from './process-identity.ts'
 
 const folder = '/dev/shm'
@@ -68,7 +69,7 @@ export function createInstance(prefix: string): string {
   return `${hashOf(prefix)}-${process.pid}-${start}`
 }
 
-/** Opens a segment, making it where it does not exist. Throws when there is no memory for it. */
+/** Opens a segment, making it where it does not exist. A `ConfError` says that there is no memory for it. */
 export function openShared(options: SharedMemoryOptions): SharedMemory {
   const system = loadSystem()
   return system === undefined ? openLocal(options) : openMapped(options, system)
@@ -202,7 +203,7 @@ function createSegment(
     // A full file system shows here as an error; later it would be a SIGBUS at some store.
     const failure = fallocate(descriptor, 0, bytes)
     if (failure !== 0)
-      throw new Error(`no shared memory: ${bytes} bytes in ${folder} (errno ${failure})`)
+      throw new ConfError(`no shared memory: ${bytes} bytes in ${folder} (errno ${failure})`)
     if (owner !== undefined && process.getuid?.() === 0)
       fchownSync(descriptor, owner.uid, owner.gid)
     unless(['EEXIST'], () => linkSync(draft, path))
