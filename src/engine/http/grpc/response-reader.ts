@@ -93,7 +93,11 @@ export class GrpcReader implements UpstreamReader, SessionReader {
     else if (head.status < 200) this.#readInterim(head, ends)
     else if (!this.#readLength(head)) {
       this.#fail('upstream sent invalid "Content-Length" header')
-    } else this.#passHead(ends)
+    } else {
+      // As nginx tells it: what ends with its head is known to have nothing behind it.
+      if (ends && this.framing.contentLength < 0) this.framing.contentLength = 0
+      this.#passHead(ends)
+    }
   }
 
   #readInterim(head: UpstreamHead, ends: boolean): void {
