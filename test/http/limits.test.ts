@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { curl } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
+import { runOk } from '../support/process.ts'
 import { connectTcp } from '../support/tcp.ts'
 import { startTrijet } from '../support/trijet.ts'
 import { until } from '../support/wait.ts'
@@ -223,4 +224,30 @@ test('limits hold over all workers, and outlive one', async (t) => {
     { what: 'another worker' },
   )
   assert.equal(await statusOf(port, '/x/'), 429)
+})
+
+test('all of it over HTTP/2', async (t) => {
+  const port = await freePort()
+  await startHttp(
+    t,
+    `access_log off; limit_req_zone $server_addr zone=one:64k rate=1r/m;
+     server { listen ${host}:${port}; http2 on;
+       location / { auth_basic x; auth_basic_user_file users; add_trailer X-Sum $status; expires 1h; }
+       location /auth { auth_request /no; } location = /no { return 403; }
+       location /rate { limit_rate 4k; alias html/file; } location /req { limit_req zone=one; alias html/file; } }`,
+    { 'conf/users': 'ann:{PLAIN}one\n', 'html/index.html': 'in', 'html/file': 'x'.repeat(6000) },
+  )
+  const format = '%{http_code} %header{www-authenticate}%header{cache-control} %{size_download}'
+  const ask = (path: string, ...options: string[]): Promise<string> =>
+    runOk([
+      'curl',
+      ...['--silent', '--http2-prior-knowledge', '--output', '/dev/null'],
+      ...['--write-out', format, ...options, `http://${host}:${port}${path}`],
+    ])
+  assert.match(await ask('/'), /^401 Basic realm="x" /)
+  assert.equal(await ask('/', '-u', 'ann:one'), '200 max-age=3600 2')
+  assert.match(await ask('/auth'), /^403 /)
+  assert.equal(await ask('/rate'), '200  6000')
+  assert.equal(await ask('/req'), '200  6000')
+  assert.match(await ask('/req'), /^503 /)
 })
