@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Message, readResponse, statusOf } from '../support/http-messages.ts'
 import type { Owner } from '../support/scope.ts'
-import { connectTcp, type TcpClient } from '../support/tcp.ts'
+import { connectTcp, connectTls, type TcpClient } from '../support/tcp.ts'
 
 const limits = {
   /** Ends a hanging test; measures nothing. */
@@ -20,12 +20,14 @@ export interface Dialogue {
   readonly closed: boolean
 }
 
+/** A port of 127.0.0.1, the same with TLS, or a unix socket. */
+export type Place = number | { readonly tls: number } | { readonly path: string }
+
 export interface DialogueOptions {
   /** Methods of the requests, where it matters; GET is assumed. */
   readonly methods?: readonly string[]
   /** Final answers to wait for; one without it. */
   readonly answers?: number
-  readonly host?: string
   /** The last answer may end with the connection before it is whole. */
   readonly mayBeCut?: boolean
   /** How long nothing more may come. */
@@ -38,17 +40,12 @@ export interface DialogueOptions {
  */
 export async function dialogue(
   owner: Owner,
-  port: number,
+  place: Place,
   send: string | readonly string[],
   options: DialogueOptions = {},
 ): Promise<Dialogue> {
-  const {
-    methods = [],
-    answers: wanted = 1,
-    host = '127.0.0.1',
-    quietMs = limits.quietMs,
-  } = options
-  const client = await connectTcp(owner, { port, host })
+  const { methods = [], answers: wanted = 1, quietMs = limits.quietMs } = options
+  const client = await connectTo(owner, place)
   try {
     await sendPieces(client, typeof send === 'string' ? [send] : send)
     const answers: Message[] = []
@@ -69,6 +66,12 @@ export async function dialogue(
   } finally {
     client.close()
   }
+}
+
+function connectTo(owner: Owner, place: Place): Promise<TcpClient> {
+  const host = '127.0.0.1'
+  if (typeof place === 'number') return connectTcp(owner, { port: place, host })
+  return 'tls' in place ? connectTls(owner, { port: place.tls, host }) : connectTcp(owner, place)
 }
 
 async function sendPieces(client: TcpClient, pieces: readonly string[]): Promise<void> {

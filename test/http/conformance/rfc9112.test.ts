@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { Scope } from '../../support/scope.ts'
 import { ask, chunks, echo, field, type Rule, testRules } from './rule.ts'
-import { startServer } from './support.ts'
+import { type Server, startServer } from './support.ts'
 
 const scope = new Scope()
-let port = 0
+let server: Server
 before(async () => {
-  port = await startServer(scope)
+  server = await startServer(scope)
 })
 after(() => scope.close())
 
@@ -344,4 +344,4 @@ const connections: readonly Rule[] = [
   },
 ]
 
-testRules(scope, [...requestLine, ...fields, ...bodies, ...chunked, ...connections], () => port)
+testRules(scope, [...requestLine, ...fields, ...bodies, ...chunked, ...connections], () => server)

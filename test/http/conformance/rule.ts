@@ -1,9 +1,10 @@
 /** A rule of an RFC as bytes for a server and what it must answer. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { type Message, valuesOf } from '../../support/http-messages.ts'
 import type { Owner } from '../../support/scope.ts'
 import { dialogue } from '../dialogue.ts'
+import type { Server } from './support.ts'
 
 export interface Rule {
   readonly clause: string
@@ -18,16 +19,26 @@ export interface Rule {
   readonly also?: (answers: readonly Message[]) => void
 }
 
-export function testRules(owner: Owner, rules: readonly Rule[], port: () => number): void {
-  for (const rule of rules) {
-    test(`${rule.clause}: ${rule.name}`, async () => {
-      const { statuses, closed, answers } = await dialogue(owner, port(), rule.send, {
-        answers: Math.max(1, rule.statuses.length),
-        ...(rule.methods && { methods: rule.methods }),
-      })
-      assert.deepEqual(statuses, rule.statuses)
-      if (rule.closed !== undefined) assert.equal(closed, rule.closed, 'closed')
-      rule.also?.(answers)
+/** Puts every rule to the server over every carrier it listens on. */
+export function testRules(owner: Owner, rules: readonly Rule[], server: () => Server): void {
+  for (const carrier of ['plain', 'tls', 'unix'] as const) {
+    describe(`over ${carrier}`, { concurrency: 4 }, () => {
+      for (const rule of rules) {
+        test(`${rule.clause}: ${rule.name}`, async () => {
+          const { statuses, closed, answers } = await dialogue(
+            owner,
+            server().places[carrier],
+            rule.send,
+            {
+              answers: Math.max(1, rule.statuses.length),
+              ...(rule.methods && { methods: rule.methods }),
+            },
+          )
+          assert.deepEqual(statuses, rule.statuses)
+          if (rule.closed !== undefined) assert.equal(closed, rule.closed, 'closed')
+          rule.also?.(answers)
+        })
+      }
     })
   }
 }

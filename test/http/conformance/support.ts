@@ -1,6 +1,9 @@
 /** The server that the rules are put to: files, a text, and a handler that gives back what it read. */
-import { freePort } from '../../support/ports.ts'
+import { certificateFor } from '../../support/certificates.ts'
+import { freePorts } from '../../support/ports.ts'
 import type { Owner } from '../../support/scope.ts'
+import { makeTempPrefix } from '../../support/temp-prefix.ts'
+import type { Place } from '../dialogue.ts'
 import { startHttp } from '../support.ts'
 
 /** JSON of what reached the handler. */
@@ -11,11 +14,24 @@ const echoHandler = `export default async (request: Request): Promise<Response> 
   return Response.json({ method: request.method, target: pathname + search, fields, body })
 }`
 
-export async function startServer(owner: Owner): Promise<number> {
-  const port = await freePort()
+export interface Server {
+  readonly port: number
+  /** The same server over each carrier. */
+  readonly places: Readonly<Record<'plain' | 'tls' | 'unix', Place>>
+}
+
+export async function startServer(owner: Owner): Promise<Server> {
+  const [port, tlsPort] = (await freePorts(2)) as [number, number]
+  const { certFile, keyFile } = certificateFor('a.test')
+  const prefix = makeTempPrefix(owner)
+  const path = prefix.file('rules.sock')
   const conf = `access_log off;
     server {
       listen 127.0.0.1:${port};
+      listen 127.0.0.1:${tlsPort} ssl;
+      listen unix:${path};
+      ssl_certificate ${certFile};
+      ssl_certificate_key ${keyFile};
       server_name a.test;
       client_max_body_size 1m;
       root site;
@@ -26,5 +42,5 @@ export async function startServer(owner: Owner): Promise<number> {
     }`
   const files = { 'echo.ts': echoHandler, 'site/file.txt': '0123456789', 'site/none.txt': '' }
   await startHttp(owner, conf, files)
-  return port
+  return { port, places: { plain: port, tls: { tls: tlsPort }, unix: { path } } }
 }
