@@ -178,6 +178,28 @@ test('the log has the request as it was, and what went over the wire', async (t)
   assert.match(engine.prefix.read('logs/access.log'), /"GET \/a\?b HTTP\/2\.0" 200 10 /)
 })
 
+test('a malformed request stands in the log with what was wrong', async (t) => {
+  const { engine, port } = await start(t, 'return 204;')
+  const client = await connectHttp2(t, port)
+  await client.send(headers(1, request('/bad?x', [['connection', 'close']])))
+  assert.equal((await client.answer(1)).status, 400)
+  await until(() => {
+    engine.flushLogs()
+    return engine.prefix.read('logs/access.log') !== ''
+  })
+  assert.match(engine.prefix.read('logs/access.log'), /"GET \/bad\?x HTTP\/2\.0" 400 /)
+  assert.match(engine.errorLog, /client sent connection-specific header/)
+})
+
+test('keepalive_time ends a connection that is older', async (t) => {
+  const { port } = await start(t, 'keepalive_time 1ms; return 204;')
+  const client = await connectHttp2(t, port)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  await client.send(headers(1, request('/')))
+  assert.equal((await client.answer(1)).status, 204)
+  assert.equal((await client.goAway()).code, errorCodes.noError)
+})
+
 test('100 Continue comes when the body is wanted', async (t) => {
   const { port } = await start(t, 'location / { handler h.ts; }', { 'h.ts': echo })
   const client = await connectHttp2(t, port)

@@ -8,17 +8,17 @@ import { FloodGuard } from './flood-guard.ts'
 import type { Http2Connection } from './http2-connection.ts'
 import type { Http2Stream } from './http2-stream.ts'
 import {
-  idleFramesBurst,
-  idleFramesPerSecond,
-  idleFramesPerSent,
-  idleFramesPerWork,
-  resetsBurst,
-  resetsPerSecond,
+  idleFramesBurstMax,
+  idleFramesPerSecondMax,
+  earnedBySendingFrames,
+  earnedByWorkFrames,
+  resetsBurstMax,
+  resetsPerSecondMax,
   tinyFrameBytesMax,
 } from './limits.ts'
 
-const idleAllowance = { burst: idleFramesBurst, perSecond: idleFramesPerSecond }
-const resetAllowance = { burst: resetsBurst, perSecond: resetsPerSecond }
+const idleAllowance = { burst: idleFramesBurstMax, perSecond: idleFramesPerSecondMax }
+const resetAllowance = { burst: resetsBurstMax, perSecond: resetsPerSecondMax }
 
 export class FrameBudget {
   readonly #connection: Http2Connection
@@ -34,12 +34,12 @@ export class FrameBudget {
 
   /** A frame of the client's had work in it. */
   onWork(): void {
-    this.#idleFrames.earn(idleFramesPerWork)
+    this.#idleFrames.earn(earnedByWorkFrames)
   }
 
   /** A frame of a body was sent: the client will give room for the next. */
   onSent(bytes: number): void {
-    if (bytes > tinyFrameBytesMax) this.#idleFrames.earn(idleFramesPerSent)
+    if (bytes > tinyFrameBytesMax) this.#idleFrames.earn(earnedBySendingFrames)
   }
 
   /** A frame of the client's had none. */

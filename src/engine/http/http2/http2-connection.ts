@@ -334,7 +334,7 @@ export class Http2Connection
 
   #afterTurn(): void {
     if (!this.reading || this.blocked) return
-    if (this.#leaving === leavings.no && !this.mayTakeMore) this.#leaveSoon()
+    if (this.#leaving === leavings.no && !this.#mayTakeMore) this.#leaveSoon()
     if (this.#waits === waits.answer) return
     if (this.#incoming.partial) {
       if (this.#waits !== waits.head) this.#wait(waits.head, this.#core.client_header_timeout)
@@ -342,13 +342,14 @@ export class Http2Connection
     else this.#wait(waits.next, this.#core.keepalive_timeout.ms)
   }
 
-  /** False after `keepalive_requests`. */
-  get mayTakeMore(): boolean {
-    return this.requests < this.#core.keepalive_requests && this.#core.keepalive_timeout.ms > 0
+  /** As nginx: the first request is always taken. */
+  get #mayTakeMore(): boolean {
+    const { keepalive_requests: requestsMax, keepalive_time: ageMs, keepalive_timeout } = this.#core
+    if (this.requests === 0) return true
+    return this.requests < requestsMax && keepalive_timeout.ms > 0 && this.ageMs <= ageMs
   }
 
   #leaveSoon(): void {
-    if (this.requests === 0) return
     this.cork()
     this.#announce()
     this.uncork()

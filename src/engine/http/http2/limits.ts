@@ -24,25 +24,22 @@ export const bodyWindowBytes: number = 256 * 1024
 export const continuationsMax = 64
 
 /** Streams that a client may reset, or have refused, at once, and what it may go on with per second. */
-export const resetsBurst = 1000
-export const resetsPerSecond = 33
+export const resetsBurstMax = 1000
+export const resetsPerSecondMax = 33
 
 /** Frames that ask for no work of their own (PING, SETTINGS, PRIORITY, empty DATA, …), likewise. */
-export const idleFramesBurst = 10_000
-export const idleFramesPerSecond = 100
+export const idleFramesBurstMax = 10_000
+export const idleFramesPerSecondMax = 100
 /** What a frame of the client's with work in it earns. */
-export const idleFramesPerWork = 8
+export const earnedByWorkFrames = 8
 /** What a frame of ours earns that is not tiny: it is answered by window updates of stream and connection. */
-export const idleFramesPerSent = 2
+export const earnedBySendingFrames = 2
 export const tinyFrameBytesMax = 127
-
-/** Answers to control frames that a client leaves unread before it is cut off. */
-export const unreadControlBytesMax: number = 64 * 1024
 
 /** Streams that we reset and whose frames may still be on their way. */
 export const rememberedResets = 64
 
-/** How long a client has to answer the PING behind the first GOAWAY, and after that to close. */
+/** How long a client has to answer the PING behind the first GOAWAY. */
 export const goAwayAnswerMs = 1000
 
 /** Stream objects that a connection keeps for its next requests. */
