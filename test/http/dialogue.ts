@@ -94,7 +94,7 @@ async function nextAnswer(client: TcpClient, method: string): Promise<Message | 
     }
     if (ended) return undefined
     if (performance.now() > giveUpAt) throw new Error(`no answer: ${String(client.pending)}`)
-    await change(client)
+    await client.change(giveUpAt - performance.now())
   }
 }
 
@@ -107,16 +107,6 @@ async function ending(client: TcpClient): Promise<void> {
   const giveUpAt = performance.now() + limits.deadlineMs
   while (client.ending === undefined) {
     if (performance.now() > giveUpAt) throw new Error('said close, and stays open')
-    await change(client)
+    await client.change(giveUpAt - performance.now())
   }
-}
-
-async function change({ socket }: TcpClient): Promise<void> {
-  const events = ['data', 'end', 'close', 'error'] as const
-  const woken = Promise.withResolvers<void>()
-  const timer = setTimeout(woken.resolve, 1_000)
-  for (const event of events) socket.once(event, woken.resolve)
-  await woken.promise
-  clearTimeout(timer)
-  for (const event of events) socket.off(event, woken.resolve)
 }

@@ -84,6 +84,15 @@ export class TcpClient<S extends Socket = Socket> {
     return this.#take(this.#received.length)
   }
 
+  /** Resolves when bytes came, when the peer ended, or when the time is up. */
+  async change(atMostMs: number): Promise<void> {
+    const woken = Promise.withResolvers<void>()
+    const timer = setTimeout(woken.resolve, atMostMs)
+    this.#wake = woken.resolve
+    await woken.promise
+    clearTimeout(timer)
+  }
+
   #take(length: number): Buffer {
     const taken = this.#received.subarray(0, length)
     this.#received = this.#received.subarray(length)

@@ -7,7 +7,6 @@
  * ```
  */
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
 import {
   MalformedMessage,
   type Message,
@@ -113,20 +112,10 @@ async function readAnswers(
     }
     if (ended) break
     if (performance.now() > giveUpAt) throw new Error(`no answer: ${String(client.pending)}`)
-    await changeOf(client.socket)
+    await client.change(giveUpAt - performance.now())
   }
   if (client.pending.length > 0) throw new MalformedMessage('bytes too many', client.pending)
   return statuses
-}
-
-async function changeOf(socket: Socket): Promise<void> {
-  const events = ['data', 'end', 'close', 'error'] as const
-  const woken = Promise.withResolvers<void>()
-  const timer = setTimeout(woken.resolve, 1_000)
-  for (const event of events) socket.once(event, woken.resolve)
-  await woken.promise
-  clearTimeout(timer)
-  for (const event of events) socket.off(event, woken.resolve)
 }
 
 /** Each forwarded request is one of the readings, in their order, without what concerns one hop. */

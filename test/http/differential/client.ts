@@ -180,7 +180,7 @@ async function nextAnswer(client: TcpClient, method: string): Promise<Message | 
       return message
     }
     if (client.ending !== undefined || performance.now() > giveUpAt) return undefined
-    await changeOf(client, giveUpAt - performance.now())
+    await client.change(giveUpAt - performance.now())
   }
 }
 
@@ -198,16 +198,6 @@ function tryRead(
     if (failure instanceof MalformedMessage) return malformed
     throw failure
   }
-}
-
-async function changeOf({ socket }: TcpClient, atMostMs: number): Promise<void> {
-  const change = Promise.withResolvers<void>()
-  const events = ['data', 'end', 'close', 'error'] as const
-  for (const event of events) socket.once(event, change.resolve)
-  const timer = setTimeout(change.resolve, atMostMs)
-  await change.promise
-  clearTimeout(timer)
-  for (const event of events) socket.off(event, change.resolve)
 }
 
 function saysClose(message: Message): boolean {

@@ -63,6 +63,26 @@ function charset(name: string, directives: string, ...requests: string[]): Case 
   }
 }
 
+/** Parts of what another server sends. */
+function forced(name: string, directives: string, ...requests: string[]): Case {
+  const body = '0123456789abcdefghijklmnopqrstuvwxyz'
+  const chunked = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n24\r\n${body}\r\n0\r\n\r\n`
+  return {
+    name: `proxy_force_ranges: ${name}`,
+    server: `location / { proxy_pass http://{upstream}; ${directives} }`,
+    upstream: {
+      '/chunked': chunked,
+      '/error': reply(body, '', '404 Not Found'),
+      '/long': reply('x'.repeat(300_000), ''),
+      '*': reply(body, 'ETag: "e"\r\nLast-Modified: Fri, 02 Jan 2026 03:04:05 GMT\r\n'),
+    },
+    requests,
+  }
+}
+
+const part = (target: string, range: string, fields = '', method = 'GET'): string =>
+  get(target, `Range: bytes=${range}\r\n${fields}`, method)
+
 const added = 'location = /b { return 200 "[b $uri]"; } location = /a { return 200 "[a]"; }'
 
 function addition(name: string, directives: string, ...requests: string[]): Case {
@@ -185,6 +205,42 @@ export const cases: readonly Case[] = [
     server: '',
   },
   { name: 'override_charset maybe', server: 'override_charset maybe;', refused: true },
+
+  forced('off', '', part('/a', '0-9')),
+  forced(
+    'one part',
+    'proxy_force_ranges on;',
+    part('/a', '0-9'),
+    part('/a', '5-'),
+    part('/a', '-3'),
+  ),
+  forced('the last byte', 'proxy_force_ranges on;', part('/a', '35-35'), part('/a', '35-99')),
+  forced('several parts', 'proxy_force_ranges on;', part('/a', '0-1,4-5')),
+  forced('none that is there', 'proxy_force_ranges on;', part('/a', '99-')),
+  forced('HEAD', 'proxy_force_ranges on;', part('/a', '0-9', '', 'HEAD'), get('/a', '', 'HEAD')),
+  forced('no length', 'proxy_force_ranges on;', part('/chunked', '0-9')),
+  forced('an error', 'proxy_force_ranges on;', part('/error', '0-9')),
+  forced('a long body', 'proxy_force_ranges on;', part('/long', '100000-250000'), get('/long')),
+  forced(
+    'If-Range',
+    'proxy_force_ranges on;',
+    part('/a', '0-9', 'If-Range: "e"\r\n'),
+    part('/a', '0-9', 'If-Range: "x"\r\n'),
+    part('/a', '0-9', 'If-Range: Fri, 02 Jan 2026 03:04:05 GMT\r\n'),
+  ),
+  forced('max_ranges 0', 'proxy_force_ranges on; max_ranges 0;', part('/a', '0-9')),
+  forced('unbuffered', 'proxy_force_ranges on; proxy_buffering off;', part('/a', '5-9')),
+  forced(
+    'gzip',
+    'proxy_force_ranges on; gzip on; gzip_types *;',
+    part('/a', '5-9', 'Accept-Encoding: gzip\r\n'),
+  ),
+  forced(
+    'what the client has',
+    '',
+    get('/a', 'If-None-Match: "e"\r\n'),
+    get('/a', 'If-Modified-Since: Fri, 02 Jan 2026 03:04:05 GMT\r\n'),
+  ),
 
   addition('before', 'add_before_body /b;'),
   addition('after', 'add_after_body /a;'),
