@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { timeIso8601, timeLocal } from '../core/clock.ts'
 import type { VariablePrefix } from '../core/variables.ts'
 import { errnoText } from '../net/errors.ts'
+import { credentialsOf } from './auth/credentials.ts'
 import { proxyProtocolTlvs } from './connection-variables.ts'
 import { documentRoot, requestFilename } from './file-path.ts'
 import { type KnownName, nameId } from './header-names.ts'
@@ -103,7 +104,7 @@ export const coreVariables: RequestVariables = {
     ({ connection }) => connection.engine.services.product.version,
     'Version of the engine.',
   ),
-  remote_user: fixed(remoteUser, 'User of basic authentication.'),
+  remote_user: fixed((request) => credentialsOf(request)?.user, 'User of basic authentication.'),
   content_length: live(contentLength, 'Length of the body.'),
   content_type: fixed(({ head }) => head.value(nameId('content-type')), 'Type of the body.'),
 }
@@ -136,14 +137,6 @@ function realRoot(request: Request): string | undefined {
     request.logError(`realpath() "${root}" failed (${reason})`, 'crit')
     return undefined
   }
-}
-
-function remoteUser({ head }: Request): string | undefined {
-  const match = /^basic +([A-Za-z0-9+/=]+)$/i.exec(head.value(nameId('authorization')) ?? '')
-  if (match === null) return undefined
-  const text = Buffer.from(match[1]!, 'base64').toString()
-  const colon = text.indexOf(':')
-  return colon < 0 ? undefined : text.slice(0, colon)
 }
 
 /** A field that is found without a look at the others. */

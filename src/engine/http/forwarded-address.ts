@@ -32,14 +32,18 @@ export function forwardedAddress(
   return found
 }
 
-/** `192.0.2.1`, `192.0.2.1:1234`, `2001:db8::1`, `[2001:db8::1]:1234`; the port is 0 where none is named. */
+/**
+ * `192.0.2.1`, `192.0.2.1:1234`, `2001:db8::1`, `[2001:db8::1]:1234`; the port is 0 where none is named.
+ * Brackets stand with a port only.
+ */
 export function parseForwarded(text: string): Address | undefined {
   if (isIPv6(text)) return inet6(text, 0)
-  const match = /^\[(.+)\](?::(\d{1,5}))?$|^([^:]+)(?::(\d{1,5}))?$/.exec(text)
+  const match = /^\[(.+)\]:(\d{1,5})$|^([^:]+)(?::(\d{1,5}))?$/.exec(text)
   if (match === null) return undefined
   const [, host6, port6, host4, port4] = match
-  const port = Number(port6 ?? port4 ?? 0)
-  if (port > portMax) return undefined
+  const named = port6 ?? port4
+  const port = Number(named ?? 0)
+  if (port > portMax || (port === 0 && named !== undefined)) return undefined
   if (host6 !== undefined) return isIPv6(host6) ? inet6(host6, port) : undefined
   return isIPv4(host4!) ? { family: 4, host: host4!, port } : undefined
 }
