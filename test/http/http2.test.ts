@@ -1,7 +1,9 @@
 /** HTTP/2 as clients use it: over TLS and without, with other people's clients, and how connections end. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { connect as connectNode, type ClientHttp2Session, constants } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { errorCodes } from '../../src/engine/http/http2/error-codes.ts'
 import { certificateFor } from '../support/certificates.ts'
@@ -176,6 +178,34 @@ test('the log has the request as it was, and what went over the wire', async (t)
     return engine.prefix.read('logs/access.log') !== ''
   })
   assert.match(engine.prefix.read('logs/access.log'), /"GET \/a\?b HTTP\/2\.0" 200 10 /)
+})
+
+test('hints before a response, fields behind it, and filters in between', async (t) => {
+  const upstream = createServer((_incoming, outgoing) => {
+    outgoing.writeEarlyHints({ link: '</a.css>; rel=preload' })
+    outgoing.setHeader('Trailer', 'X-Sum')
+    outgoing.setHeader('Content-Type', 'text/html')
+    outgoing.write('hello world')
+    outgoing.addTrailers({ 'X-Sum': '11' })
+    outgoing.end()
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  t.after(() => void upstream.close())
+  const { port } = await start(
+    t,
+    `location / { proxy_pass http://127.0.0.1:${(upstream.address() as AddressInfo).port};
+       proxy_http_version 1.1; proxy_pass_trailers on; early_hints 1;
+       sub_filter hello bye; sub_filter_types *; }`,
+  )
+  const client = await connectHttp2(t, port)
+  await client.send(headers(1, request('/')))
+  const hints = client.decode(await client.next(types.headers, 1))
+  assert.deepEqual(hints, { ':status': '103', link: '</a.css>; rel=preload' })
+  const answer = await client.answer(1)
+  assert.equal(answer.status, 200)
+  assert.equal(answer.body.toString(), 'bye world')
+  assert.deepEqual(answer.trailers, { 'x-sum': '11' })
 })
 
 test('a malformed request stands in the log with what was wrong', async (t) => {

@@ -346,6 +346,7 @@ export class Http2Connection
   get #mayTakeMore(): boolean {
     const { keepalive_requests: requestsMax, keepalive_time: ageMs, keepalive_timeout } = this.#core
     if (this.requests === 0) return true
+    if (this.closing) return false
     return this.requests < requestsMax && keepalive_timeout.ms > 0 && this.ageMs <= ageMs
   }
 
