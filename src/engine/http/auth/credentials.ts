@@ -20,5 +20,5 @@ export function credentialsOf({ head }: Request): Credentials | undefined {
   if (encoded === undefined || encoded.length % 4 === 1) return undefined
   const text = Buffer.from(encoded, 'base64').toString()
   const colon = text.indexOf(':')
-  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) }
+  return colon <= 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) }
 }
