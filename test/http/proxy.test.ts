@@ -382,6 +382,7 @@ test('whatever the client sends, one well-formed request goes on', async (t) => 
   for (const request of upstream.seen) {
     const [line, ...fields] = request.slice(0, -4).split('\r\n')
     assert.match(line!, /^[\w!#$%&'*+.^`|~-]+ \/[^\s\0-\x20\x7f]* HTTP\/1\.1$/)
+    // oxlint-disable-next-line no-control-regex
     for (const field of fields) assert.match(field, /^[\w-]+: [^\0-\x08\x0a-\x1f\x7f]*$/)
     assert.equal(fields.filter((field) => /^host:/i.test(field)).length, 1)
   }

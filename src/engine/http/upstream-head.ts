@@ -246,12 +246,12 @@ export class UpstreamHead {
     const { bytes, fields } = this
     const f = field * stride
     const replaced = this.#replaced.get(field)
-    let at = start + bytes.copy(into, start, fields[f]!, fields[f + 1]!)
+    let at = start + bytes.copy(into, start, fields[f], fields[f + 1])
     into[at++] = 0x3a
     into[at++] = 0x20
     at +=
       replaced === undefined
-        ? bytes.copy(into, at, fields[f + 2]!, fields[f + 3]!)
+        ? bytes.copy(into, at, fields[f + 2], fields[f + 3])
         : into.write(replaced, at)
     into[at++] = 0x0d
     into[at++] = 0x0a
