@@ -120,7 +120,6 @@ class Preface implements SocketHandler, TimerOwner {
     const choice = new NameChoice(this.#engine, this.#port, this.#proxy)
     const handshake = new Handshake(this.#engine, this.#port, this.#proxy, choice)
     secureServer(this.#socket, handshake, {
-      transport: services.transport,
       timeout: { wheel: services.timers, ms: this.#server.core.client_header_timeout },
       head: this.#bytes,
       select: (hello, socket) => choice.select(hello?.serverName, socket),

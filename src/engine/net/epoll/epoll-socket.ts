@@ -102,16 +102,6 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
     if ((this.#state & destroyed) === 0) this.#watch()
   }
 
-  /** Gives the descriptor away: nothing comes to the handler any more. */
-  detach(): number {
-    const { descriptor } = this
-    this.#unwatch()
-    this.#state |= destroyed
-    this.#local ??= localAddress(descriptor)
-    this.descriptor = -1
-    return descriptor
-  }
-
   write(chunk: Buffer): boolean {
     if ((this.#state & (destroyed | writeEnding)) !== 0) return false
     if (this.#queue !== undefined || (this.#state & connecting) !== 0) {

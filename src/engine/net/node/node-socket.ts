@@ -1,5 +1,5 @@
 /**
- * A connection over `node:net` (and, with TLS, `node:tls`) behind the data plane's contract.
+ * A connection over `node:net` behind the data plane's contract.
  *
  * Node queues without limit; `write` says false above a mark, and the overflow of a writer that does not
  * listen ends the connection.
@@ -109,20 +109,6 @@ export class NodeSocket implements Socket {
 
   setNoDelay(on: boolean): void {
     this.#stream.setNoDelay(on)
-  }
-
-  /** Gives the stream away: nothing comes to the handler any more. */
-  release(): NodeStream {
-    const stream = this.#stream
-    stream.off('connect', this.#connected)
-    stream.off('data', this.#arrived)
-    stream.off('end', this.#ended)
-    stream.off('drain', this.#drained)
-    stream.off('error', this.#failed)
-    stream.off('close', this.#closed)
-    stream.pause()
-    this.#destroyed = true
-    return stream
   }
 
   readonly #connected = (): void => {

@@ -19,12 +19,10 @@ import { SslConnection, type SslRole } from '../openssl/ssl-connection.ts'
 import type { Socket, SocketHandler } from '../socket.ts'
 import type { Timer, TimerOwner, TimingWheel } from '../timing-wheel.ts'
 import { Timer as WheelTimer } from '../timing-wheel.ts'
-import type { Transport } from '../transport.ts'
 import type { TlsContext } from './tls-contexts.ts'
 import { collectFacts, type TlsFacts } from './tls-facts.ts'
 
 export interface SecureSocketOptions {
-  readonly transport?: Transport
   /** Time for the whole handshake, waiting for the hello included; absent: the caller sees to it. */
   readonly timeout?: { readonly wheel: TimingWheel; readonly ms: number }
 }
