@@ -36,23 +36,29 @@ function setsFor(bytes: number): number {
   return Math.max(1, Math.floor(bytes / bytesPerSession / slotsPerSet))
 }
 
-export class SharedSessions implements SessionStore {
-  readonly #bytes: Buffer
-  readonly #words: Int32Array
-  readonly #sets: number
+/** Memory of the size that `sharedSessionsBytes` says, zeroed when new. */
+export type OpenMemory = () => ArrayBuffer
 
-  /** `memory` is of the size that `sharedSessionsBytes` says, zeroed when new. */
-  constructor(memory: ArrayBuffer) {
-    this.#bytes = Buffer.from(memory)
-    this.#words = new Int32Array(memory)
-    this.#sets = Math.floor(memory.byteLength / setBytes)
+interface Table {
+  readonly bytes: Buffer
+  readonly words: Int32Array
+  readonly sets: number
+}
+
+export class SharedSessions implements SessionStore {
+  readonly #open: OpenMemory
+  #table: Table | undefined | 'not opened' = 'not opened'
+
+  /** Memory is opened by the first session: a configuration that is only tested takes none. */
+  constructor(open: OpenMemory) {
+    this.#open = open
   }
 
   set(id: Buffer, session: Buffer): void {
     if (!isId(id) || session.length > sessionBytesMax) return
-    this.#within(id, (set) => {
-      const slot = this.#find(set, id) ?? this.#oldest(set)
-      const bytes = this.#bytes
+    this.#within(id, (table, set) => {
+      const slot = findSlot(table, set, id) ?? oldestSlot(table, set)
+      const { bytes } = table
       bytes.writeUInt32LE(Math.floor(Date.now() / 1000), slot + writtenAt)
       bytes.writeUInt16LE(id.length, slot + idLengthAt)
       bytes.writeUInt16LE(session.length, slot + lengthAt)
@@ -63,53 +69,70 @@ export class SharedSessions implements SessionStore {
 
   get(id: Buffer): Buffer | undefined {
     if (!isId(id)) return undefined
-    return this.#within(id, (set) => {
-      const slot = this.#find(set, id)
+    return this.#within(id, (table, set) => {
+      const slot = findSlot(table, set, id)
       if (slot === undefined) return undefined
+      const { bytes } = table
       const at = slot + sessionAt
-      return Buffer.from(this.#bytes.subarray(at, at + this.#bytes.readUInt16LE(slot + lengthAt)))
+      return Buffer.from(bytes.subarray(at, at + bytes.readUInt16LE(slot + lengthAt)))
     })
   }
 
   delete(id: Buffer): void {
     if (!isId(id)) return
-    this.#within(id, (set) => {
-      const slot = this.#find(set, id)
-      if (slot !== undefined) this.#bytes.fill(0, slot, slot + idAt)
+    this.#within(id, (table, set) => {
+      const slot = findSlot(table, set, id)
+      if (slot !== undefined) table.bytes.fill(0, slot, slot + idAt)
     })
   }
 
-  /** Under the set's lock; whoever cannot have it does without the cache. */
-  #within<T>(id: Buffer, work: (set: number) => T): T | undefined {
-    const set = (id.readUInt32LE(0) % this.#sets) * setBytes
-    const lock = new SharedLock(this.#words, set / Int32Array.BYTES_PER_ELEMENT)
+  /** Under the set's lock; whoever cannot have it does without the cache, and so where there is no memory. */
+  #within<T>(id: Buffer, work: (table: Table, set: number) => T): T | undefined {
+    const table = this.#opened()
+    if (table === undefined) return undefined
+    const set = (id.readUInt32LE(0) % table.sets) * setBytes
+    const lock = new SharedLock(table.words, set / Int32Array.BYTES_PER_ELEMENT)
     if (!lock.lock()) return undefined
     try {
-      return work(set)
+      return work(table, set)
     } finally {
       lock.unlock()
     }
   }
 
-  #find(set: number, id: Buffer): number | undefined {
-    for (let i = 0; i < slotsPerSet; i += 1) {
-      const slot = set + setHeadBytes + i * slotBytes
-      if (this.#bytes.readUInt16LE(slot + idLengthAt) !== id.length) continue
-      if (this.#bytes.compare(id, 0, id.length, slot + idAt, slot + idAt + id.length) === 0) {
-        return slot
-      }
-    }
+  #opened(): Table | undefined {
+    if (this.#table === 'not opened') this.#table = openTable(this.#open)
+    return this.#table
+  }
+}
+
+function openTable(open: OpenMemory): Table | undefined {
+  try {
+    const memory = open()
+    const sets = Math.floor(memory.byteLength / setBytes)
+    return { bytes: Buffer.from(memory), words: new Int32Array(memory), sets }
+  } catch {
+    // In the middle of a handshake nobody can be told; clients begin anew.
     return undefined
   }
+}
 
-  #oldest(set: number): number {
-    let oldest = set + setHeadBytes
-    for (let i = 1; i < slotsPerSet; i += 1) {
-      const slot = set + setHeadBytes + i * slotBytes
-      if (this.#bytes.readUInt32LE(slot) < this.#bytes.readUInt32LE(oldest)) oldest = slot
-    }
-    return oldest
+function findSlot({ bytes }: Table, set: number, id: Buffer): number | undefined {
+  for (let i = 0; i < slotsPerSet; i += 1) {
+    const slot = set + setHeadBytes + i * slotBytes
+    if (bytes.readUInt16LE(slot + idLengthAt) !== id.length) continue
+    if (bytes.compare(id, 0, id.length, slot + idAt, slot + idAt + id.length) === 0) return slot
   }
+  return undefined
+}
+
+function oldestSlot({ bytes }: Table, set: number): number {
+  let oldest = set + setHeadBytes
+  for (let i = 1; i < slotsPerSet; i += 1) {
+    const slot = set + setHeadBytes + i * slotBytes
+    if (bytes.readUInt32LE(slot) < bytes.readUInt32LE(oldest)) oldest = slot
+  }
+  return oldest
 }
 
 /** OpenSSL's are 32 random bytes; an old client may bring something else. */

@@ -36,7 +36,7 @@ export class SharedTicketKeys {
 
   /** The newest first. Memory is opened when the first ticket is asked for. */
   current(): readonly TicketKey[] {
-    const bytes = (this.#bytes ??= Buffer.from(this.#memory.open('tls tickets', totalBytes)))
+    const bytes = (this.#bytes ??= openKeys(this.#memory))
     if (this.#isFresh(bytes)) return this.#keys
     const words = new Int32Array(bytes.buffer, bytes.byteOffset, 1)
     const lock = new SharedLock(words, 0)
@@ -67,6 +67,16 @@ export class SharedTicketKeys {
     this.#keys = order
       .filter((at) => madeAt(bytes, at) > 0)
       .map((at) => toTicketKey(Buffer.from(keyBytes(bytes, at)))!)
+  }
+}
+
+/** Where there is no memory to share, each worker has keys of its own. */
+function openKeys(memory: ZoneMemory): Buffer {
+  try {
+    return Buffer.from(memory.open('tls tickets', totalBytes))
+  } catch {
+    // Of its own memory: the lock's word must be aligned.
+    return Buffer.from(new ArrayBuffer(totalBytes))
   }
 }
 

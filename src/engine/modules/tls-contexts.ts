@@ -24,8 +24,9 @@ export class TlsResources {
     const id = `${name}:${bytes}`
     const known = this.#sessions.get(id)
     if (known !== undefined) return known
-    const memory = this.#memory.open(`ssl sessions ${name}`, sharedSessionsBytes(bytes))
-    const store = new SharedSessions(memory)
+    const store = new SharedSessions(() =>
+      this.#memory.open(`ssl sessions ${name}`, sharedSessionsBytes(bytes)),
+    )
     this.#sessions.set(id, store)
     return store
   }
