@@ -10,7 +10,7 @@
  * messages of instructions that are no more are erased, those that are missing or differ are published.
  */
 import type { Edit, Instructions } from './instruction.ts'
-import { instructionKinds } from './instruction-kinds.ts'
+import { instructionKinds, kindOf } from './instruction-kinds.ts'
 
 /** Edits of one change that are told before the broker has acknowledged: each of them costs two waits less. */
 const editsTogetherMax = 64
@@ -85,8 +85,8 @@ export class BusView {
   }
 
   async #tellDeletion(key: string, body: string): Promise<void> {
-    const { addr_port, server_name } = JSON.parse(body) as Record<string, unknown>
-    const payload = JSON.stringify({ type: 'del', addr_port, server_name })
+    const identity = kindOf(key).identify?.(JSON.parse(body))
+    const payload = JSON.stringify({ type: 'del', ...identity })
     await this.#publisher.publish(key, payload, { retain: false })
   }
 

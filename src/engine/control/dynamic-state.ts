@@ -9,7 +9,7 @@ import { PersistentMap } from '../core/persistent-map.ts'
 import type { Applied, Edit, Instruction, Instructions } from './instruction.ts'
 import { kindOf, kindRank } from './instruction-kinds.ts'
 import { Refusal, replyCodes } from './refusal.ts'
-import { StreamIndex } from './stream-index.ts'
+import { ServerIndex } from './server-index.ts'
 
 /** An instruction that the files no longer have room for; it stays in the journal and is tried again at a reload. */
 export interface LeftOut {
@@ -24,7 +24,8 @@ export interface Rebased {
 
 export class DynamicState {
   readonly tree: Directive
-  readonly index: StreamIndex
+  readonly http: ServerIndex
+  readonly stream: ServerIndex
   readonly instructions: Instructions
   readonly #base: Applied
   readonly #prefix: string
@@ -33,13 +34,18 @@ export class DynamicState {
     this.#base = base
     this.#prefix = prefix
     this.tree = applied.tree
-    this.index = applied.index
+    this.http = applied.http
+    this.stream = applied.stream
     this.instructions = instructions
   }
 
   /** The state right after the files were read, with the journal's instructions put on top. */
   static rebase(files: Directive, instructions: Iterable<Instruction>, prefix: string): Rebased {
-    const base = { tree: files, index: StreamIndex.of(files) }
+    const base = {
+      tree: files,
+      http: ServerIndex.of(files, 'http'),
+      stream: ServerIndex.of(files, 'stream'),
+    }
     let state = new DynamicState(base, base, PersistentMap.empty(), prefix)
     const leftOut: LeftOut[] = []
     const byRank = [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
@@ -56,7 +62,7 @@ export class DynamicState {
 
   /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
   edit(edits: readonly Edit[]): DynamicState {
-    let applied: Applied = { tree: this.tree, index: this.index }
+    let applied: Applied = { tree: this.tree, http: this.http, stream: this.stream }
     let { instructions } = this
     for (const { key, body, before: expected } of inOrder(edits)) {
       const before = instructions.get(key)

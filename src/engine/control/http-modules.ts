@@ -19,6 +19,7 @@ import { createDoc } from './doc/doc.ts'
 import { toOpenApi } from './doc/openapi.ts'
 import { configuration } from './endpoints/configuration.ts'
 import { history, rollback } from './endpoints/history.ts'
+import { httpLocations } from './endpoints/http-locations.ts'
 import { keyValues } from './endpoints/key-values.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { streamCertificates } from './endpoints/stream-certificates.ts'
@@ -51,6 +52,7 @@ interface ControlDocConf {
 /** Endpoints that exist only when their module is loaded, as in OpenNJet. */
 const byModule: Readonly<Record<string, Endpoint>> = {
   stream_dyn_server_api_module: streamServers,
+  http_location_api_module: httpLocations,
   http_sendmsg_module: keyValues,
   ctrl_config_api_module: configuration,
 }

@@ -3,6 +3,7 @@
  * before servers before what changes inside servers (reference §3, default subscriptions).
  */
 import type { InstructionKind } from './instruction.ts'
+import { httpLocation } from './instructions/http-location.ts'
 import { streamCertificate } from './instructions/stream-certificate.ts'
 import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
@@ -11,6 +12,7 @@ import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
   streamServer,
+  httpLocation,
   streamCertificate,
   streamMap,
   streamProxyPass,

@@ -8,6 +8,7 @@
  *
  * ```text
  *   /ins/stream_srv/s_1234567      {"type":"add","addr_port":…}          a virtual server
+ *   /ins/loc/l_2345678             {"type":"add","locations":[…],…}      a location of an HTTP server
  *   /ins/stream_ssl/l_7654321      {"listens":…,"cert_info":…}           a certificate of a server
  *   /dyn/stream_proxy_pass/l_…     {"listens":…,"proxy_pass":…}          a changed target
  *   /dyn/stream_dyn_map/m_…        {"keyFrom":…,"keyTo":…,"values":[…]}  a changed map
@@ -15,7 +16,7 @@
  */
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Directive } from '../conf/tree.ts'
-import type { StreamIndex } from './stream-index.ts'
+import type { ServerIndex } from './server-index.ts'
 
 /** One key set to a body, or taken away. */
 export interface Edit {
@@ -29,7 +30,8 @@ export interface Edit {
 /** The tree and what is known about it, as one instruction kind hands it to the next. */
 export interface Applied {
   readonly tree: Directive
-  readonly index: StreamIndex
+  readonly http: ServerIndex
+  readonly stream: ServerIndex
 }
 
 export interface Transition extends Applied {
@@ -51,6 +53,8 @@ export interface InstructionKind {
   readonly topic: string
   /** Takes `before` out and puts `after` in; throws `Refusal` and leaves everything as it was. */
   apply(transition: Transition): Applied
+  /** What names its thing in the message on the bus that tells of its end. */
+  identify?(body: unknown): Readonly<Record<string, unknown>>
 }
 
 export interface Instruction {

@@ -1,4 +1,5 @@
 /** Limits of the dynamic API. */
+import { blockDepthMax } from '../conf/limits.ts'
 
 /** Smallest body that can be an instruction (reference §2.2). */
 export const instructionBytesMin = 8
@@ -11,6 +12,9 @@ export const declarationBytesMin = 2
 
 /** Requests that wait for the engine at the same time; further ones are told to come back (reference §0.3). */
 export const inFlightMax = 500
+
+/** Locations within each other: blocks may not be nested deeper, and http and server are around them. */
+export const locationDepthMax: number = blockDepthMax - 3
 
 /** How often a change is worked out anew because others were quicker: they are no more than are in flight. */
 export const staleAttemptsMax = 500

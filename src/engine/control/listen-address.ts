@@ -19,6 +19,13 @@ export interface ListenAddress {
 
 const portDefault = 80
 
+/** Where a server of http listens that does not say it: ports below 1024 are root's. */
+export const usualAddress: ListenAddress = {
+  protocol: 'tcp',
+  host: '0.0.0.0',
+  port: process.getuid?.() === 0 ? 80 : 8000,
+}
+
 /** Comparable form: `tcp 0.0.0.0:22222`. */
 export function listenKey({ protocol, host, port }: ListenAddress): string {
   return port === 0 ? `${protocol} ${host}` : `${protocol} ${host}:${port}`

@@ -72,6 +72,13 @@ export const changeResponses: Readonly<Record<number, ResponseNote>> = {
   500: { description: 'The engine did not answer in time.', schema: replySchema },
 }
 
+/** How an instruction that fails a check is answered. */
+export const invalidRequest: ResponseNote = {
+  description: 'The request is not of its form.',
+  type: 'text/plain',
+  schema: replySchema,
+}
+
 export const serverAddressProperties: Readonly<Record<string, Schema>> = {
   listens: {
     type: 'array',

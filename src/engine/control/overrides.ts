@@ -4,20 +4,23 @@ import type { Edit } from './instruction.ts'
 import { certificatesOf, streamCertificate } from './instructions/stream-certificate.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { serverId, textId } from './server-address.ts'
-import type { StreamServer } from './stream-index.ts'
+import type { IndexedServer } from './server-index.ts'
 
 /** Key of a server's changed target. */
-export function proxyPassKey(server: StreamServer): string {
+export function proxyPassKey(server: IndexedServer): string {
   return `${streamProxyPass.topic}${serverId(server)}`
 }
 
 /** Key of one certificate given to a server. */
-export function certificateKey(server: StreamServer, certificate: string): string {
+export function certificateKey(server: IndexedServer, certificate: string): string {
   return `${streamCertificate.topic}${serverId(server)}_${textId(certificate)}`
 }
 
 /** Edits that take away what was changed inside a server. */
-export function overridesOf({ instructions }: DynamicState, server: StreamServer): readonly Edit[] {
+export function overridesOf(
+  { instructions }: DynamicState,
+  server: IndexedServer,
+): readonly Edit[] {
   const keys = [
     proxyPassKey(server),
     ...certificatesOf(server.node).map(({ certificate }) => certificateKey(server, certificate)),

@@ -3,20 +3,19 @@
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import type { Applied } from './instruction.ts'
 import { listenKey, parseAddrPort } from './listen-address.ts'
-import type { StreamServer } from './stream-index.ts'
+import type { IndexedServer, ServerIndex } from './server-index.ts'
 
 export interface ServerAddress {
   readonly listens: readonly string[]
   readonly serverNames: readonly string[]
 }
 
-/** The stream server that has one of the names on one of the addresses. */
+/** The server that has one of the names on one of the addresses. */
 export function findAddressed(
-  { index }: Pick<Applied, 'index'>,
+  index: ServerIndex,
   { listens, serverNames }: ServerAddress,
-): StreamServer | undefined {
+): IndexedServer | undefined {
   for (const listen of listens) {
     const address = parseAddrPort(listen)
     const listener = address && index.listenerFor(address)
@@ -33,7 +32,7 @@ export function findAddressed(
  * Stable id of a server within one kind of instruction, from its first address and name: `l_<crc32>_<hash>`.
  * The checksum is what tools look for; the hash keeps two servers with the same checksum apart.
  */
-export function serverId({ addresses, names }: StreamServer): string {
+export function serverId({ addresses, names }: IndexedServer): string {
   const [address] = addresses
   return textId(`${address === undefined ? '' : listenKey(address)} ${names[0]}`)
 }

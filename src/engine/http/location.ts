@@ -77,18 +77,20 @@ const modifiers: Readonly<Record<string, LocationKind>> = {
 
 /** Parses the arguments of `location`. */
 export function parseLocation(args: readonly string[]): LocationPattern {
+  const [modifier, text] = splitModifier(args)
+  if (args.length < 2 && modifier === '')
+    return toPattern(text.startsWith('@') ? 'named' : 'prefix', text, false)
+  const kind = Object.hasOwn(modifiers, modifier) ? modifiers[modifier] : undefined
+  if (kind === undefined) throw new ConfError(`invalid location modifier "${modifier}"`)
+  return toPattern(kind, text, modifier === '~*')
+}
+
+/** The modifier, as it may also stand without a space ("=/x", "^~/x", "~*x"), and what it is about. */
+export function splitModifier(args: readonly string[]): readonly [modifier: string, text: string] {
   const [first = '', second] = args
-  if (second !== undefined) {
-    const kind = Object.hasOwn(modifiers, first) ? modifiers[first] : undefined
-    if (kind === undefined) throw new ConfError(`invalid location modifier "${first}"`)
-    return toPattern(kind, second, first === '~*')
-  }
-  // Without a space: "=/x", "^~/x", "~*x".
-  for (const modifier of ['=', '^~', '~*', '~']) {
-    if (!first.startsWith(modifier)) continue
-    return toPattern(modifiers[modifier]!, first.slice(modifier.length), modifier === '~*')
-  }
-  return toPattern(first.startsWith('@') ? 'named' : 'prefix', first, false)
+  if (second !== undefined) return [first, second]
+  const modifier = ['=', '^~', '~*', '~'].find((known) => first.startsWith(known)) ?? ''
+  return [modifier, first.slice(modifier.length)]
 }
 
 function toPattern(kind: LocationKind, text: string, ignoreCase: boolean): LocationPattern {

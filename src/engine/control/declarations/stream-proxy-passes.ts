@@ -7,7 +7,7 @@ import { serverAddressProperties } from '../operation.ts'
 import { proxyPassKey } from '../overrides.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer } from '../server-address.ts'
-import type { StreamServer } from '../stream-index.ts'
+import type { IndexedServer } from '../server-index.ts'
 
 export const streamProxyPasses: Declaration = {
   key: 'stream_proxy_pass',
@@ -28,11 +28,11 @@ export const streamProxyPasses: Declaration = {
     },
     required: ['servers'],
   },
-  dump: ({ index }) => ({ servers: [...index.servers()].map(describe) }),
+  dump: ({ stream }) => ({ servers: [...stream.servers()].map(describe) }),
   items: (document) => objectList(document, 'servers'),
-  toEdits: (item, { index }) => {
+  toEdits: (item, { stream }) => {
     const body = toBody(item as Record<string, unknown>)
-    const server = findAddressed({ index }, body)
+    const server = findAddressed(stream, body)
     if (server === undefined) {
       throw new Refusal(replyCodes.failure, `${formatServer(body)} can not find server.`)
     }
@@ -52,7 +52,7 @@ function toBody(item: Record<string, unknown>): ProxyPassBody {
   return { listens, serverNames, proxy_pass: nonEmptyString(item['proxy_pass'], 'proxy_pass') }
 }
 
-function describe({ node, addresses, names }: StreamServer): ProxyPassBody {
+function describe({ node, addresses, names }: IndexedServer): ProxyPassBody {
   return {
     listens: addresses.map(listenAddrPort),
     serverNames: names,

@@ -2,13 +2,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configuration } from '../endpoints/configuration.ts'
 import { history, rollback } from '../endpoints/history.ts'
+import { httpLocations } from '../endpoints/http-locations.ts'
 import { keyValues } from '../endpoints/key-values.ts'
 import { streamCertificates } from '../endpoints/stream-certificates.ts'
 import { streamServers } from '../endpoints/stream-servers.ts'
 import { createDoc } from './doc.ts'
 import { toOpenApi } from './openapi.ts'
 
-const endpoints = [streamServers, streamCertificates, configuration, keyValues, history, rollback]
+const endpoints = [
+  streamServers,
+  httpLocations,
+  streamCertificates,
+  configuration,
+  keyValues,
+  history,
+  rollback,
+]
 const document = toOpenApi(endpoints, { version: '1.2.3', base: '/api' })
 
 test('every operation stands once, below the key of its endpoint, with an id of its own', () => {

@@ -77,9 +77,9 @@ export const streamCertificates: Endpoint = {
   },
 }
 
-function dump({ index }: DynamicState): readonly unknown[] {
+function dump({ stream }: DynamicState): readonly unknown[] {
   const servers: unknown[] = []
-  for (const { node, addresses, names } of index.servers()) {
+  for (const { node, addresses, names } of stream.servers()) {
     const certificates = certificatesOf(node).map((info) => ({ cert_type: 'other', ...info }))
     if (certificates.length === 0) continue
     servers.push({ listens: addresses.map(listenAddrPort), serverNames: names, certificates })
@@ -88,7 +88,7 @@ function dump({ index }: DynamicState): readonly unknown[] {
 }
 
 function toEdits({ type, ...body }: CertificateRequest, state: DynamicState): readonly Edit[] {
-  const server = findAddressed(state, body)
+  const server = findAddressed(state.stream, body)
   if (server === undefined) {
     throw new Refusal(replyCodes.failure, ` can\`t find server by ${formatServer(body)}`)
   }

@@ -5,8 +5,16 @@
  * HTTP 400 in plain text, in the documented order of checks; what the engine refuses is an HTTP 200 with a code.
  */
 import { crc32 } from 'node:zlib'
-import { type ApiRequest, changeResponse, type Endpoint, json, notFound, plain } from '../api.ts'
+import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import type { DynamicState } from '../dynamic-state.ts'
+import {
+  badRequest,
+  changeByInstruction,
+  type Fields,
+  freeKey,
+  parseInstruction,
+  typeOf,
+} from '../instruction-request.ts'
 import type { Edit } from '../instruction.ts'
 import {
   findStreamServer,
@@ -14,28 +22,18 @@ import {
   type StreamServerBody,
 } from '../instructions/stream-server.ts'
 import { listenKey, parseAddrPort } from '../listen-address.ts'
-import { loadsModule } from '../loaded-modules.ts'
-import { instructionBytesMin } from '../limits.ts'
 import { overridesOf } from '../overrides.ts'
 import {
   changeResponses,
   dryRunParameter,
+  invalidRequest,
   type Operation,
-  replySchema,
-  type ResponseNote,
   type Schema,
 } from '../operation.ts'
-import type { ControlPlane } from '../plane.ts'
-import { formatReply, Refusal, replyCodes } from '../refusal.ts'
+import { Refusal, replyCodes } from '../refusal.ts'
 
 interface StreamServerRequest extends StreamServerBody {
   readonly type: 'add' | 'del'
-}
-
-const invalidRequest: ResponseNote = {
-  description: 'The request is not of its form.',
-  type: 'text/plain',
-  schema: replySchema,
 }
 
 const parameters: ReadonlySet<string> = new Set([
@@ -118,38 +116,25 @@ export const streamServers: Endpoint = {
     if (request.method === 'GET') return json(200, { servers: list(plane.state()) })
     if (request.method !== 'POST' && request.method !== 'PUT') return notFound()
     const body = parseRequest(request)
-    if (typeof body === 'string') return plain(400, formatReply({ code: 4, msg: body }))
-    return change(body, request, plane)
+    if (typeof body === 'string') return badRequest(body)
+    return changeByInstruction(request, plane, {
+      module: 'stream_dyn_server_module',
+      edits: (state) => toEdits(state, body, request.body!),
+    })
   },
 }
 
-async function change(
-  body: StreamServerRequest,
-  request: ApiRequest,
-  plane: ControlPlane,
-): Promise<Response> {
-  if (!loadsModule(plane.state().tree, 'stream_dyn_server_module')) {
-    return new Response('{"code":-1, "msg":"no rpc handler registered"}', {
-      headers: { 'content-type': 'application/json' },
-    })
-  }
-  try {
-    const edits = (state: DynamicState): readonly Edit[] =>
-      body.type === 'add'
-        ? [{ key: freeKey(state, body), body: request.body! }]
-        : removal(state, body)
-    const { action, actor, dryRun, timeoutMs } = request
-    return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    return json(200, error.reply)
-  }
+function toEdits(state: DynamicState, body: StreamServerRequest, text: string): readonly Edit[] {
+  if (body.type === 'del') return removal(state, body)
+  const { addr_port, server_name = '' } = body
+  const topic = `${streamServer.topic}s_${crc32(addr_port + server_name)}`
+  return [{ key: freeKey((key) => state.instructions.has(key), topic), body: text }]
 }
 
 function removal(state: DynamicState, body: StreamServerRequest): readonly Edit[] {
-  if (!state.index.hasStream) throw new Refusal(replyCodes.failure, 'no stream module when del vs!')
+  if (!state.stream.hasBlock) throw new Refusal(replyCodes.failure, 'no stream module when del vs!')
   const name = body.server_name!
-  const server = findStreamServer(state.index, parseAddrPort(body.addr_port)!, name)
+  const server = findStreamServer(state.stream, parseAddrPort(body.addr_port)!, name)
   if (server === undefined) {
     const msg = `error:host[${body.addr_port}],no find server [${name}]!`
     throw new Refusal(replyCodes.failure, msg)
@@ -158,17 +143,6 @@ function removal(state: DynamicState, body: StreamServerRequest): readonly Edit[
     throw new Refusal(replyCodes.notAllowed, 'only dynamic server,can to be delete!')
   }
   return [...overridesOf(state, server), { key: server.instruction, body: null }]
-}
-
-/**
- * The topic of the pair, over the bytes as they were given. Two pairs may have the same checksum; the
- * second one then gets a number behind it, so that neither is lost.
- */
-function freeKey(state: DynamicState, { addr_port, server_name = '' }: StreamServerBody): string {
-  const topic = `${streamServer.topic}s_${crc32(addr_port + server_name)}`
-  let key = topic
-  for (let n = 2; state.instructions.has(key); n++) key = `${topic}_${n}`
-  return key
 }
 
 function list(state: DynamicState): readonly StreamServerBody[] {
@@ -187,50 +161,14 @@ function sortKey({ addr_port, server_name = '' }: StreamServerBody): string {
 
 /** The request, or the message of the first check it fails. */
 function parseRequest(request: ApiRequest): StreamServerRequest | string {
-  const { body } = request
-  if (body === undefined || Buffer.byteLength(body) < instructionBytesMin) {
-    return 'json parser error!'
-  }
-  const value = parseJson(body)
-  if (value === undefined) return 'json parser error!'
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'json error!!!'
-  const fields = value as Record<string, unknown>
+  const fields = parseInstruction(request, { parameters, noun: 'server' })
+  if (typeof fields === 'string') return fields
   return (
-    checkNames(fields) ??
-    checkAddress(fields) ??
-    checkType(fields, request.method) ??
     checkTexts(fields) ?? { ...(fields as unknown as StreamServerRequest), type: typeOf(fields) }
   )
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function checkNames(fields: Record<string, unknown>): string | undefined {
-  const unknown = Object.keys(fields).findLast((name) => !parameters.has(name))
-  return unknown === undefined ? undefined : `invalid parameter:${unknown}!`
-}
-
-function checkAddress({ addr_port }: Record<string, unknown>): string | undefined {
-  if (typeof addr_port !== 'string') return 'addr_port error!!!'
-  if (addr_port.trim() === '') return 'addr_port null!!!'
-  return parseAddrPort(addr_port) === undefined ? 'addr_port error!!!' : undefined
-}
-
-function checkType(fields: Record<string, unknown>, method: string): string | undefined {
-  if (typeof fields['type'] !== 'string') return 'type error!!!'
-  const type = fields['type'].trim()
-  if (type !== 'add' && type !== 'del') return 'type error!!!'
-  if (type === 'add' && method !== 'POST') return 'no support method when add server!'
-  return type === 'del' && method !== 'PUT' ? 'no support method when del server!' : undefined
-}
-
-function checkTexts(fields: Record<string, unknown>): string | undefined {
+function checkTexts(fields: Fields): string | undefined {
   const { server_name, listen_option, server_body } = fields
   if (server_name !== undefined && typeof server_name !== 'string') return 'server_name error!'
   const missing = server_name === undefined && typeOf(fields) === 'del'
@@ -243,8 +181,4 @@ function checkTexts(fields: Record<string, unknown>): string | undefined {
   return server_body !== undefined && typeof server_body !== 'string'
     ? 'server_body error!'
     : undefined
-}
-
-function typeOf({ type }: Record<string, unknown>): 'add' | 'del' {
-  return String(type).trim() === 'add' ? 'add' : 'del'
 }

@@ -9,7 +9,7 @@ import { type Directive, directive, withBlock } from '../../conf/tree.ts'
 import type { Applied, InstructionKind } from '../instruction.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer, type ServerAddress } from '../server-address.ts'
-import { replaceServerNode } from '../stream-tree.ts'
+import { replaceServerNode } from '../server-tree.ts'
 
 export interface CertificateInfo {
   readonly cert_type?: string
@@ -49,11 +49,12 @@ function exchange(
   body: CertificateBody,
   change: (server: Directive, info: CertificateInfo) => Directive,
 ): Applied {
-  const server = findAddressed(applied, body)
+  const server = findAddressed(applied.stream, body)
   if (server === undefined) {
     throw new Refusal(replyCodes.failure, ` can\`t find server by ${formatServer(body)}`)
   }
-  return replaceServerNode(applied, server, change(server.node, body.cert_info))
+  const node = change(server.node, body.cert_info)
+  return replaceServerNode(applied, 'stream', { server, node })
 }
 
 function withPair(server: Directive, info: CertificateInfo): Directive {

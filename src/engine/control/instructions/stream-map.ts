@@ -3,11 +3,11 @@
  *
  * The map itself stands in the files; an instruction replaces what is between its braces.
  */
-import { blockOf, directives, findDirective } from '../../conf/block.ts'
+import { type Block, blockOf, directives, findDirective } from '../../conf/block.ts'
 import { type Directive, directive, withBlock } from '../../conf/tree.ts'
 import type { InstructionKind } from '../instruction.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
-import { exchange, updateStreamBlock } from '../stream-tree.ts'
+import { exchange, updateStreamBlock } from '../server-tree.ts'
 
 export interface MapBody {
   readonly keyFrom: string
@@ -20,14 +20,15 @@ export interface MapBody {
 
 export const streamMap: InstructionKind = {
   topic: '/dyn/stream_dyn_map/',
-  apply: ({ tree, index, before, after, base }) => {
+  apply: ({ tree, http, stream, before, after, base }) => {
     const body = (after ?? before) as MapBody
     const node = findMap(tree, body)
     if (node === undefined) {
       throw new Refusal(replyCodes.failure, `keyTo ${body.keyTo} not found in conf`)
     }
     const next = after === undefined ? findMap(base.tree, body) : withValues(node, body)
-    return { tree: updateStreamBlock(tree, (block) => exchange(block, node, next ?? node)), index }
+    const change = (block: Block): Block => exchange(block, node, next ?? node)
+    return { tree: updateStreamBlock(tree, change), http, stream }
   },
 }
 

@@ -5,11 +5,11 @@
  */
 import { findDirective } from '../../conf/block.ts'
 import { type Directive, withArgs } from '../../conf/tree.ts'
-import type { Applied, InstructionKind, Transition } from '../instruction.ts'
+import type { InstructionKind, Transition } from '../instruction.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer, type ServerAddress } from '../server-address.ts'
-import type { StreamServer } from '../stream-index.ts'
-import { replaceServer } from '../stream-tree.ts'
+import type { IndexedServer } from '../server-index.ts'
+import { replaceIn, replaceServerNode } from '../server-tree.ts'
 import { originalServer } from './stream-server.ts'
 
 export interface ProxyPassBody extends ServerAddress {
@@ -20,7 +20,7 @@ export const streamProxyPass: InstructionKind = {
   topic: '/dyn/stream_proxy_pass/',
   apply: (transition) => {
     const body = (transition.after ?? transition.before) as ProxyPassBody
-    const server = findAddressed(transition, body)
+    const server = findAddressed(transition.stream, body)
     if (server === undefined) {
       throw new Refusal(replyCodes.failure, `${formatServer(body)} can not find server.`)
     }
@@ -30,13 +30,14 @@ export const streamProxyPass: InstructionKind = {
     }
     const args =
       transition.after === undefined ? originalArgs(transition, server, node) : [body.proxy_pass]
-    return replaceServer(transition, server, node, withArgs(node, args)) satisfies Applied
+    const next = replaceIn(server.node, node, withArgs(node, args))
+    return replaceServerNode(transition, 'stream', { server, node: next })
   },
 }
 
 function originalArgs(
   transition: Transition,
-  server: StreamServer,
+  server: IndexedServer,
   node: Directive,
 ): readonly string[] {
   const original = originalServer(transition, server)

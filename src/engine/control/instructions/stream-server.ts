@@ -20,8 +20,8 @@ import { settingsOf } from '../../core/scope.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
 import { type ListenAddress, listenText, parseAddrPort } from '../listen-address.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
-import type { Listener, StreamIndex, StreamServer } from '../stream-index.ts'
-import { updateStreamBlock } from '../stream-tree.ts'
+import type { IndexedServer, Listener, ServerIndex } from '../server-index.ts'
+import { updateStreamBlock } from '../server-tree.ts'
 
 export interface StreamServerBody {
   readonly addr_port: string
@@ -49,14 +49,18 @@ export const streamServer: InstructionKind = {
       ? removed
       : add({ ...transition, ...removed }, after as StreamServerBody)
   },
+  identify: (body) => {
+    const { addr_port, server_name } = body as StreamServerBody
+    return { addr_port, server_name }
+  },
 }
 
 /** The server that has all the names of the text on the address. */
 export function findStreamServer(
-  index: StreamIndex,
+  index: ServerIndex,
   address: ListenAddress,
   serverName: string,
-): StreamServer | undefined {
+): IndexedServer | undefined {
   const listener = index.listenerFor(address)
   const [first, ...others] = tokenisedNames(serverName)
   if (listener === undefined || first === undefined) return undefined
@@ -72,22 +76,23 @@ function tokenisedNames(text: string): readonly string[] {
   return node.args.map((name) => name.toLowerCase())
 }
 
-function remove({ tree, index, key }: Transition): Applied {
-  const server = index.madeBy(key)
+function remove({ tree, http, stream, key }: Transition): Applied {
+  const server = stream.madeBy(key)
   assert(server !== undefined, `instruction "${key}" is not in force`)
   return {
     tree: updateStreamBlock(tree, (block) =>
       splice(block, indexOfDirective(block, server.node), 1, []),
     ),
-    index: index.remove(server),
+    http,
+    stream: stream.remove(server),
   }
 }
 
 function add(transition: Transition, body: StreamServerBody): Applied {
-  const { tree, index, key } = transition
+  const { tree, http, stream: index, key } = transition
   const address = parseAddrPort(body.addr_port)
   if (address === undefined) throw new Refusal(replyCodes.failure, 'addr_port error!!!')
-  if (!index.hasStream) fail('no stream module when add vs!')
+  if (!index.hasBlock) fail('no stream module when add vs!')
   if (index.fixedCount === 0) fail('adding vs in stream require at least one static vs')
   const listener = index.listenerFor(address)
   refuseTaken(body, listener, index, tokenisedNames(body.server_name ?? ''))
@@ -98,14 +103,15 @@ function add(transition: Transition, body: StreamServerBody): Applied {
   checkCertificate(tree, server, listen.includes(' ssl'))
   return {
     tree: updateStreamBlock(tree, (block) => append(block, server)),
-    index: index.add(server, key),
+    http,
+    stream: index.add(server, key),
   }
 }
 
 function refuseTaken(
   { addr_port, server_name }: StreamServerBody,
   listener: Listener | undefined,
-  index: StreamIndex,
+  index: ServerIndex,
   names: readonly string[],
 ): void {
   if (listener === undefined) return
@@ -124,7 +130,7 @@ function listenLine(
   body: StreamServerBody,
   address: ListenAddress,
   listener: Listener | undefined,
-  index: StreamIndex,
+  index: ServerIndex,
 ): string {
   const option = body.listen_option?.trim() ?? ''
   const words = option === '' ? [] : option.split(/\s+/)
@@ -203,9 +209,9 @@ function fail(msg: string): never {
 /** A server as its files or its own instruction say, without what other instructions changed in it. */
 export function originalServer(
   { base, bodyOf, prefix }: Transition,
-  { instruction, addresses, names }: StreamServer,
+  { instruction, addresses, names }: IndexedServer,
 ): Directive | undefined {
-  if (instruction === undefined) return base.index.find(addresses[0]!, names[0]!)?.node
+  if (instruction === undefined) return base.stream.find(addresses[0]!, names[0]!)?.node
   const body = bodyOf(instruction) as StreamServerBody | undefined
   return body && readServer(body, listenText(addresses[0]!), prefix)
 }

@@ -1,21 +1,40 @@
 /**
- * What control must know of the stream servers of a tree, found without walking them: which names stand
+ * What control must know of the servers of a subsystem, found without walking them: which names stand
  * on which address, which of them are dynamic, and what the listening addresses are like.
  *
- * The index is persistent and moves with the tree: adding the 100,000th server costs a few small nodes.
+ * The index is persistent and moves with the tree: adding the 100,000th server costs a few small nodes. It
+ * reads the servers of the files when it is asked for the first time, so that an engine whose servers of
+ * that kind nobody changes does not read them.
  */
 import { directives, findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
-import { addressOfListen, type ListenAddress, listenKey, wildcardOf } from './listen-address.ts'
+import {
+  addressOfListen,
+  type ListenAddress,
+  listenKey,
+  usualAddress,
+  wildcardOf,
+} from './listen-address.ts'
 
-export interface StreamServer {
+/** Whose servers: the name of the block that they stand in. */
+export type SubsystemName = 'http' | 'stream'
+
+/** Something that an instruction put into a server. */
+export interface Part {
+  readonly instruction: string
+  readonly node: Directive
+}
+
+export interface IndexedServer {
   readonly node: Directive
   /** Key of the instruction that made it; `undefined` for a server of the files. */
   readonly instruction: string | undefined
   readonly addresses: readonly ListenAddress[]
   /** Tokenised, lower case; `['']` when it has no name. */
   readonly names: readonly string[]
+  /** What instructions put into it, by what that is: a location by its path. */
+  readonly parts: PersistentMap<Part>
 }
 
 export interface Listener {
@@ -24,58 +43,52 @@ export interface Listener {
   /** How many servers of the files and how many dynamic ones listen here. */
   readonly fixed: number
   readonly dynamic: number
-  /** False for a listener of `http`. */
-  readonly stream: boolean
+  /** False for a listener of the other subsystem. */
+  readonly own: boolean
 }
 
 interface Tables {
-  readonly servers: PersistentMap<StreamServer>
+  readonly servers: PersistentMap<IndexedServer>
   readonly listeners: PersistentMap<Listener>
-  readonly byInstruction: PersistentMap<StreamServer>
+  readonly byInstruction: PersistentMap<IndexedServer>
   /** Listeners by protocol and port: `tcp 22222`. */
   readonly ports: PersistentMap<readonly string[]>
   readonly fixedCount: number
-  readonly hasStream: boolean
 }
 
-export class StreamIndex {
-  readonly #tables: Tables
+export class ServerIndex {
+  /** False when the tree has no such block at all. */
+  readonly hasBlock: boolean
+  /** As they are, or how they are had. */
+  #content: Tables | (() => Tables)
 
-  private constructor(tables: Tables) {
-    this.#tables = tables
+  private constructor(hasBlock: boolean, content: Tables | (() => Tables)) {
+    this.hasBlock = hasBlock
+    this.#content = content
   }
 
-  /** Reads a whole tree; done at start and at reload only. */
-  static of(tree: Directive): StreamIndex {
-    let index = new StreamIndex({
-      servers: PersistentMap.empty(),
-      byInstruction: PersistentMap.empty(),
-      listeners: PersistentMap.empty(),
-      ports: PersistentMap.empty(),
-      fixedCount: 0,
-      hasStream: findDirective(tree.block, 'stream') !== undefined,
-    })
-    for (const node of serversOf(tree, 'http')) index = index.#withHttpServer(node)
-    for (const node of serversOf(tree, 'stream')) index = index.add(node, undefined)
-    return index
+  /** The index of a whole tree. */
+  static of(tree: Directive, subsystem: SubsystemName): ServerIndex {
+    const hasBlock = findDirective(tree.block, subsystem) !== undefined
+    return new ServerIndex(hasBlock, () => readTables(tree, subsystem))
   }
 
-  /** Number of stream servers that stand in the files. */
+  get #tables(): Tables {
+    if (typeof this.#content === 'function') this.#content = this.#content()
+    return this.#content
+  }
+
+  /** Number of servers that stand in the files. */
   get fixedCount(): number {
     return this.#tables.fixedCount
   }
 
-  /** True when the tree has a stream block at all. */
-  get hasStream(): boolean {
-    return this.#tables.hasStream
-  }
-
-  find(address: ListenAddress, name: string): StreamServer | undefined {
+  find(address: ListenAddress, name: string): IndexedServer | undefined {
     return this.#tables.servers.get(serverKey(address, name))
   }
 
   /** The server that an instruction made. */
-  madeBy(instruction: string): StreamServer | undefined {
+  madeBy(instruction: string): IndexedServer | undefined {
     return this.#tables.byInstruction.get(instruction)
   }
 
@@ -83,11 +96,11 @@ export class StreamIndex {
     return this.#tables.listeners.get(listenKey(address))
   }
 
-  /** The stream listener that takes connections to `address`: its own, or the wildcard of its family and port. */
+  /** The listener of the subsystem that takes connections to `address`: its own, or the wildcard of its family and port. */
   listenerFor(address: ListenAddress): Listener | undefined {
     const exact = this.listener(address)
     const found = exact ?? (address.port === 0 ? undefined : this.listener(wildcardOf(address)))
-    return found?.stream === true ? found : undefined
+    return found?.own === true ? found : undefined
   }
 
   /** True when something listens on that protocol and port, on whatever address. */
@@ -95,8 +108,8 @@ export class StreamIndex {
     return (this.#tables.ports.get(portKey(address))?.length ?? 0) > 0
   }
 
-  *servers(): Generator<StreamServer, void, undefined> {
-    const seen = new Set<StreamServer>()
+  *servers(): Generator<IndexedServer, void, undefined> {
+    const seen = new Set<IndexedServer>()
     for (const server of this.#tables.servers.values()) {
       if (seen.has(server)) continue
       seen.add(server)
@@ -104,33 +117,11 @@ export class StreamIndex {
     }
   }
 
-  add(node: Directive, instruction: string | undefined): StreamIndex {
-    const server = describe(node, instruction)
-    let { servers, byInstruction, listeners, ports } = this.#tables
-    if (instruction !== undefined) byInstruction = byInstruction.set(instruction, server)
-    for (const address of server.addresses) {
-      const listener = listeners.get(listenKey(address))
-      listeners = listeners.set(listenKey(address), joined(listener, address, node, instruction))
-      ports = withPort(ports, address)
-      for (const name of server.names) {
-        // The first server of a name keeps it, as in nginx.
-        if (!servers.has(serverKey(address, name))) {
-          servers = servers.set(serverKey(address, name), server)
-        }
-      }
-    }
-    const fixedCount = this.#tables.fixedCount + (instruction === undefined ? 1 : 0)
-    return new StreamIndex({
-      ...this.#tables,
-      servers,
-      byInstruction,
-      listeners,
-      ports,
-      fixedCount,
-    })
+  add(node: Directive, instruction: string | undefined): ServerIndex {
+    return this.#with(withServer(this.#tables, describe(node, instruction)))
   }
 
-  remove(server: StreamServer): StreamIndex {
+  remove(server: IndexedServer): ServerIndex {
     let { servers, byInstruction, listeners, ports } = this.#tables
     if (server.instruction !== undefined) byInstruction = byInstruction.delete(server.instruction)
     for (const address of server.addresses) {
@@ -145,19 +136,16 @@ export class StreamIndex {
       }
     }
     const fixedCount = this.#tables.fixedCount - (server.instruction === undefined ? 1 : 0)
-    return new StreamIndex({
-      ...this.#tables,
-      servers,
-      byInstruction,
-      listeners,
-      ports,
-      fixedCount,
-    })
+    return this.#with({ servers, byInstruction, listeners, ports, fixedCount })
   }
 
   /** The same server with another node: its directives changed, its addresses and names did not. */
-  replace(server: StreamServer, node: Directive): StreamIndex {
-    const next = { ...server, node }
+  replace(
+    server: IndexedServer,
+    node: Directive,
+    parts: PersistentMap<Part> = server.parts,
+  ): ServerIndex {
+    const next = { ...server, node, parts }
     let { servers, byInstruction } = this.#tables
     if (server.instruction !== undefined) {
       byInstruction = byInstruction.set(server.instruction, next)
@@ -168,20 +156,62 @@ export class StreamIndex {
         if (servers.get(key) === server) servers = servers.set(key, next)
       }
     }
-    return new StreamIndex({ ...this.#tables, servers, byInstruction })
+    return this.#with({ ...this.#tables, servers, byInstruction })
   }
 
-  #withHttpServer(node: Directive): StreamIndex {
-    let { listeners, ports } = this.#tables
-    for (const address of describe(node, undefined).addresses) {
-      const known = listeners.get(listenKey(address))
-      if (known !== undefined) continue
-      const listener = { address, ssl: false, fixed: 1, dynamic: 0, stream: false }
-      listeners = listeners.set(listenKey(address), listener)
-      ports = withPort(ports, address)
-    }
-    return new StreamIndex({ ...this.#tables, listeners, ports })
+  #with(tables: Tables): ServerIndex {
+    return new ServerIndex(this.hasBlock, tables)
   }
+}
+
+const noTables: Tables = {
+  servers: PersistentMap.empty(),
+  byInstruction: PersistentMap.empty(),
+  listeners: PersistentMap.empty(),
+  ports: PersistentMap.empty(),
+  fixedCount: 0,
+}
+
+/** Reads a whole tree; the listeners of the other subsystem hold their ports. */
+function readTables(tree: Directive, subsystem: SubsystemName): Tables {
+  let tables = noTables
+  for (const node of serversOf(tree, subsystem === 'http' ? 'stream' : 'http')) {
+    tables = withForeignServer(tables, node)
+  }
+  for (const node of serversOf(tree, subsystem)) {
+    tables = withServer(tables, describe(node, undefined, subsystem))
+  }
+  return tables
+}
+
+function withServer(tables: Tables, server: IndexedServer): Tables {
+  let { servers, byInstruction, listeners, ports } = tables
+  const { instruction } = server
+  if (instruction !== undefined) byInstruction = byInstruction.set(instruction, server)
+  for (const address of server.addresses) {
+    const listener = listeners.get(listenKey(address))
+    listeners = listeners.set(listenKey(address), joined(listener, address, server))
+    ports = withPort(ports, address)
+    for (const name of server.names) {
+      // The first server of a name keeps it, as in nginx.
+      if (!servers.has(serverKey(address, name))) {
+        servers = servers.set(serverKey(address, name), server)
+      }
+    }
+  }
+  const fixedCount = tables.fixedCount + (instruction === undefined ? 1 : 0)
+  return { servers, byInstruction, listeners, ports, fixedCount }
+}
+
+function withForeignServer(tables: Tables, node: Directive): Tables {
+  let { listeners, ports } = tables
+  for (const address of describe(node, undefined).addresses) {
+    if (listeners.has(listenKey(address))) continue
+    const listener = { address, ssl: false, fixed: 1, dynamic: 0, own: false }
+    listeners = listeners.set(listenKey(address), listener)
+    ports = withPort(ports, address)
+  }
+  return { ...tables, listeners, ports }
 }
 
 function serverKey(address: ListenAddress, name: string): string {
@@ -192,7 +222,11 @@ function portKey({ protocol, host, port }: ListenAddress): string {
   return port === 0 ? `${protocol} ${host}` : `${protocol} ${port}`
 }
 
-function describe(node: Directive, instruction: string | undefined): StreamServer {
+function describe(
+  node: Directive,
+  instruction: string | undefined,
+  subsystem?: SubsystemName,
+): IndexedServer {
   const addresses: ListenAddress[] = []
   const names: string[] = []
   for (const child of directives(node.block!)) {
@@ -200,10 +234,15 @@ function describe(node: Directive, instruction: string | undefined): StreamServe
     if (address !== undefined) addresses.push(address)
     if (child.name === 'server_name') names.push(...child.args.map((name) => name.toLowerCase()))
   }
-  return { node, instruction, addresses, names: names.length > 0 ? names : [''] }
+  if (subsystem === 'http' && addresses.length === 0) addresses.push(usualAddress)
+  if (names.length === 0) names.push('')
+  return { node, instruction, addresses, names, parts: PersistentMap.empty() }
 }
 
-function* serversOf(tree: Directive, subsystem: string): Generator<Directive, void, undefined> {
+function* serversOf(
+  tree: Directive,
+  subsystem: SubsystemName,
+): Generator<Directive, void, undefined> {
   const block = findDirective(tree.block, subsystem)?.block
   if (block === undefined) return
   for (const node of directives(block)) {
@@ -214,8 +253,7 @@ function* serversOf(tree: Directive, subsystem: string): Generator<Directive, vo
 function joined(
   known: Listener | undefined,
   address: ListenAddress,
-  node: Directive,
-  instruction: string | undefined,
+  { node, instruction }: IndexedServer,
 ): Listener {
   const fixed = instruction === undefined ? 1 : 0
   return {
@@ -223,7 +261,7 @@ function joined(
     ssl: known?.ssl === true || listensWithSsl(node, address),
     fixed: (known?.fixed ?? 0) + fixed,
     dynamic: (known?.dynamic ?? 0) + 1 - fixed,
-    stream: known?.stream ?? true,
+    own: known?.own ?? true,
   }
 }
 

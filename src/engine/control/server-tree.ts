@@ -1,0 +1,47 @@
+/** Path copying around a block of servers: the places of the tree that instructions change. */
+import { type Block, indexOfDirective, splice } from '../conf/block.ts'
+import { updateBlock } from '../conf/patch.ts'
+import { type Directive, withBlock } from '../conf/tree.ts'
+import type { PersistentMap } from '../core/persistent-map.ts'
+import type { Applied } from './instruction.ts'
+import type { IndexedServer, Part, SubsystemName } from './server-index.ts'
+
+export function updateStreamBlock(tree: Directive, change: (block: Block) => Block): Directive {
+  return updateBlock(tree, ['stream'], change)
+}
+
+/** `parent` with one child exchanged for another. */
+export function replaceIn(parent: Directive, old: Directive, next: Directive): Directive {
+  return withBlock(parent, exchange(parent.block!, old, next))
+}
+
+/** A block with one directive exchanged for another. */
+export function exchange(block: Block, old: Directive, next: Directive): Block {
+  return splice(block, indexOfDirective(block, old), 1, [next])
+}
+
+/** What a server becomes: its addresses and names stay. */
+export interface Replacement {
+  readonly server: IndexedServer
+  readonly node: Directive
+  readonly parts?: PersistentMap<Part>
+}
+
+/** The tree with another node for a server. */
+export function replaceServerNode(
+  applied: Applied,
+  subsystem: SubsystemName,
+  { server, node, parts }: Replacement,
+): Applied {
+  const { tree, [subsystem]: index } = applied
+  return {
+    ...pick(applied),
+    tree: updateBlock(tree, [subsystem], (block) => exchange(block, server.node, node)),
+    [subsystem]: index.replace(server, node, parts),
+  }
+}
+
+/** A transition is more than what it brings about. */
+function pick({ tree, http, stream }: Applied): Applied {
+  return { tree, http, stream }
+}
