@@ -68,7 +68,7 @@ export interface StickyOptions {
 export function createSticky(config: StickyConfig, options: StickyOptions): Sticky {
   if (config.kind === 'cookie') return new CookieSticky(config, options.wall ?? Date.now)
   if (config.kind === 'route') return new RouteSticky(config)
-  return new LearnSticky(config, openStickySessions(config, options))
+  return new LearnSticky(config, () => openStickySessions(config, options))
 }
 
 /** RFC 6265 §4.1.1; the last date that all clients understand, as nginx's `expires=max`. */
@@ -132,12 +132,18 @@ class RouteSticky implements Sticky {
 class LearnSticky implements Sticky {
   readonly atEnd: boolean
   readonly #config: StickyLearn
-  readonly #sessions: StickySessions
+  readonly #open: () => StickySessions
+  #opened: StickySessions | undefined = undefined
 
-  constructor(config: StickyLearn, sessions: StickySessions) {
+  /** Memory is opened by the first request: a configuration that is only tested takes none. */
+  constructor(config: StickyLearn, open: () => StickySessions) {
     this.atEnd = !config.atHead
     this.#config = config
-    this.#sessions = sessions
+    this.#open = open
+  }
+
+  get #sessions(): StickySessions {
+    return (this.#opened ??= this.#open())
   }
 
   choose(host: VariableHost): string {
