@@ -10,10 +10,10 @@ export class MimeSet {
     this.#all = this.#types.has('*')
   }
 
-  /** A response without a type is of none. */
+  /** A response without a type is taken by "*" alone. */
   has(type: string | undefined): boolean {
-    if (type === undefined) return false
-    return this.#all || this.#types.has(type) || this.#types.has(type.toLowerCase())
+    if (this.#all || type === undefined) return this.#all
+    return this.#types.has(type) || this.#types.has(type.toLowerCase())
   }
 }
 

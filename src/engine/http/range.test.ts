@@ -1,7 +1,7 @@
 /** Ranges as nginx reads them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isAscending, multipartRanges, parseRanges } from './range.ts'
+import { multipartRanges, parseRanges } from './range.ts'
 
 const size = 100
 
@@ -80,25 +80,4 @@ test('the length of a multipart message is that of what is sent', () => {
     /^\r\n--B\r\nContent-Type: a\/b\r\nContent-Range: bytes 0-4\/100\r\n\r\nxxxxx\r\n--B\r\n/,
   )
   assert.match(message, /\r\n--B--\r\n$/)
-})
-
-test('only parts in the order of the body can be picked from one that passes by', () => {
-  assert(
-    isAscending([
-      { start: 0, end: 5 },
-      { start: 5, end: 6 },
-    ]),
-  )
-  assert(
-    !isAscending([
-      { start: 0, end: 5 },
-      { start: 4, end: 6 },
-    ]),
-  )
-  assert(
-    !isAscending([
-      { start: 5, end: 6 },
-      { start: 0, end: 1 },
-    ]),
-  )
 })

@@ -98,8 +98,3 @@ export function multipartRanges(
   )
   return { parts, tail, length }
 }
-
-/** True when the parts can be picked out of a body that passes by once. */
-export function isAscending(ranges: readonly ByteRange[]): boolean {
-  return ranges.every(({ start }, i) => i === 0 || start >= ranges[i - 1]!.end)
-}

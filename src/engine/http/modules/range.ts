@@ -4,7 +4,7 @@ import { parseHttpDate } from '../conditions.ts'
 import { nameId } from '../header-names.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
 import { RangeFilter } from '../range-filter.ts'
-import { type ByteRange, isAscending, multipartRanges, parseRanges, singleRange } from '../range.ts'
+import { type ByteRange, multipartRanges, parseRanges, singleRange } from '../range.ts'
 import type { Request } from '../request.ts'
 
 export interface HttpRangeConf {
@@ -58,9 +58,11 @@ function isSame({ head, response }: Request): boolean {
 function selectRanges(request: Request, max: number): boolean {
   const { head, response } = request
   const { contentLength: size } = response
-  const ranges = parseRanges(head.value(rangeId)!, size, max)
+  // A body that passes by once is cut once: several parts of it might have to be sent out of order.
+  const most = response.seekable ? max : 1
+  const ranges = parseRanges(head.value(rangeId)!, size, most)
   if (ranges === 'none') refuseRange(request, size)
-  else if (ranges === 'all' || !(response.seekable || isAscending(ranges))) return false
+  else if (ranges === 'all') return false
   else sendRanges(request, ranges)
   return true
 }
@@ -85,7 +87,7 @@ function sendRanges(request: Request, ranges: readonly ByteRange[]): void {
     response.charset = undefined
   }
   response.contentLength = response.ranges.length
-  if (!response.seekable) request.filterBody(new RangeFilter(request, response.ranges))
+  if (!response.seekable) request.filterBody(new RangeFilter(request, only!))
 }
 
 function fullType({ response: { contentType, charset } }: Request): string | undefined {
