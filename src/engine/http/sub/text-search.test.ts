@@ -47,7 +47,10 @@ function replaceInPieces(pieces: readonly string[], texts: readonly string[]): s
 test('pieces and the whole give the same', () => {
   const random = new Random(20261122)
   const word = (most: number): string =>
-    Array.from({ length: 1 + random.integer(0, most - 1) }, () => 'abAB'[random.integer(0, 3)]!).join('')
+    Array.from(
+      { length: 1 + random.integer(0, most - 1) },
+      () => 'abAB'[random.integer(0, 3)]!,
+    ).join('')
   for (let round = 0; round < 2000; round++) {
     const texts = Array.from({ length: 1 + random.integer(0, 2) }, () => word(4))
     const pieces = Array.from({ length: 1 + random.integer(0, 4) }, () => word(8))
