@@ -571,7 +571,10 @@ export class Request implements CaptureHost {
   get wasEscaped(): boolean {
     const { bytes, pathStart, pathEnd } = this.head
     if (this.parent !== undefined) return false
-    return bytes.subarray(pathStart, pathEnd).some((byte) => byte === percent || byte === plus)
+    for (let at = pathStart; at < pathEnd; at++) {
+      if (bytes[at] === percent || bytes[at] === plus) return true
+    }
+    return false
   }
 
   /** The path as it may stand in a header. */
