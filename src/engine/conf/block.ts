@@ -165,9 +165,13 @@ function numberOf(node: Directive): number {
 }
 
 /** Whoever takes a place takes its number, so that exchanges leave the order as it is. */
-function handOn(before: Directive | undefined, after: Directive): void {
-  const number = before && numbers.get(before)
-  if (number !== undefined && !numbers.has(after)) numbers.set(after, number)
+function handOn(before: Directive, after: Directive): void {
+  if (!numbers.has(after)) numbers.set(after, numberOf(before))
+}
+
+/** The same for two directives when one was put in the other's place; `undefined` where none ever was. */
+export function placeNumber(node: Directive): number | undefined {
+  return numbers.get(node)
 }
 
 function indexWithin(block: Block, node: Directive, number: number): number {
@@ -207,7 +211,7 @@ function spliceParts(
   nodes: readonly Directive[],
 ): readonly Block[] {
   if (block.kind === 'leaf') {
-    if (nodes.length === remove) nodes.forEach((node, i) => handOn(block.items[index + i], node))
+    if (nodes.length === remove) nodes.forEach((node, i) => handOn(block.items[index + i]!, node))
     const items = [...block.items.slice(0, index), ...nodes, ...block.items.slice(index + remove)]
     return chunk(items, leaf)
   }

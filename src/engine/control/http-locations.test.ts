@@ -63,8 +63,8 @@ function bad(msg: string): Answer {
 const place = { addr_port: '0.0.0.0:8080', server_name: 'one.test' }
 const file = '/t/logs/trijet_0_add_location.txt'
 
-function adding(...locations: readonly object[]): Record<string, unknown> {
-  return { type: 'add', ...place, locations }
+function adding(...all: readonly object[]): Record<string, unknown> {
+  return { type: 'add', ...place, locations: all }
 }
 
 function deleting(location_name: string, more: object = {}): Record<string, unknown> {

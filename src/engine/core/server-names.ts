@@ -120,6 +120,20 @@ export class NameTable<Server> {
     return this.#with({ [name.kind]: next })
   }
 
+  /** The table with one server in the place of another that has that name. */
+  exchange(name: ServerName, before: Server, after: Server): NameTable<Server> {
+    if (name.kind === 'regex') {
+      const patterns = this.#patterns.map((pattern) => {
+        const { server, name: known } = pattern
+        return server === before && known.text === name.text ? { name, server: after } : pattern
+      })
+      return this.#with({ patterns })
+    }
+    const candidates = this.#candidates(name.kind)
+    const list = candidates.get(name.key)?.map((server) => (server === before ? after : server))
+    return this.#with({ [name.kind]: candidates.set(name.key, list ?? [after]) })
+  }
+
   /** `host` is lower case, without port and trailing dot. */
   find(host: string): NameMatch<Server> | undefined {
     const server = this.#exact.get(host)?.[0] ?? this.#findHead(host) ?? this.#findTail(host)

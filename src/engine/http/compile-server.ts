@@ -79,7 +79,7 @@ function nameOf(scope: Scope): string {
 }
 
 /** Variables that a `set` writes, in the block or in those within it. */
-function declaredIn({ block }: Directive): readonly string[] {
+export function declaredIn({ block }: Directive): readonly string[] {
   if (block === undefined) return []
   const found: string[] = []
   for (const child of directives(block)) {

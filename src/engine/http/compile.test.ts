@@ -88,6 +88,16 @@ class Compiler {
     return this.change((http) => withBlock(http, append(http.block!, parseOne(text))))
   }
 
+  /** Puts a directive into one of http. */
+  extend(find: (node: Directive) => boolean, text: string): boolean {
+    return this.change((http) => {
+      const node = [...directives(http.block!)].find(find)!
+      const at = indexOfDirective(http.block!, node)
+      const next = withBlock(node, append(node.block!, parseOne(text)))
+      return withBlock(http, splice(http.block!, at, 1, [next]))
+    })
+  }
+
   /** Puts `text` in the place of the directive that `find` points to, or takes that away. */
   replace(find: (node: Directive) => boolean, text?: string): boolean {
     return this.change((http) => {
@@ -136,6 +146,21 @@ test('a server that is kept stays the same object, and so does the gate of its a
   assert.equal(compiler.part.compiled, 1)
   assert.equal(compiler.port().fallback, fallback)
   assert.equal(compiler.port().gate, gate)
+})
+
+test('a server that gets a location keeps its places: default, names, order of expressions', () => {
+  const all = Array.from({ length: 100 }, (_, i) => server(`s${i}`)).join('\n')
+  const own = `${server('first', 'set $own 1;')} ${server('~^a')} ${server('b')} ${server('~a$')}`
+  const compiler = new Compiler(own + server('B') + all)
+  for (const name of ['first', '~^a', 'b', 's50']) {
+    assert.equal(compiler.extend(named(name), 'location /x { return 204; }'), true)
+    assert.equal(compiler.part.compiled, 1, name)
+  }
+  assert.equal(compiler.who('nobody'), 'first')
+  assert.equal(compiler.who('aaa'), '~^a')
+  assert.equal(compiler.who('b'), 'b')
+  const found = compiler.port().names.find('s50')!.server
+  assert.equal(found.locations.find('/x', { captures: undefined } as never)?.pattern?.text, '/x')
 })
 
 test('a setting of the http block compiles all servers anew', () => {

@@ -9,19 +9,28 @@
  *
  * All tables of a part are persistent, so that the part before stays in force until the commit.
  */
-import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '../conf/block.ts'
+import {
+  type Block,
+  type BlockDiff,
+  diffBlocks,
+  emptyBlock,
+  endsWith,
+  placeNumber,
+} from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
 import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
+import { declaredIn } from './compile-server.ts'
 import type { HttpEngine } from './engine.ts'
 import type { HookTable } from './hook-table.ts'
 import { defaultTypes, type MimeTypes, typesOf } from './mime-types.ts'
 import type { AnyHttpModule, VariableBlock } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpPart } from './part.ts'
+import type { HttpServer } from './server.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
 
 export interface HttpCompileInput extends SubsystemInput<HttpPart> {
@@ -41,6 +50,8 @@ interface Plan {
   readonly upstreams: UpstreamCompiler
   /** Blocks to compile, in order. */
   readonly added: readonly Directive[]
+  /** Which of them are what a server of the part before has become. */
+  readonly successors: Successors
 }
 
 export function compileHttp(input: HttpCompileInput): HttpPart {
@@ -107,12 +118,14 @@ function definesVariable({ name, block }: Directive): boolean {
   return block !== undefined && name !== 'server' && name !== 'upstream'
 }
 
-/** True when the last server goes that declares a variable which others may read. */
-function losesDeclared(before: HttpPart, { removed }: BlockDiff): boolean {
-  return removed.some((node) => {
-    const declared = compiledServer(before.scope, node)?.declared ?? []
-    return declared.some((name) => (before.declared.get(name) ?? 0) <= 1)
-  })
+/** True when the last server goes that declares a variable which others may read, and none comes that does. */
+function losesDeclared(before: HttpPart, { removed, added }: BlockDiff): boolean {
+  const gone = removed
+    .flatMap((node) => compiledServer(before.scope, node)?.declared ?? [])
+    .filter((name) => (before.declared.get(name) ?? 0) <= 1)
+  if (gone.length === 0) return false
+  const come = new Set(added.filter(({ name }) => name === 'server').flatMap(declaredIn))
+  return gone.some((name) => !come.has(name))
 }
 
 function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): Plan {
@@ -121,14 +134,44 @@ function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): 
   const servers = new ServerSet(engine, session, before, true)
   const { scope, types } = before
   const upstreams = upstreamCompiler(input, { scope, variables, keep: true })
+  const successors = successorsOf(scope, diff)
+  const staying = new Set(successors.values())
   for (const node of diff.removed) {
     const server = compiledServer(before.scope, node)
     if (server !== undefined) {
-      servers.remove(server)
+      if (!staying.has(server)) servers.remove(server)
       upstreams.release(server.upstreams)
     } else if (node.name === 'upstream') upstreams.remove(node)
   }
-  return { scope, types, variables, servers, upstreams, added: diff.added }
+  return { scope, types, variables, servers, upstreams, added: diff.added, successors }
+}
+
+/** Servers of the part before, by the block that took the place of theirs. */
+type Successors = ReadonlyMap<Directive, HttpServer>
+
+/** Servers of which something changed, but not how they are found. */
+function successorsOf(scope: Scope, { removed, added }: BlockDiff): Successors {
+  const byPlace = new Map(removed.map((node) => [placeNumber(node), node]))
+  const successors = new Map<Directive, HttpServer>()
+  for (const node of added) {
+    const place = placeNumber(node)
+    const before = place === undefined ? undefined : byPlace.get(place)
+    const server = before && compiledServer(scope, before)
+    if (server !== undefined && isFoundAs(node, before!)) successors.set(node, server)
+  }
+  return successors
+}
+
+/** True when the very same directives say where the servers listen and what they are called. */
+function isFoundAs(node: Directive, before: Directive): boolean {
+  const after = frontOf(node)
+  const known = frontOf(before)
+  return after.length === known.length && after.every((setting, i) => setting === known[i])
+}
+
+function frontOf({ block }: Directive): readonly Directive[] {
+  const settings = settingsOf(block ?? emptyBlock)
+  return settings.filter(({ name }) => name === 'listen' || name === 'server_name')
 }
 
 function anew(input: HttpCompileInput, block: Block): Plan {
@@ -139,7 +182,8 @@ function anew(input: HttpCompileInput, block: Block): Plan {
   const servers = new ServerSet(engine, session, before, false)
   const types = typesOf(block, defaultTypes, session)
   const upstreams = upstreamCompiler(input, { scope, variables, keep: false })
-  return { scope, types, variables, servers, upstreams, added: [...blocksOf(block)] }
+  const added = [...blocksOf(block)]
+  return { scope, types, variables, servers, upstreams, added, successors: new Map() }
 }
 
 function upstreamCompiler(
@@ -157,7 +201,7 @@ function upstreamCompiler(
 
 /** Variables and groups first: servers may stand above what they use. */
 function compileBlocks(input: HttpCompileInput, plan: Plan): void {
-  const { scope, types, variables, servers, upstreams, added } = plan
+  const { scope, types, variables, servers, upstreams, added, successors } = plan
   const { session, modules, hooks, engine } = input
   const definers = variableBlocksOf(modules)
   for (const node of added) {
@@ -167,7 +211,10 @@ function compileBlocks(input: HttpCompileInput, plan: Plan): void {
   for (const node of added) {
     if (node.name !== 'server' || node.block === undefined) continue
     const { services } = engine
-    servers.add({ node, parent: scope, types, session, variables, hooks, services, upstreams })
+    const server = { node, parent: scope, types, session, variables, hooks, services, upstreams }
+    const before = successors.get(node)
+    if (before === undefined) servers.add(server)
+    else servers.exchange(before, server)
   }
 }
 
@@ -175,10 +222,15 @@ function variableBlocksOf(modules: readonly AnyHttpModule[]): ReadonlyMap<string
   return new Map(modules.flatMap(({ http }) => Object.entries(http.variableBlocks ?? {})))
 }
 
-/** Servers that were put behind all others need no second look. */
-function reorderAdded({ servers, scope }: Plan, block: Block, added: readonly Directive[]): void {
+/** Servers that were put behind all others need no second look, nor do those that kept their places. */
+function reorderAdded(
+  { servers, scope, successors }: Plan,
+  block: Block,
+  added: readonly Directive[],
+): void {
   if (endsWith(block, added)) return
   for (const node of added) {
+    if (successors.has(node)) continue
     const server = compiledServer(scope, node)
     if (server !== undefined) servers.reorder(server)
   }

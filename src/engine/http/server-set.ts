@@ -52,18 +52,12 @@ export class ServerSet {
       this.ports = this.ports.remove(server, listen)
       this.#touched.add(listen.key)
     }
-    for (const name of server.declared) {
-      const left = (this.declared.get(name) ?? 1) - 1
-      this.declared = left > 0 ? this.declared.set(name, left) : this.declared.delete(name)
-    }
+    this.#countDeclared(server, -1)
   }
 
   /** Compiles a server and puts it into the tables. */
   add(input: ServerInput): void {
-    const server = compileServer(input)
-    this.compiled += 1
-    const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, HttpServer>()
-    compiledIn.set(input.parent, byNode.set(input.node, server))
+    const server = this.#compile(input)
     for (const [i, listen] of server.listens.entries()) {
       const at = server.scope.own('listen')[i] ?? server.node
       this.ports = this.ports.add(server, listen, () => this.#gate(listen.key), {
@@ -72,8 +66,32 @@ export class ServerSet {
       })
       this.#touched.add(listen.key)
     }
-    for (const name of server.declared) {
-      this.declared = this.declared.set(name, (this.declared.get(name) ?? 0) + 1)
+    this.#countDeclared(server, 1)
+  }
+
+  /** Compiles what a server has become that is found as before: it keeps its places in the tables. */
+  exchange(before: HttpServer, input: ServerInput): void {
+    const server = this.#compile(input)
+    for (const listen of server.listens) {
+      this.ports = this.ports.exchange(before, server, listen)
+      this.#touched.add(listen.key)
+    }
+    this.#countDeclared(before, -1)
+    this.#countDeclared(server, 1)
+  }
+
+  #compile(input: ServerInput): HttpServer {
+    const server = compileServer(input)
+    this.compiled += 1
+    const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, HttpServer>()
+    compiledIn.set(input.parent, byNode.set(input.node, server))
+    return server
+  }
+
+  #countDeclared({ declared }: HttpServer, step: 1 | -1): void {
+    for (const name of declared) {
+      const count = (this.declared.get(name) ?? 0) + step
+      this.declared = count > 0 ? this.declared.set(name, count) : this.declared.delete(name)
     }
   }
 
@@ -101,21 +119,16 @@ export class ServerSet {
     )
   }
 
-  /** Makes the first server of an address its default, or the one that says it is. */
+  /** Makes the first server of an address its default; one that says it is has become so when it came. */
   #appoint(key: string, block: Block, scope: Scope): void {
     const port = this.ports.get(key)
     if (port === undefined || port.fallbackIsExplicit) return
-    let first: HttpServer | undefined
     for (const node of blocksOf(block)) {
       const server = node.name === 'server' ? compiledServer(scope, node) : undefined
-      const listen = server?.listens.find((one) => one.key === key)
-      if (listen?.defaultServer === true) {
-        this.ports = this.ports.withFallback(key, server!, true)
-        return
-      }
-      if (listen !== undefined) first ??= server
+      if (server?.listens.some((listen) => listen.key === key) !== true) continue
+      this.ports = this.ports.withFallback(key, server, false)
+      return
     }
-    if (first !== undefined) this.ports = this.ports.withFallback(key, first, false)
   }
 
   #gate(key: string): HttpGate {

@@ -136,6 +136,20 @@ export class PortTable<Server extends NamedServer, Gate, Trait extends string> {
     return this.#changed(known, port.servers > 0 ? port : undefined)
   }
 
+  /** The table with a server in the place of another that has the same names and listens in the same way. */
+  exchange(before: Server, after: Server, { key }: Listen<Trait>): PortTable<Server, Gate, Trait> {
+    const port = this.ports.get(key)!
+    let { names } = port
+    for (const name of after.names) names = names.exchange(name, before, after)
+    const ports = this.ports.set(key, {
+      ...port,
+      names,
+      fallback: port.fallback === before ? after : port.fallback,
+      optionsFrom: port.optionsFrom === before ? after : port.optionsFrom,
+    })
+    return new PortTable({ ...this.#tables, ports })
+  }
+
   /** The port with another default server. */
   withFallback(key: string, fallback: Server, explicit: boolean): PortTable<Server, Gate, Trait> {
     const port = { ...this.ports.get(key)!, fallback, fallbackIsExplicit: explicit }

@@ -227,11 +227,11 @@ function parseRequest(request: ApiRequest): LocationRequest | string {
   return fault ?? ({ ...fields, type } as LocationRequest)
 }
 
-function checkLocations(list: unknown, depth: number): string | undefined {
-  if (!Array.isArray(list) || list.length === 0 || depth > locationDepthMax) {
+function checkLocations(value: unknown, depth: number): string | undefined {
+  if (!Array.isArray(value) || value.length === 0 || depth > locationDepthMax) {
     return 'locations error!!!'
   }
-  for (const fields of list) {
+  for (const fields of value) {
     const fault = isObject(fields) ? checkLocation(fields, depth) : 'locations error!!!'
     if (fault !== undefined) return fault
   }
