@@ -135,7 +135,10 @@ test('a small block that means a large head', async (t) => {
   const memoryBefore = process.memoryUsage().arrayBuffers
   await client.send(headers(1, block))
   assert.equal((await client.answer(1)).status, 400)
-  assert(process.memoryUsage().arrayBuffers - memoryBefore < 4_000_000, 'memory for 40 MB of fields')
+  assert(
+    process.memoryUsage().arrayBuffers - memoryBefore < 4_000_000,
+    'memory for 40 MB of fields',
+  )
   await client.send(headers(3, request('/')))
   assert.equal((await client.answer(3)).status, 200)
 })
@@ -190,7 +193,10 @@ test('answers that nobody reads hold up the connection, and end it', async (t) =
     await client.send(headers(stream, request('/large')))
   }
   await until(() => engine.engine.active === 0, { what: 'the end of the connection' })
-  assert(process.memoryUsage().arrayBuffers - memoryBefore < 60_000_000, 'memory of unread responses')
+  assert(
+    process.memoryUsage().arrayBuffers - memoryBefore < 60_000_000,
+    'memory of unread responses',
+  )
 })
 
 test('PINGs whose answers nobody reads are not all read', async (t) => {
