@@ -21,7 +21,7 @@ import type { HttpServices } from './services.ts'
 
 export class HttpEngine {
   readonly services: HttpServices
-  readonly output: Output = new Output()
+  readonly output: Output
   readonly frames: FrameOutput = new FrameOutput()
   readonly resolvers: Resolvers = new Resolvers()
   readonly dynamicTargets: DynamicTargets = new DynamicTargets()
@@ -33,6 +33,7 @@ export class HttpEngine {
 
   constructor(services: HttpServices) {
     this.services = services
+    this.output = new Output(services.transport)
   }
 
   /** Opened with the first connection: a configuration that is only tested needs none. */

@@ -6,6 +6,7 @@
  * another's bytes lie here has those sent first.
  */
 import type { Socket } from '../net/socket.ts'
+import type { Transport } from '../net/transport.ts'
 import { copyRange } from './copy-range.ts'
 
 /** Room for several responses of pipelined requests; larger bodies are written past it. */
@@ -28,10 +29,14 @@ export interface OutputOwner {
 }
 
 export class Output {
-  readonly #bytes: Buffer = Buffer.allocUnsafeSlow(outputBytes)
+  readonly #bytes: Buffer
   readonly #views: (Buffer | undefined)[] = []
   #length = 0
   #owner: OutputOwner | undefined
+
+  constructor(transport: Pick<Transport, 'memory'>) {
+    this.#bytes = transport.memory(outputBytes)
+  }
 
   /** Adds a text and returns its bytes; what does not fit is sent first. */
   text(owner: OutputOwner, text: string): number {

@@ -40,6 +40,8 @@ export interface Listener {
 export interface Transport {
   readonly kind: 'epoll' | 'node'
   readonly clock: Clock
+  /** A buffer for what is sent again and again, for good: from there it costs the driver least. */
+  memory(bytes: number): Buffer
   /**
    * Takes over a listening TCP or unix descriptor, see `DescriptorSource`. Where descriptors cannot be had
    * (-1), the driver opens the socket itself when it is started.

@@ -58,7 +58,11 @@ const lengthFront = Buffer.from('Content-Length: ', 'latin1')
 const chunkedLine = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1')
 const fixedBytes = 128
 
-let scratch = Buffer.allocUnsafeSlow(16 * 1024)
+/** Room for nearly all heads, and for small bodies behind them. */
+const scratchBytes = 16 * 1024
+
+/** Where heads are written; made by the first request. */
+let scratch: Buffer = Buffer.alloc(0)
 
 export class RequestPlan {
   readonly #version: Buffer
@@ -105,7 +109,7 @@ export class RequestPlan {
     if (method !== undefined) room += roomFor(method)
     if (outgoing.target !== undefined) room += roomFor(outgoing.target)
     room += this.#evaluate(request)
-    if (room > scratch.length) scratch = Buffer.allocUnsafeSlow(room * 2)
+    if (room > scratch.length) scratch = makeScratch(request, room)
     let at = this.#writeLine(request, method, outgoing.target)
     at = this.#writeFields(at)
     at = writeFraming(at, outgoing)
@@ -200,6 +204,11 @@ export class RequestPlan {
     for (const name of names) if (equalsLower(head.bytes, start, end, name)) return true
     return false
   }
+}
+
+function makeScratch({ connection }: Request, room: number): Buffer {
+  if (room > scratchBytes) return Buffer.allocUnsafeSlow(room * 2)
+  return connection.engine.services.transport.memory(scratchBytes)
 }
 
 /** The bytes that `RequestPlan.write` wrote, and room behind them. */

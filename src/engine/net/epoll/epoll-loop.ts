@@ -20,7 +20,7 @@
  * events where there is load).
  */
 import assert from 'node:assert/strict'
-import type { Region } from '../ffi/arena.ts'
+import type { Arena, Region } from '../ffi/arena.ts'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../ffi/constants.ts'
 import { requireSystem, type Libc, type System } from '../ffi/libc.ts'
 import { check } from '../ffi/socket-calls.ts'
@@ -40,7 +40,7 @@ const layout =
 
 /** Chunks up to this size come as a cached view: most reads are small, and a view costs as much as they do. */
 const cachedChunkBytesMax = 8 * 1024
-const arenaBytes = 128 * 1024
+const arenaBytes = 256 * 1024
 /** A datagram must fit whole, so sockets for those read more at once. */
 const inputBytes: number = Math.max(readBytesMax, datagramBytesMax)
 
@@ -74,6 +74,7 @@ export class EpollLoop {
   readonly #targets: (EventTarget | undefined)[] = []
   readonly #chunks: (Buffer | undefined)[] = []
   readonly #handle: ReturnType<System['koffi']['node']['poll']>
+  readonly #arena: Arena
   readonly #inputBuffer: ArrayBuffer
   readonly #inputBase: number
   #generation = 0
@@ -92,6 +93,7 @@ export class EpollLoop {
     this.peer = arena.take(sockaddrBytesMax + 4)
     this.#events = arena.take(eventsPerBatchMax * layout.words * 4)
     this.#event = arena.take(layout.words * 4)
+    this.#arena = arena
     this.#inputBuffer = arena.buffer
     this.#inputBase = arena.address
     this.#descriptor = check(this.libc.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1')
@@ -99,6 +101,11 @@ export class EpollLoop {
     // Kept in a field: a handle that nothing refers to is collected, and silent.
     this.#handle = node.poll(this.#descriptor, { readable: true }, () => this.#wake())
     this.#handle.unref()
+  }
+
+  /** A buffer within the loop's own memory, from which sending is cheapest; `undefined` when that is used up. */
+  memory(bytes: number): Buffer | undefined {
+    return bytes <= this.#arena.free ? this.#arena.take(bytes).bytes : undefined
   }
 
   /** True when a chunk lies in the loop's own memory, so that its address is known. */

@@ -36,6 +36,10 @@ export class EpollTransport implements Transport {
     this.clock = this.#loop.clock
   }
 
+  memory(bytes: number): Buffer {
+    return this.#loop.memory(bytes) ?? Buffer.allocUnsafeSlow(bytes)
+  }
+
   listen(descriptor: number, spec: ListenSpec, acceptor: Acceptor): Listener {
     const { address } = spec
     // An intercepted connection (TPROXY) has its original destination as its own address.

@@ -33,6 +33,11 @@ export class Arena {
     this.buffer = buffer
   }
 
+  /** Bytes that are left. */
+  get free(): number {
+    return this.buffer.byteLength - this.#used
+  }
+
   /** Takes the next `bytes`, aligned to eight. */
   take(bytes: number): Region {
     const at = this.#used

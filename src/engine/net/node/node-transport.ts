@@ -18,6 +18,10 @@ import { NodeSocket } from './node-socket.ts'
 export class NodeTransport implements Transport {
   readonly kind = 'node'
   readonly clock: Clock = { now: () => performance.now() }
+
+  memory(bytes: number): Buffer {
+    return Buffer.allocUnsafeSlow(bytes)
+  }
   readonly #log: Log
   readonly #open = new Set<{ close(): void }>()
 
