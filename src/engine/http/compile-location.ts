@@ -8,7 +8,7 @@ import { constantValue } from '../core/complex-value.ts'
 import { blocksOf, createScope, type Scope } from '../core/scope.ts'
 import { capturing } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
-import type { HookName, HookTable } from './hook-table.ts'
+import type { HookAnswer, HookName, HookTable } from './hook-table.ts'
 import {
   type LimitedMethods,
   type Location,
@@ -17,14 +17,7 @@ import {
   parseLocation,
 } from './location.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
-import {
-  type AnyHttpModule,
-  type Handler,
-  type HeaderFilter,
-  type HttpEnv,
-  type LocationEnv,
-  type LogHandler,
-} from './module.ts'
+import { type AnyHttpModule, type Handler, type HttpEnv, type LocationEnv } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
 
@@ -148,9 +141,9 @@ function composeLocation(
   const core = scope.conf(httpCore)
   const { name, version } = services.product
   for (const { http } of hooks.modules(scope.touched, 'check')) http.check!(scope, session)
-  const preaccess = collect<Handler>(hooks, env, 'preaccess')
-  const access = collect<Handler>(hooks, env, 'access')
-  const precontent = collect<Handler>(hooks, env, 'precontent')
+  const preaccess = collect(hooks, env, 'preaccess')
+  const access = collect(hooks, env, 'access')
+  const precontent = collect(hooks, env, 'precontent')
   return {
     core,
     root,
@@ -158,14 +151,14 @@ function composeLocation(
     errorLog: services.errorLog(scope),
     signature: core.server_tokens === 'off' ? name : `${name}/${version}`,
     // An unnamed block is entered while its location's own are under way.
-    rewrites: around === undefined ? collect<Handler>(hooks, env, 'rewrite') : [],
+    rewrites: around === undefined ? collect(hooks, env, 'rewrite') : [],
     handlers: [...preaccess, ...access, ...precontent],
     accessFrom: preaccess.length,
     accessTo: preaccess.length + access.length,
     contents: content.handlers,
     gateway: content.gateway,
-    headerFilters: collect<HeaderFilter>(hooks, env, 'headerFilter'),
-    logs: collect<LogHandler>(hooks, env, 'log'),
+    headerFilters: collect(hooks, env, 'headerFilter'),
+    logs: collect(hooks, env, 'log'),
     limited: around === undefined ? compileLimited(input, node, place, content) : undefined,
   }
 }
@@ -264,7 +257,7 @@ function composeContents(
   const env = envOf(input, node, place, undefined)
   let own: Content | undefined
   for (const module of hooks.modules(place.scope.touched, 'content')) {
-    const handler = ask<Handler>(module, env, 'content')
+    const handler = ask(module, env, 'content')
     if (handler === undefined) continue
     own = { handlers: [handler], whole: true, gateway: module.http.gateway === true }
   }
@@ -272,21 +265,29 @@ function composeContents(
   if (around !== undefined && around.contents.length > 0) {
     return { handlers: around.contents, whole: true, gateway: around.gateway }
   }
-  const handlers = collect<Handler>(hooks, env, 'fallbackContent')
+  const handlers = collect(hooks, env, 'fallbackContent')
   return { handlers, whole: false, gateway: false }
 }
 
 /** What the modules answer; what one has to complain of stands at the block. */
-export function collect<T>(hooks: HookTable, env: HttpEnv, name: HookName): readonly T[] {
-  const found: T[] = []
+export function collect<N extends HookName>(
+  hooks: HookTable,
+  env: HttpEnv,
+  name: N,
+): readonly HookAnswer<N>[] {
+  const found: HookAnswer<N>[] = []
   for (const module of hooks.modules(env.scope.touched, name)) {
-    const answer = ask<T>(module, env, name)
+    const answer = ask(module, env, name)
     if (answer !== undefined) found.push(answer)
   }
   return found
 }
 
-function ask<T>(module: AnyHttpModule, env: HttpEnv, name: HookName): T | undefined {
-  const hook = module.http.hooks![name] as (conf: object, env: HttpEnv) => T | undefined
+function ask<N extends HookName>(
+  module: AnyHttpModule,
+  env: HttpEnv,
+  name: N,
+): HookAnswer<N> | undefined {
+  const hook = module.http.hooks![name] as (conf: object, env: HttpEnv) => HookAnswer<N> | undefined
   return env.session.attempt(env.node, () => hook(env.scope.conf(module) as object, env))
 }

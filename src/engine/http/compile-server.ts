@@ -14,10 +14,8 @@ import {
 } from './compile-location.ts'
 import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
-import type { Handler } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpListen, HttpServer } from './server.ts'
-import type { ServerTls } from './server-tls.ts'
 
 const serverPhases = ['postRead', 'serverRewrite'] as const
 
@@ -60,11 +58,11 @@ export function compileServer(input: ServerInput): HttpServer {
       underscores: core.underscores_in_headers,
       ignoreInvalid: core.ignore_invalid_headers,
     },
-    handlers: serverPhases.flatMap((phase) => collect<Handler>(hooks, env, phase)),
+    handlers: serverPhases.flatMap((phase) => collect(hooks, env, phase)),
     locations: compileLocations(within, node, place),
     fallback: compileFallback(within, node, place),
     errorLog: services.errorLog(scope),
-    tls: collect<ServerTls>(hooks, env, 'tls')[0],
+    tls: collect(hooks, env, 'tls')[0],
     // Complete when the locations above are compiled.
     upstreams: [...used],
     declared: declaredIn(node),

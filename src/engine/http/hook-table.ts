@@ -9,6 +9,11 @@ import type { AnyHttpModule, HttpHooks } from './module.ts'
 
 export type HookName = keyof HttpHooks<object>
 
+/** What a hook of that name gives when it has something to do. */
+export type HookAnswer<N extends HookName> = NonNullable<
+  ReturnType<NonNullable<HttpHooks<object>[N]>>
+>
+
 export class HookTable {
   readonly #modules: readonly AnyHttpModule[]
   readonly #asked = new WeakMap<ModuleSet, Map<HookName | 'check', readonly AnyHttpModule[]>>()
