@@ -237,6 +237,26 @@ test('a client that goes away takes the upstream with it', async (t) => {
   )
 })
 
+test('proxy_ignore_client_abort hears the upstream out', async (t) => {
+  const upstream = await startUpstream(t, () => undefined)
+  const { port } = await startSite(
+    t,
+    `proxy_pass http://${upstream.address}; proxy_ignore_client_abort on;`,
+  )
+  const client = await connectTcp(t, { port, host: '127.0.0.1' })
+  await client.send(get())
+  await until(() => upstream.seen.length === 1 || undefined)
+  const [socket] = upstream.sockets
+  client.reset()
+  // Another request has its turn meanwhile, so the reset was seen.
+  const other = await connectTcp(t, { port, host: '127.0.0.1' })
+  await other.send(get('/other'))
+  await until(() => upstream.seen.length === 2 || undefined)
+  assert.equal(socket!.destroyed, false)
+  socket!.end(ok('for nobody'))
+  await until(() => upstream.sockets.size === 1 || undefined)
+})
+
 test('what follows a 101 goes both ways, and early bytes are not lost', async (t) => {
   const upstream = await startUpstream(t, (socket) => {
     socket.removeAllListeners('data')

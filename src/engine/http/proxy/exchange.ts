@@ -392,6 +392,13 @@ export class ProxyExchange
   }
 
   onAbort(): void {
+    const { ignoreClientAbort, readTimeoutMs } = this.#settings!
+    const connection = this.#connection
+    if (ignoreClientAbort && connection !== undefined && this.#sender.sent) {
+      this.#endAttempt(false)
+      this.#connection = undefined
+      connection.finishAlone(readTimeoutMs)
+    }
     this.#release()
   }
 

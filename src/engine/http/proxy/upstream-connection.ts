@@ -142,6 +142,22 @@ export class UpstreamConnection implements SocketHandler, TimerOwner, IdleConnec
     if (!this.#socket.destroyed) this.#socket.destroy()
   }
 
+  /** Hears the server out, for nobody: it shall come to the end of what it does. */
+  finishAlone(silenceMaxMs: number): void {
+    const close = (): void => this.close()
+    this.user = {
+      onConnected: close,
+      onSecuring: close,
+      onUpstreamData: () => this.wait(silenceMaxMs),
+      onUpstreamEnd: close,
+      onUpstreamDrain: () => undefined,
+      onUpstreamClosed: close,
+      onUpstreamTimeout: close,
+    }
+    this.wait(silenceMaxMs)
+    this.resume()
+  }
+
   /** Gives the raw connection away, to whom all that comes from now on goes. */
   giveAway(handler: SocketHandler): Socket {
     this.user = undefined
