@@ -34,7 +34,9 @@ const statusLine = /^HTTP\/1\.[01] \d{3} [\t\x20-\x7e\x80-\xff]*$/
 const lenientStatusLine = /^HTTP\/1\.[01] \d{3}(?: [\t\x20-\x7e\x80-\xff]*)?$/
 // oxlint-disable-next-line no-control-regex
 const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/
-const chunkLine = /^([0-9a-fA-F]{1,13})(?:;[!-~]*)?$/
+/** Extensions are tokens and quoted strings, in whatever order: nobody reads them (RFC 9112 §7.1.1). */
+const chunkLine =
+  /^([0-9a-fA-F]{1,13})(?:;(?:[!#$%&'*+.^_`|~0-9A-Za-z;=-]|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*")*)?$/
 
 /** All values of a field, by lower-case name. */
 export function valuesOf(message: Pick<Message, 'fields'>, name: string): string[] {
