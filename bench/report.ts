@@ -123,3 +123,9 @@ export function save(
   writeFileSync(`${folder}${name}.md`, `${text.join('\n\n')}\n`)
   writeFileSync(`${folder}${name}.json`, `${JSON.stringify(data, undefined, 2)}\n`)
 }
+
+/** The value that a share of all values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!
+}

@@ -14,6 +14,7 @@ import type { PeerName, StartPeer } from './peers/peer.ts'
 import { startTrijetPeer } from './peers/trijet.ts'
 import { missedTargets, save, toTable } from './report.ts'
 import type { BenchOptions, Scenario } from './scenario.ts'
+import { costOfChangeHttp } from './scenarios/cost-of-change-http.ts'
 import { costOfChange } from './scenarios/cost-of-change.ts'
 import { http2 } from './scenarios/http2.ts'
 import { httpBulk } from './scenarios/http-bulk.ts'
@@ -38,6 +39,7 @@ const scenarios: readonly Scenario[] = [
   idleMemory,
   startUp,
   costOfChange,
+  costOfChangeHttp,
   ...httpProxy,
   ...httpBulk,
   ...httpServing,

@@ -1,13 +1,12 @@
 /**
  * This engine: a change is one request to the control API, answered when every worker has applied it.
  */
-import { Agent, request } from 'node:http'
 import { freePorts } from '../../test/support/ports.ts'
-import { onEnd } from '../../test/support/scope.ts'
 import { startTrijet } from '../../test/support/trijet.ts'
 import { streamConf } from '../peers/nginx.ts'
 import { connectionsMax } from '../peers/peer.ts'
 import type { StartChangeable } from './changeable.ts'
+import { ControlClient } from './control-client.ts'
 
 interface Ports {
   readonly port: number
@@ -16,7 +15,7 @@ interface Ports {
   readonly controlPort: number
 }
 
-const success = '{"code":0,"msg":"success."}'
+const path = '/api/v1/stream_srv'
 
 function mainConf({ port, backendPort, meshPort }: Ports): string {
   return [
@@ -63,11 +62,10 @@ export const startChangeableTrijet: StartChangeable = async (owner) => {
     files: { 'conf/mqtt.conf': '', 'conf/iot-ctrl.conf': '', 'conf/ctrl.conf': controlConf(ports) },
     ports: [port, meshPort, controlPort],
   })
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  onEnd(owner, () => agent.destroy())
+  const control = new ControlClient(owner, controlPort)
   const place = (n: number) => ({ addr_port: `127.0.0.1:${meshPort}`, server_name: `server-${n}` })
   const add = (n: number): Promise<void> =>
-    change(agent, controlPort, 'POST', { type: 'add', ...place(n), server_body: `return "${n}";` })
+    control.change('POST', path, { type: 'add', ...place(n), server_body: `return "${n}";` })
   return {
     peer: {
       name: 'trijet',
@@ -79,7 +77,7 @@ export const startChangeableTrijet: StartChangeable = async (owner) => {
     backendPort,
     addsPerSample: 500,
     add,
-    remove: (n) => change(agent, controlPort, 'PUT', { type: 'del', ...place(n) }),
+    remove: (n) => control.change('PUT', path, { type: 'del', ...place(n) }),
     fill: async (from, to) => {
       const latencies: number[] = []
       for (let n = from; n < to; n++) {
@@ -90,23 +88,4 @@ export const startChangeableTrijet: StartChangeable = async (owner) => {
       return latencies
     },
   }
-}
-
-function change(agent: Agent, port: number, method: string, instruction: object): Promise<void> {
-  const body = JSON.stringify(instruction)
-  return new Promise((resolve, reject) => {
-    const path = '/api/v1/stream_srv'
-    const headers = { 'content-length': Buffer.byteLength(body) }
-    const asked = request({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
-      let reply = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => (reply += chunk))
-      response.on('end', () => {
-        if (reply === success) resolve()
-        else reject(new Error(`${body} was answered ${response.statusCode} ${reply}`))
-      })
-    })
-    asked.on('error', reject)
-    asked.end(body)
-  })
 }

@@ -16,7 +16,7 @@ import { startChangeableTrijet } from '../changes/trijet.ts'
 import { pin, serverCore } from '../cores.ts'
 import type { LoadResult } from '../load/job.ts'
 import { startLoad, type LoadProcess } from '../load-process.ts'
-import { median } from '../report.ts'
+import { median, quantile } from '../report.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
 
@@ -152,9 +152,4 @@ function startClients(
 
 function memoryOf({ peer }: Changeable): number {
   return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!
 }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '../support/ports.ts'
+import { freePorts } from '../support/ports.ts'
 import { run } from '../support/process.ts'
 import { isAlive } from '../support/process-tree.ts'
 import { type Random, seededRandom } from '../support/random.ts'
@@ -16,6 +16,7 @@ import {
   byClientAddress,
   type Control,
   host,
+  pageFor,
   type Reply,
   startControl,
   success,
@@ -34,9 +35,10 @@ const limits = {
 } as const
 
 const addresses = ['127.0.1.1', '127.0.1.2', '127.0.1.3', '127.0.1.4', '127.0.1.5']
+const paths = ['/p1', '/p2', '/p3']
 const word = 'map'
 
-/** Text of a server, or `undefined` where there is none; and the word of the map. */
+/** Text of a server or a location, or `undefined` where there is none; and the word of the map. */
 type State = Model<string | undefined>
 
 interface World {
@@ -44,16 +46,24 @@ interface World {
   readonly random: Random
   readonly prefix: TempPrefix
   readonly port: number
+  readonly httpPort: number
   readonly controlPort: number
   readonly state: State
   changes: number
 }
 
-function start({ t, prefix, port, controlPort }: World): Promise<Control> {
+function start({ t, prefix, port, httpPort, controlPort }: World): Promise<Control> {
   return startControl(t, {
     workers: 2,
     prefix,
     controlPort,
+    blocks: `http {
+      server {
+        listen ${host}:${httpPort};
+        server_name pages;
+        location / { return 200 "$pid default"; }
+      }
+    }`,
     stream: `
       ${byClientAddress}
       map $remote_addr $word { default w0; }
@@ -63,19 +73,16 @@ function start({ t, prefix, port, controlPort }: World): Promise<Control> {
 
 /** Makes one random change and notes what is known of it; false when nothing is. */
 async function change(control: Control, world: World): Promise<boolean> {
-  const { t, random, state, port } = world
-  const name = random.chance(0.15) ? word : random.pick(addresses)
+  const { t, random, state } = world
+  const name = random.chance(0.15) ? word : random.pick([...addresses, ...paths])
   const before = state.value(name)
   const text = `w${++world.changes}`
   const after = name === word || before === undefined ? text : undefined
-  const server = { addr_port: `${host}:${port}`, server_name: `s-${name}` }
   let reply: Reply
   try {
     if (name === word) reply = await setWord(control, t, text)
-    else if (after === undefined) reply = await control.del(t, server)
-    else {
-      reply = await control.add(t, { ...server, server_body: `return "$pid ${text} $word";` })
-    }
+    else if (name.startsWith('/')) reply = await changeLocation(control, world, name, after)
+    else reply = await changeServer(control, world, name, after)
   } catch (error) {
     // A connection that was refused has carried nothing.
     if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') state.leaveOpen(name, after)
@@ -85,6 +92,29 @@ async function change(control: Control, world: World): Promise<boolean> {
   else if (reply.text === success.text) state.set(name, after)
   else assert.equal(JSON.parse(reply.text).code, 4, reply.text)
   return reply.text === success.text
+}
+
+function changeServer(
+  control: Control,
+  { t, port }: World,
+  name: string,
+  text: string | undefined,
+): Promise<Reply> {
+  const server = { addr_port: `${host}:${port}`, server_name: `s-${name}` }
+  if (text === undefined) return control.del(t, server)
+  return control.add(t, { ...server, server_body: `return "$pid ${text} $word";` })
+}
+
+function changeLocation(
+  control: Control,
+  { t, httpPort }: World,
+  location_name: string,
+  text: string | undefined,
+): Promise<Reply> {
+  const place = { addr_port: `${host}:${httpPort}`, server_name: 'pages' }
+  if (text === undefined) return control.delLocation(t, place, { location_name })
+  const location_body = `return 200 "$pid ${text}";`
+  return control.addLocations(t, place, { location_name, location_body })
 }
 
 function setWord(control: Control, t: TestContext, valueTo: string): Promise<Reply> {
@@ -126,30 +156,48 @@ async function verify(control: Control, world: World): Promise<void> {
       .find(({ server_name }) => server_name === `s-${name}`)
       ?.server_body?.match(/ (w\d+) /)?.[1]
   for (const name of addresses) state.settle(name, text(name))
+  const locations = await control.locations(t)
+  for (const path of paths) {
+    const found = locations.find(({ location_name }) => location_name === path)
+    state.settle(path, found?.location_body?.match(/ (w\d+)"/)?.[1])
+  }
   const { maps } = await control.get<{ maps: { values: { valueTo: string }[] }[] }>(
     t,
     '/api/v1/config/stream_dyn_map',
   )
   state.settle(word, maps[1]!.values[0]!.valueTo)
   assert.ok(state.certain)
-  await Promise.all(addresses.map((address) => verifyWorkers(world, address)))
+  await Promise.all([
+    ...addresses.map((address) => {
+      const expected = `${state.value(address) ?? 'default'} ${state.value(word)}`
+      return verifyWorkers(address, expected, () => textFor(t, world.port, address))
+    }),
+    ...paths.map((path) => {
+      const page = async (): Promise<string> =>
+        (await pageFor(t, world.httpPort, `${path}/x`)).body.toString()
+      return verifyWorkers(path, state.value(path) ?? 'default', page)
+    }),
+  ])
 }
 
-async function verifyWorkers(world: World, address: string): Promise<void> {
-  const { t, state, port } = world
-  const expected = `${state.value(address) ?? 'default'} ${state.value(word)}`
+/** Asks until both workers have answered; each answers with its pid and what is expected. */
+async function verifyWorkers(
+  name: string,
+  expected: string,
+  ask: () => Promise<string>,
+): Promise<void> {
   const seen = new Set<string>()
   await until(
     async () => {
-      const clients = Array.from({ length: limits.crowd }, () => textFor(t, port, address))
+      const clients = Array.from({ length: limits.crowd }, ask)
       for (const answer of await Promise.all(clients)) {
         const space = answer.indexOf(' ')
-        assert.equal(answer.slice(space + 1), expected, `what worker ${answer} says to ${address}`)
+        assert.equal(answer.slice(space + 1), expected, `what worker ${answer} says of ${name}`)
         seen.add(answer.slice(0, space))
       }
       return seen.size >= 2
     },
-    { what: `both workers' answers to ${address}` },
+    { what: `both workers' answers of ${name}` },
   )
 }
 
@@ -164,7 +212,13 @@ async function untilComplete(control: Control): Promise<void> {
 /** The retained topics become what the journal says. */
 async function verifyBus({ t, prefix }: World, control: Control): Promise<void> {
   const servers = await control.servers(t)
-  const expected = servers.map((server) => JSON.stringify({ type: 'add', ...server })).sort()
+  const locations = await control.locations(t)
+  const expected = [
+    ...servers.map((server) => JSON.stringify({ type: 'add', ...server })),
+    ...locations.map(({ addr_port, server_name, ...location }) =>
+      JSON.stringify({ type: 'add', addr_port, server_name, locations: [location] }),
+    ),
+  ].sort()
   const command = [
     'mosquitto_sub',
     '--unix',
@@ -172,7 +226,16 @@ async function verifyBus({ t, prefix }: World, control: Control): Promise<void> 
     '-V',
     '311',
   ] as const
-  const words = [...command, '-t', '/ins/stream_srv/#', '--retained-only', '-W', '1'] as const
+  const words = [
+    ...command,
+    '-t',
+    '/ins/stream_srv/#',
+    '-t',
+    '/ins/loc/#',
+    '--retained-only',
+    '-W',
+    '1',
+  ] as const
   let retained: readonly string[] = []
   const agree = async (): Promise<boolean> => {
     const { stdout } = await run([...words])
@@ -211,12 +274,12 @@ function pidOf(control: Control, victim: string): number {
 
 test('kills in the middle of changes', { timeout: 300_000 }, async (t) => {
   const random = seededRandom(t)
-  const [port, controlPort] = [await freePort(), await freePort()]
+  const [port, httpPort, controlPort] = (await freePorts(3)) as [number, number, number]
   const state: State = new Model()
-  for (const name of addresses) state.set(name, undefined)
+  for (const name of [...addresses, ...paths]) state.set(name, undefined)
   state.set(word, 'w0')
   const prefix = makeTempPrefix(t)
-  const world: World = { t, random, prefix, port, controlPort, state, changes: 0 }
+  const world: World = { t, random, prefix, port, httpPort, controlPort, state, changes: 0 }
   let kills = 0
   let revision = 0
   for (let life = 0; life < limits.lives; life++) {

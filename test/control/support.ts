@@ -11,7 +11,7 @@
  */
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
-import { rawHttp } from '../support/http.ts'
+import { type HttpAnswer, rawHttp } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
 import { isAlive } from '../support/process-tree.ts'
 import { connectTcp } from '../support/tcp.ts'
@@ -51,6 +51,20 @@ export interface ServerFields {
   readonly server_name: string
   readonly listen_option?: string
   readonly server_body?: string
+}
+
+export interface LocationFields {
+  readonly location_rule?: string
+  readonly location_name: string
+  readonly location_body?: string
+  readonly proxy_pass?: string
+  readonly locations?: readonly LocationFields[]
+}
+
+/** The server that locations are put into. */
+export interface ServerPlace {
+  readonly addr_port: string
+  readonly server_name: string
 }
 
 /** Topic of a pair, over the bytes as they are given. */
@@ -94,6 +108,28 @@ export class Control {
     const { addr_port, server_name } = server
     const body = { type: 'del', addr_port, server_name }
     return this.ask(owner, 'PUT', `/api/v1/stream_srv${query}`, body)
+  }
+
+  addLocations(
+    owner: Owner,
+    place: ServerPlace,
+    ...locations: readonly LocationFields[]
+  ): Promise<Reply> {
+    return this.ask(owner, 'POST', '/api/v1/dyn_loc', { type: 'add', ...place, locations })
+  }
+
+  delLocation(
+    owner: Owner,
+    place: ServerPlace,
+    { location_rule, location_name }: LocationFields,
+  ): Promise<Reply> {
+    const body = { type: 'del', ...place, location_rule, location_name }
+    return this.ask(owner, 'PUT', '/api/v1/dyn_loc', body)
+  }
+
+  async locations(owner: Owner): Promise<readonly (ServerPlace & LocationFields)[]> {
+    type List = { locations: (ServerPlace & LocationFields)[] }
+    return (await this.get<List>(owner, '/api/v1/dyn_loc')).locations
   }
 
   /** A document of the interface. */
@@ -166,7 +202,8 @@ export function mainConf({ stream, main, blocks, workers = 1 }: ControlOptions):
   return [
     'helper broker modules/njt_helper_broker_module.so conf/mqtt.conf;',
     'helper ctrl modules/njt_helper_ctrl_module.so conf/ctrl.conf;',
-    main ?? 'load_module modules/njt_stream_dyn_server_module.so;',
+    main ??
+      'load_module modules/njt_stream_dyn_server_module.so; load_module modules/njt_http_location_module.so;',
     `worker_processes ${workers};`,
     'error_log logs/error.log notice;',
     'pid logs/trijet.pid;',
@@ -183,6 +220,7 @@ export function controlConf(options: ControlOptions, port: number): string {
     'load_module modules/njt_ctrl_config_api_module.so;',
     'load_module modules/njt_doc_module.so;',
     'load_module modules/njt_stream_dyn_server_api_module.so;',
+    'load_module modules/njt_http_location_api_module.so;',
     'error_log logs/error_ctrl.log notice;',
     'events {}',
     'http {',
@@ -222,6 +260,17 @@ export async function textFor(
   } finally {
     client.close()
   }
+}
+
+/** What a client is answered to a path. */
+export function pageFor(
+  owner: Owner,
+  port: number,
+  path: string,
+  name: string = host,
+): Promise<HttpAnswer> {
+  const bytes = `GET ${path} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`
+  return rawHttp(owner, { host, port }, bytes)
 }
 
 /** The same by UDP. */
