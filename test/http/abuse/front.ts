@@ -18,6 +18,7 @@ import type { Owner } from '../../support/scope.ts'
 import { connectTcp, type TcpClient } from '../../support/tcp.ts'
 import { type HttpRunner, startHttp } from '../support.ts'
 import {
+  type Readings,
   readingOf,
   readStrictly,
   type StrictBackend,
