@@ -9,6 +9,7 @@
 import { directives, findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
+import { settingsOf } from '../core/scope.ts'
 import {
   addressOfListen,
   type ListenAddress,
@@ -118,7 +119,16 @@ export class ServerIndex {
   }
 
   add(node: Directive, instruction: string | undefined): ServerIndex {
-    return this.#with(withServer(this.#tables, describe(node, instruction)))
+    const server = describe(node, instruction)
+    const { servers, listeners, ports, byInstruction, fixedCount } = this.#tables
+    const register = { servers, listeners, ports }
+    enter(register, server)
+    return this.#with({
+      ...register,
+      byInstruction:
+        instruction === undefined ? byInstruction : byInstruction.set(instruction, server),
+      fixedCount: fixedCount + (instruction === undefined ? 1 : 0),
+    })
   }
 
   remove(server: IndexedServer): ServerIndex {
@@ -164,54 +174,71 @@ export class ServerIndex {
   }
 }
 
-const noTables: Tables = {
-  servers: PersistentMap.empty(),
-  byInstruction: PersistentMap.empty(),
-  listeners: PersistentMap.empty(),
-  ports: PersistentMap.empty(),
-  fixedCount: 0,
+/** What servers are entered into: persistent tables, or plain ones while a whole tree is read. */
+interface Register {
+  servers: Keyed<IndexedServer>
+  listeners: Keyed<Listener>
+  ports: Keyed<readonly string[]>
+}
+
+/** A map as it is after `set`: the same one, or the next version of a persistent one. */
+interface Keyed<V> {
+  get(key: string): V | undefined
+  has(key: string): boolean
+  set(key: string, value: V): Keyed<V>
 }
 
 /** Reads a whole tree; the listeners of the other subsystem hold their ports. */
 function readTables(tree: Directive, subsystem: SubsystemName): Tables {
-  let tables = noTables
+  const servers = new Map<string, IndexedServer>()
+  const listeners = new Map<string, Listener>()
+  const ports = new Map<string, readonly string[]>()
+  const register: Register = { servers, listeners, ports }
+  let fixedCount = 0
   for (const node of serversOf(tree, subsystem === 'http' ? 'stream' : 'http')) {
-    tables = withForeignServer(tables, node)
+    enterForeign(register, node)
   }
   for (const node of serversOf(tree, subsystem)) {
-    tables = withServer(tables, describe(node, undefined, subsystem))
+    enter(register, describe(node, undefined, subsystem))
+    fixedCount += 1
   }
-  return tables
+  return {
+    servers: PersistentMap.from(servers),
+    listeners: PersistentMap.from(listeners),
+    ports: PersistentMap.from(ports),
+    byInstruction: PersistentMap.empty(),
+    fixedCount,
+  }
 }
 
-function withServer(tables: Tables, server: IndexedServer): Tables {
-  let { servers, byInstruction, listeners, ports } = tables
-  const { instruction } = server
-  if (instruction !== undefined) byInstruction = byInstruction.set(instruction, server)
+function enter(register: Register, server: IndexedServer): void {
   for (const address of server.addresses) {
-    const listener = listeners.get(listenKey(address))
-    listeners = listeners.set(listenKey(address), joined(listener, address, server))
-    ports = withPort(ports, address)
+    const key = listenKey(address)
+    const listener = joined(register.listeners.get(key), address, server)
+    register.listeners = register.listeners.set(key, listener)
+    enterPort(register, address)
     for (const name of server.names) {
+      const place = serverKey(address, name)
       // The first server of a name keeps it, as in nginx.
-      if (!servers.has(serverKey(address, name))) {
-        servers = servers.set(serverKey(address, name), server)
-      }
+      if (!register.servers.has(place)) register.servers = register.servers.set(place, server)
     }
   }
-  const fixedCount = tables.fixedCount + (instruction === undefined ? 1 : 0)
-  return { servers, byInstruction, listeners, ports, fixedCount }
 }
 
-function withForeignServer(tables: Tables, node: Directive): Tables {
-  let { listeners, ports } = tables
+function enterForeign(register: Register, node: Directive): void {
   for (const address of describe(node, undefined).addresses) {
-    if (listeners.has(listenKey(address))) continue
+    const key = listenKey(address)
+    if (register.listeners.has(key)) continue
     const listener = { address, ssl: false, fixed: 1, dynamic: 0, own: false }
-    listeners = listeners.set(listenKey(address), listener)
-    ports = withPort(ports, address)
+    register.listeners = register.listeners.set(key, listener)
+    enterPort(register, address)
   }
-  return { ...tables, listeners, ports }
+}
+
+function enterPort(register: Register, address: ListenAddress): void {
+  const keys = register.ports.get(portKey(address)) ?? []
+  const key = listenKey(address)
+  if (!keys.includes(key)) register.ports = register.ports.set(portKey(address), [...keys, key])
 }
 
 function serverKey(address: ListenAddress, name: string): string {
@@ -222,6 +249,9 @@ function portKey({ protocol, host, port }: ListenAddress): string {
   return port === 0 ? `${protocol} ${host}` : `${protocol} ${port}`
 }
 
+/** One for all servers that nothing was put into. */
+const noParts: PersistentMap<Part> = PersistentMap.empty()
+
 function describe(
   node: Directive,
   instruction: string | undefined,
@@ -229,14 +259,14 @@ function describe(
 ): IndexedServer {
   const addresses: ListenAddress[] = []
   const names: string[] = []
-  for (const child of directives(node.block!)) {
+  for (const child of settingsOf(node.block!)) {
     const address = child.name === 'listen' ? addressOfListen(child) : undefined
     if (address !== undefined) addresses.push(address)
     if (child.name === 'server_name') names.push(...child.args.map((name) => name.toLowerCase()))
   }
   if (subsystem === 'http' && addresses.length === 0) addresses.push(usualAddress)
   if (names.length === 0) names.push('')
-  return { node, instruction, addresses, names, parts: PersistentMap.empty() }
+  return { node, instruction, addresses, names, parts: noParts }
 }
 
 function* serversOf(
@@ -273,21 +303,12 @@ function parted(listener: Listener, instruction: string | undefined): Listener |
 }
 
 function listensWithSsl(node: Directive, address: ListenAddress): boolean {
-  for (const child of directives(node.block!)) {
+  for (const child of settingsOf(node.block!)) {
     if (child.name !== 'listen' || !child.args.includes('ssl')) continue
     const other = addressOfListen(child)
     if (other !== undefined && listenKey(other) === listenKey(address)) return true
   }
   return false
-}
-
-function withPort(
-  ports: PersistentMap<readonly string[]>,
-  address: ListenAddress,
-): PersistentMap<readonly string[]> {
-  const keys = ports.get(portKey(address)) ?? []
-  const key = listenKey(address)
-  return keys.includes(key) ? ports : ports.set(portKey(address), [...keys, key])
 }
 
 function withoutPort(

@@ -69,7 +69,10 @@ export class PersistentMap<V> {
   }
 
   get(key: string): V | undefined {
-    const hash = hashOf(key)
+    return this.#find(key, hashOf(key))
+  }
+
+  #find(key: string, hash: number): V | undefined {
     let node: Branch<V> = this.#root
     for (let shift = 0; ; shift += bitsPerLevel) {
       const bit = bitAt(hash, shift)
@@ -87,15 +90,17 @@ export class PersistentMap<V> {
 
   /** This map with `key` set; the very same map when it holds that value already. */
   set(key: string, value: V): PersistentMap<V> {
-    const before = this.get(key)
+    const hash = hashOf(key)
+    const before = this.#find(key, hash)
     if (before === value && value !== undefined) return this
-    const root = insert(this.#root, { kind: 'entry', hash: hashOf(key), key, value }, 0)
+    const root = insert(this.#root, { kind: 'entry', hash, key, value }, 0)
     return new PersistentMap(root, before === undefined ? this.size + 1 : this.size)
   }
 
   delete(key: string): PersistentMap<V> {
-    if (!this.has(key)) return this
-    return new PersistentMap(remove(this.#root, key, hashOf(key), 0) ?? emptyBranch, this.size - 1)
+    const hash = hashOf(key)
+    if (this.#find(key, hash) === undefined) return this
+    return new PersistentMap(remove(this.#root, key, hash, 0) ?? emptyBranch, this.size - 1)
   }
 
   *entries(): Generator<readonly [string, V], void, undefined> {
