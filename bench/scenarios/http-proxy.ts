@@ -3,8 +3,8 @@ import { cpuPerRequest, medianLatency, requestRate, tailLatency } from '../proxy
 import type { Metric, Scenario } from '../scenario.ts'
 
 const metrics: readonly Metric[] = [
-  { ...cpuPerRequest, target: { atMost: 1 } },
-  requestRate,
+  { ...cpuPerRequest, target: { atMost: 1.15 } },
+  { ...requestRate, target: { atLeast: 0.85 } },
   medianLatency,
   { ...tailLatency, target: { atMost: 1.5 } },
 ]
