@@ -43,12 +43,17 @@ function byHand(...[incoming, outgoing]: Parameters<RequestListener>): void {
 }
 
 interface HttpProxyPackage {
-  createProxyServer(options: object): { web: RequestListener }
+  createProxyServer(options: object): {
+    web: RequestListener
+    on(event: 'error', listener: (error: Error) => void): void
+  }
 }
 
 async function serveHttpProxy(): Promise<void> {
   const { default: httpProxy } = (await load('http-proxy')) as { default: HttpProxyPackage }
   const proxy = httpProxy.createProxyServer({ target, agent })
+  // Backends of one round are gone before those of the next have come.
+  proxy.on('error', () => {})
   serve((incoming, outgoing) => proxy.web(incoming, outgoing))
 }
 
