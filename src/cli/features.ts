@@ -10,7 +10,7 @@ import { packageFolder } from '../engine/process/place.ts'
 /** Optional in nginx: named when it is there. */
 const optional: Readonly<Record<string, string>> = {
   'http.ssl': '--with-http_ssl_module',
-  'http.v2': '--with-http_v2_module',
+  'http.http2': '--with-http_v2_module',
   'http.realip': '--with-http_realip_module',
   'http.addition': '--with-http_addition_module',
   'http.sub': '--with-http_sub_module',

@@ -155,8 +155,9 @@ test('-v and -V tell the version, -V what is built in', async () => {
   assert.match(version.stderr, /^trijet version: trijet\/\d+\.\d+\.\d+\n$/)
   assert(configure.stderr.startsWith(version.stderr))
   const line = /^configure arguments: (.*)$/m.exec(configure.stderr)![1]!
+  assert.match(line, /--with-http_v2_module /)
   assert.match(line, /--with-stream /)
-  assert.match(line, /--without-http_gzip_module/)
+  assert.match(line, /--without-http_ssi_module/)
 })
 
 test('-s without a running master', async (t) => {

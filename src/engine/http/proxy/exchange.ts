@@ -392,6 +392,8 @@ export class ProxyExchange
   }
 
   onAbort(): void {
+    // Its body has ended it already, where the client went within that.
+    if (this.#request === undefined) return
     const { ignoreClientAbort, readTimeoutMs } = this.#settings!
     const connection = this.#connection
     if (ignoreClientAbort && connection !== undefined && this.#sender.sent) {
