@@ -31,10 +31,10 @@
  */
 import { type Block, blockOf, directives } from './block.ts'
 import { ConfError } from './diagnostics.ts'
-import { blockDepthMax, tokenBytesMax } from './limits.ts'
+import { blockDepthMax } from './limits.ts'
 import { scriptEnd, scriptRule, type SkipRule } from './script-block.ts'
 import { directive, type Directive, opensBlock } from './tree.ts'
-import { joinWords, splitWords, writeWord } from './words.ts'
+import { joinWords, lengthFault, splitWords } from './words.ts'
 
 export type JsonScalar = string | number | boolean
 export interface JsonBlock {
@@ -215,11 +215,8 @@ function textToArgs(text: string, path: string): readonly string[] {
 /** What is longer could be written but not read again. */
 function checkLength(words: readonly string[], path: string): void {
   for (const word of words) {
-    if (word.length * 3 < tokenBytesMax) continue
-    const roomForQuotes = 4
-    if (Buffer.byteLength(writeWord(word)) + roomForQuotes > tokenBytesMax) {
-      throw new JsonConfError(path, `too long parameter "${word.slice(0, 10)}..." started`)
-    }
+    const fault = lengthFault(word)
+    if (fault !== undefined) throw new JsonConfError(path, fault)
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { ConfError } from './diagnostics.ts'
 import { Lexer } from './lexer.ts'
+import { tokenBytesMax } from './limits.ts'
 
 /** What would end a bare word, or would be hard to read in one. */
 const special = /^[#}]|[\s;"']|(?<!\$)\{/
@@ -23,6 +24,16 @@ export function writeWord(word: string): string {
   return word.includes('"') && !word.includes("'")
     ? `'${visible}'`
     : `"${visible.replaceAll('"', '\\"')}"`
+}
+
+/** Quotes of the word, and what a reader keeps free behind it. */
+const roomForQuotes = 4
+
+/** What is wrong with a word that could be written but not read again; `undefined` for all others. */
+export function lengthFault(word: string): string | undefined {
+  if (word.length * 3 < tokenBytesMax) return undefined
+  if (Buffer.byteLength(writeWord(word)) + roomForQuotes <= tokenBytesMax) return undefined
+  return `too long parameter "${word.slice(0, 10)}..." started`
 }
 
 export function joinWords(words: readonly string[]): string {

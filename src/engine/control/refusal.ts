@@ -4,6 +4,7 @@
  * Wire form: one line of JSON, keys `data` (left out when empty), `code`, `msg`, in this order
  * (reference §0.3). A refusal that was computed in the data plane still travels as HTTP 200.
  */
+import { lengthFault } from '../conf/words.ts'
 
 export const replyCodes = {
   success: 0,
@@ -35,6 +36,13 @@ export class Refusal extends Error {
     this.name = 'Refusal'
     this.reply = data.length > 0 ? { data, code, msg } : { code, msg }
   }
+}
+
+/** The word, unless it is so long that a configuration with it could not be read again. */
+export function readableWord(word: string): string {
+  const fault = lengthFault(word)
+  if (fault !== undefined) throw new Refusal(replyCodes.failure, fault)
+  return word
 }
 
 /** `{"code":0,"msg":"success."}` */

@@ -6,7 +6,7 @@
 import { type Block, blockOf, directives, findDirective } from '../../conf/block.ts'
 import { type Directive, directive, withBlock } from '../../conf/tree.ts'
 import type { InstructionKind } from '../instruction.ts'
-import { Refusal, replyCodes } from '../refusal.ts'
+import { readableWord, Refusal, replyCodes } from '../refusal.ts'
 import { exchange, updateStreamBlock } from '../server-tree.ts'
 
 export interface MapBody {
@@ -65,6 +65,8 @@ function withValues(node: Directive, body: MapBody): Directive {
     ...(body.isVolatile === true ? [directive('volatile')] : []),
     ...(body.hosnames === true ? [directive('hostnames')] : []),
   ]
-  const values = body.values.map(({ valueFrom, valueTo }) => directive(valueFrom, [valueTo]))
+  const values = body.values.map(({ valueFrom, valueTo }) =>
+    directive(readableWord(valueFrom), [readableWord(valueTo)]),
+  )
   return withBlock(node, blockOf([...parameters, ...values]))
 }

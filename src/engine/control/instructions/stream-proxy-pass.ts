@@ -6,7 +6,7 @@
 import { findDirective } from '../../conf/block.ts'
 import { type Directive, withArgs } from '../../conf/tree.ts'
 import type { InstructionKind, Transition } from '../instruction.ts'
-import { Refusal, replyCodes } from '../refusal.ts'
+import { readableWord, Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer, type ServerAddress } from '../server-address.ts'
 import type { IndexedServer } from '../server-index.ts'
 import { replaceIn, replaceServerNode } from '../server-tree.ts'
@@ -29,7 +29,9 @@ export const streamProxyPass: InstructionKind = {
       throw new Refusal(replyCodes.failure, `${formatServer(body)} has no proxy_pass`)
     }
     const args =
-      transition.after === undefined ? originalArgs(transition, server, node) : [body.proxy_pass]
+      transition.after === undefined
+        ? originalArgs(transition, server, node)
+        : [readableWord(body.proxy_pass)]
     const next = replaceIn(server.node, node, withArgs(node, args))
     return replaceServerNode(transition, 'stream', { server, node: next })
   },
