@@ -1,5 +1,6 @@
 /**
- * Sets of modules, of which there are few, for scopes, of which there are many: equal sets are one object.
+ * Sets of modules, of which there are few, for scopes, of which there are many: sets that came about in
+ * the same order are one object.
  *
  * ```text
  *   empty ──with(proxy)──▶ {proxy} ──with(gzip)──▶ {proxy, gzip}      100,000 locations share three of them

@@ -20,7 +20,7 @@ import type { Location } from './location.ts'
 import { methods, methodText } from './methods.ts'
 import { outcomes } from './module.ts'
 import type { HeadLimits } from './parser.ts'
-import { done, RequestParser } from './parser.ts'
+import { RequestParser } from './parser.ts'
 import { PhaseWalk } from './phases.ts'
 import { RequestBody } from './request-body.ts'
 import { RequestHead } from './request-head.ts'
@@ -29,8 +29,7 @@ import type { HttpServer } from './server.ts'
 import { errorPageOf, sendStatus } from './special-response.ts'
 import { closesConnection, statuses } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
-import { encodePath, normalizePath } from './uri.ts'
-import { TextCache } from './text-cache.ts'
+import { encodePath } from './uri.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
 
@@ -38,12 +37,6 @@ import { VariableCache } from './variable-cache.ts'
 export interface RequestEnding {
   end(): void
 }
-
-const percent = 0x25
-const plus = 0x2b
-
-/** Paths that were asked for. */
-const paths = new TextCache()
 
 /** Makes a response's body piece by piece. */
 export interface BodyProducer {
@@ -67,7 +60,7 @@ export class Request implements CaptureHost {
   connection: ClientConnection
   carrier: Carrier
   /** The request that this one is a part of; `undefined` for what a client has sent. */
-  parent: Request | undefined
+  parent: Request | undefined = undefined
   /** Subrequests under way. */
   readonly children: Request[] = []
   server: HttpServer
@@ -76,43 +69,43 @@ export class Request implements CaptureHost {
   /** The client's address; `realip` may put another in place. */
   remote: Address
   /** Normal form of the path. Internal redirects change it. */
-  uri: string
+  uri: string = ''
   /** Query without "?"; empty for none. */
-  args: string
-  hasArgs: boolean
+  args: string = ''
+  hasArgs: boolean = false
   /** True while the URI is what the client sent: it may be forwarded as it came. */
-  plainUri: boolean
+  plainUri: boolean = true
   /** False once `rewrite … break` has put another path in the place of the location's. */
-  uriInLocation: boolean
+  uriInLocation: boolean = true
   /** Host asked for, in lower case and without port; empty where the client named none. */
-  host: string
-  method: number
-  keepAlive: boolean
+  host: string = ''
+  method: number = methods.other
+  keepAlive: boolean = false
   /** True after an internal redirect: `internal` locations are open. */
-  internal: boolean
+  internal: boolean = false
   /** How it is counted, one of `activities`. */
-  activity: number
-  captures: RegExpExecArray | null
+  activity: number = activities.none
+  captures: RegExpExecArray | null = null
   /** The body once it was read whole. */
-  storedBody: StoredBody | undefined
+  storedBody: StoredBody | undefined = undefined
   /** What upstreams were asked and answered; made by the first one that is asked. */
-  trail: UpstreamTrail | undefined
+  trail: UpstreamTrail | undefined = undefined
   /** Milliseconds, wall clock, of the first byte. */
-  startedAt: number
-  bytesSent: number
-  bodyBytesSent: number
+  startedAt: number = 0
+  bytesSent: number = 0
+  bodyBytesSent: number = 0
   /** Status that `error_page` keeps for what its page answers; 0 for none. */
-  errorStatus: number
+  errorStatus: number = 0
   /** Bytes a second that the client is sent at most; 0 for no limit, -1 where `limit_rate` decides. */
-  limitRate: number
-  producer: BodyProducer | undefined
+  limitRate: number = -1
+  producer: BodyProducer | undefined = undefined
   /** True once an `error_page` was gone to. */
-  inErrorPage: boolean
-  finished: boolean
+  inErrorPage: boolean = false
+  finished: boolean = false
   /** True when the response was handed over whole. */
-  completed: boolean
+  completed: boolean = false
   /** Grows with each use of the object: tells a late callback that its request is over. */
-  generation: number
+  generation: number = 0
   readonly #ownHead: RequestHead = this.head
   readonly #ownFraming: Framing = this.framing
   readonly #ownCache: VariableCache = new VariableCache()
@@ -132,34 +125,10 @@ export class Request implements CaptureHost {
     })
     this.connection = connection
     this.carrier = carrier
-    this.parent = undefined
     this.server = server
     this.location = server.fallback
     this.variables = connection.variables
     this.remote = connection.remote
-    this.uri = ''
-    this.args = ''
-    this.hasArgs = false
-    this.plainUri = true
-    this.uriInLocation = true
-    this.host = ''
-    this.method = methods.other
-    this.keepAlive = false
-    this.internal = false
-    this.activity = activities.none
-    this.captures = null
-    this.storedBody = undefined
-    this.trail = undefined
-    this.startedAt = 0
-    this.bytesSent = 0
-    this.bodyBytesSent = 0
-    this.errorStatus = 0
-    this.limitRate = -1
-    this.producer = undefined
-    this.finished = false
-    this.completed = false
-    this.generation = 0
-    this.inErrorPage = false
   }
 
   /** Makes it a new request of a connection. */
@@ -203,15 +172,13 @@ export class Request implements CaptureHost {
   /** Gives up what it borrowed or holds outside of itself, before it is used again. */
   release(): void {
     while (this.#endings.length > 0) this.#endings.pop()!.end()
-    const borrowed = this.parent?.storedBody === this.storedBody
     this.generation += 1
     this.parent = undefined
     this.head = this.#ownHead
     this.framing = this.#ownFraming
     this.#cache = this.#ownCache
     if (!this.filters.empty) this.filters.clear()
-    if (this.storedBody === undefined) return
-    if (!borrowed) this.storedBody.release()
+    this.storedBody?.release()
     this.storedBody = undefined
   }
 
@@ -223,7 +190,7 @@ export class Request implements CaptureHost {
   /** Makes it a part of another: the same head, client and variables, and, `withBody`, its body. */
   join(parent: Request, withBody: boolean): void {
     this.parent = parent
-    if (withBody) this.storedBody = parent.storedBody
+    if (withBody) this.storedBody = parent.storedBody?.share()
     this.head = parent.head
     this.framing = parent.framing
     this.#cache = parent.#cache
@@ -279,86 +246,6 @@ export class Request implements CaptureHost {
   /** How the product names itself, as `server_tokens` has it. */
   get signature(): string {
     return this.location.signature
-  }
-
-  /** The head is complete: reads what it says and begins the phases. */
-  begin(): void {
-    this.#countHead()
-    const { framing } = this
-    const verdict = framing.read(this.head)
-    if (verdict !== done) this.refuse(verdict, framing.problem)
-    else this.#begin(framing.chunked ? -1 : framing.contentLength)
-  }
-
-  /**
-   * `begin` where the carrier says where a body ends, as HTTP/2 does: `bodyFollows` tells whether one comes.
-   * False when the fields announce one that does not.
-   */
-  beginFramed(bodyFollows: boolean): boolean {
-    this.#countHead()
-    const { framing } = this
-    const verdict = framing.read(this.head)
-    if (verdict !== done) {
-      this.refuse(verdict, framing.problem)
-      return true
-    }
-    if (!bodyFollows && framing.contentLength > 0) return false
-    framing.chunked = bodyFollows && framing.contentLength < 0
-    this.#begin(framing.chunked ? Infinity : framing.contentLength)
-    return true
-  }
-
-  /** `bodyLength`: -1 for chunks, `Infinity` for as much as the carrier brings. */
-  #begin(bodyLength: number): void {
-    const { head, framing } = this
-    this.keepAlive = framing.keepAlive && this.connection.mayKeepAlive
-    if (framing.hostStart >= 0) {
-      this.host = this.connection.hostOf(head, framing.hostStart, framing.hostEnd)
-    }
-    this.server = this.connection.serverFor(this.host, this)
-    this.location = this.server.fallback
-    this.method = head.method
-    this.body.reset(framing.hasBody, bodyLength, 0)
-    const refusal = this.connection.checkTls(this)
-    if (refusal !== 0) this.#refuseEarly(refusal)
-    else if (this.method === methods.connect || this.method === methods.trace) this.#refuseMethod()
-    else if (!this.#readTarget()) this.refuse(400, 'invalid request')
-    else this.phases.run(outcomes.next)
-  }
-
-  /** TRACE would show what cookies hide; CONNECT is for proxies that clients know. */
-  #refuseMethod(): void {
-    const where = 'while reading client request headers'
-    this.logError(`client sent ${this.methodName} method ${where}`, 'info')
-    this.#refuseEarly(405)
-  }
-
-  /** Nothing has said yet that the connection may be kept. */
-  #refuseEarly(status: number): void {
-    this.keepAlive = false
-    this.finalize(status)
-  }
-
-  #readTarget(): boolean {
-    const { head } = this
-    if (head.queryStart >= 0) {
-      this.args = head.text(head.queryStart, head.targetEnd)
-      this.hasArgs = head.targetEnd > head.queryStart
-    }
-    if (!head.pathSpecial) {
-      const { bytes, pathStart, pathEnd } = head
-      this.uri = pathEnd > pathStart ? paths.get(bytes, pathStart, pathEnd) : '/'
-      return true
-    }
-    const merge = this.server.core.merge_slashes
-    const uri = normalizePath(head.bytes, head.pathStart, head.pathEnd, merge)
-    this.uri = uri === '' ? '/' : (uri ?? '')
-    return uri !== undefined
-  }
-
-  #countHead(): void {
-    this.activity = activities.writing
-    this.connection.engine.counts.onHead()
   }
 
   /** Goes on after a handler that said `done`, as if it had said `outcome` now. */
@@ -565,16 +452,6 @@ export class Request implements CaptureHost {
     if (errorLog.takes(level)) {
       errorLog.write(level, `${message}, ${errorContext(this)}`, this.connection.number)
     }
-  }
-
-  /** True when the path came with escapes or with "+": parts of it are escaped again in queries. */
-  get wasEscaped(): boolean {
-    const { bytes, pathStart, pathEnd } = this.head
-    if (this.parent !== undefined) return false
-    for (let at = pathStart; at < pathEnd; at++) {
-      if (bytes[at] === percent || bytes[at] === plus) return true
-    }
-    return false
   }
 
   /** The path as it may stand in a header. */

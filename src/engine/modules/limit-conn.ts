@@ -210,3 +210,17 @@ export function checkLimitConn(
     }
   }
 }
+
+const openZones = new WeakMap<ZoneMemory, Map<LimitSubsystem, LimitConnZones>>()
+
+/** The open zones of a subsystem in a process's memory: one object for all of its blocks. */
+export function limitConnZonesOf(memory: ZoneMemory, subsystem: LimitSubsystem): LimitConnZones {
+  const known = openZones.get(memory) ?? new Map<LimitSubsystem, LimitConnZones>()
+  openZones.set(memory, known)
+  let zones = known.get(subsystem)
+  if (zones === undefined) {
+    zones = new LimitConnZones(memory, subsystem)
+    known.set(subsystem, zones)
+  }
+  return zones
+}

@@ -5,6 +5,7 @@
  * Whatever becomes of a block, it is decoded: the table must stay what the client takes it for.
  */
 import type { Request } from '../request.ts'
+import { startFramed } from '../request-start.ts'
 import { errorCodes } from './error-codes.ts'
 import type { FrameBudget } from './frame-budget.ts'
 import type { FrameReader } from './frame-reader.ts'
@@ -166,7 +167,7 @@ export class IncomingHeaders {
 }
 
 function beginRequest(stream: Http2Stream, request: Request, ends: boolean): void {
-  if (request.beginFramed(!ends)) return
+  if (startFramed(request, !ends)) return
   // RFC 9113 §8.1.1: a length was announced for a body that does not come.
   stream.fault = errorCodes.protocol
   request.refuse(400, 'prematurely closed stream')

@@ -7,11 +7,11 @@ import {
   limitConn,
   type LimitConnZone,
   limitConnZone,
-  LimitConnZones,
+  type LimitConnZones,
+  limitConnZonesOf,
   limitKeyBytesMax,
   type LimitLogLevel,
   limitLogLevel,
-  type ZoneMemory,
 } from '../../modules/limit-conn.ts'
 import { concat, countBetween, flag } from '../../modules/value-types.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
@@ -92,7 +92,7 @@ export const httpLimitConn: HttpModule<HttpLimitConnConf> = defineHttpModule<Htt
     preaccess: (conf, { services, session, variables, node }) => {
       const limits = bindLimitConn(conf.limit_conn, conf.limit_conn_zone)
       if (limits.length === 0) return undefined
-      const zones = zonesOf(services.zoneMemory)
+      const zones = limitConnZonesOf(services.zoneMemory, 'http')
       if (!session.dryRun) {
         session.onPrepare(async () => limits.forEach(({ zone }) => zones.open(zone)))
       }
@@ -102,14 +102,6 @@ export const httpLimitConn: HttpModule<HttpLimitConnConf> = defineHttpModule<Htt
     },
   },
 })
-
-const openZones = new WeakMap<ZoneMemory, LimitConnZones>()
-
-function zonesOf(memory: ZoneMemory): LimitConnZones {
-  const zones = openZones.get(memory) ?? new LimitConnZones(memory, 'http')
-  openZones.set(memory, zones)
-  return zones
-}
 
 function apply(request: Request, { conf, limits, zones, status }: Limits): number {
   // Once a request: an internal redirect does not count it again.

@@ -15,6 +15,9 @@ import type { VariableScope } from '../../core/variable-scope.ts'
 import type { Request } from '../request.ts'
 import { escapeArgument } from '../uri.ts'
 
+const percent = 0x25
+const plus = 0x2b
+
 /** A literal, a variable, or a group by its number. */
 type Part = string | { readonly slot: number } | { readonly group: number }
 
@@ -69,7 +72,7 @@ function toTemplate(given: readonly Part[]): Template {
   return Object.freeze({
     constant: undefined,
     evaluate: (request: Request, escapesGroups: boolean) => {
-      const escapes = hasGroups && escapesGroups && request.wasEscaped
+      const escapes = hasGroups && escapesGroups && wasEscaped(request)
       let out = ''
       for (const part of parts) {
         if (typeof part === 'string') out += part
@@ -85,4 +88,14 @@ function groupText({ captures }: Request, group: number, escapes: boolean): stri
   const text = captures?.[group]
   if (text === undefined) return ''
   return escapes ? escapeArgument(text) : text
+}
+
+/** True when the path came with escapes or with "+": parts of it are escaped again in queries. */
+function wasEscaped({ head, parent }: Request): boolean {
+  if (parent !== undefined) return false
+  const { bytes, pathStart, pathEnd } = head
+  for (let at = pathStart; at < pathEnd; at++) {
+    if (bytes[at] === percent || bytes[at] === plus) return true
+  }
+  return false
 }

@@ -7,11 +7,11 @@ import {
   limitConn,
   type LimitConnZone,
   limitConnZone,
-  LimitConnZones,
+  type LimitConnZones,
+  limitConnZonesOf,
   limitKeyBytesMax,
   type LimitLogLevel,
   limitLogLevel,
-  type ZoneMemory,
 } from '../../modules/limit-conn.ts'
 import { concat, flag } from '../../modules/value-types.ts'
 import { defineStreamModule, type Outcome, type StreamModule } from '../module.ts'
@@ -74,19 +74,11 @@ export const streamLimitConn: StreamModule<StreamLimitConnConf> =
       preaccess: (conf, { services }) => {
         const limits = bindLimitConn(conf.limit_conn, conf.limit_conn_zone)
         if (limits.length === 0) return undefined
-        const zones = zonesOf(services.zoneMemory)
+        const zones = limitConnZonesOf(services.zoneMemory, 'stream')
         return (session) => applyLimits(session, conf, limits, zones)
       },
     },
   })
-
-const openZones = new WeakMap<ZoneMemory, LimitConnZones>()
-
-function zonesOf(memory: ZoneMemory): LimitConnZones {
-  const zones = openZones.get(memory) ?? new LimitConnZones(memory, 'stream')
-  openZones.set(memory, zones)
-  return zones
-}
 
 function applyLimits(
   session: Session,
