@@ -2,6 +2,7 @@
  * Views of one field over all records of a shared table: made once, then read and written by record number.
  */
 import { columnsAt } from './table-layout.ts'
+import { addWide, clearWide, readWide } from './wide-counter.ts'
 
 export interface Columns {
   readonly own: number
@@ -32,6 +33,20 @@ export class Int32Field {
   add(record: number, delta: number): number {
     return Atomics.add(this.#cells, this.#first + record * this.#stride, delta)
   }
+
+  setBits(record: number, bits: number): void {
+    Atomics.or(this.#cells, this.#first + record * this.#stride, bits)
+  }
+
+  keepBits(record: number, bits: number): void {
+    Atomics.and(this.#cells, this.#first + record * this.#stride, bits)
+  }
+
+  /** Sets the value where it is the expected one; true when it was. */
+  exchange(record: number, expected: number, value: number): boolean {
+    const at = this.#first + record * this.#stride
+    return Atomics.compareExchange(this.#cells, at, expected, value) === expected
+  }
 }
 
 export class Float64Field {
@@ -51,6 +66,32 @@ export class Float64Field {
 
   set(record: number, value: number): void {
     this.#cells[this.#first + record * this.#stride] = value
+  }
+}
+
+/** A counter without columns; see `wide-counter.ts`. */
+export class WideField {
+  readonly #cells: Int32Array
+  readonly #first: number
+  readonly #stride: number
+
+  constructor(cells: Int32Array, first: number, stride: number) {
+    this.#cells = cells
+    this.#first = first
+    this.#stride = stride
+  }
+
+  get(record: number): number {
+    return readWide(this.#cells, this.#first + record * this.#stride)
+  }
+
+  /** Adds a whole number from 0 to 2³¹ − 1. */
+  add(record: number, delta: number): void {
+    addWide(this.#cells, this.#first + record * this.#stride, delta)
+  }
+
+  reset(record: number): void {
+    clearWide(this.#cells, this.#first + record * this.#stride)
   }
 }
 

@@ -3,7 +3,15 @@ import { openShared, type SharedMemoryOptions } from './shared-memory.ts'
 import { SharedTable } from './shared-table.ts'
 import type { TableLayout } from './table-layout.ts'
 
-const fields = { hits: 'int32', seen: 'float64', held: 'gauge', total: 'counter' } as const
+const fields = {
+  hits: 'int32',
+  seen: 'float64',
+  held: 'gauge',
+  total: 'counter',
+  all: 'wide',
+  took: 'latency',
+  answered: 'statuses',
+} as const
 
 const [work, settings] = process.argv.slice(2)
 const { options, layout } = JSON.parse(settings!) as {
@@ -18,12 +26,18 @@ function add(): void {
   const kept = table.acquire('counted')
   const hits = table.int32('hits')
   const total = table.counter('total')
+  const all = table.wide('all')
+  const took = table.latency('took', kept)
+  const answered = table.statuses('answered', kept)
   table.gauge('held').add(kept, 1)
   process.send!(rounds)
   for (let i = 0; i < rounds; i += 1) {
     const record = i % 100 === 0 ? table.acquire('counted') : kept
     hits.add(record, 1)
     total.add(record, 1)
+    all.add(record, 1)
+    took.record(i % 10)
+    answered.count(200 + (i % 4))
     if (i % 100 !== 0) continue
     table.release(record)
     table.release(table.acquire(`passing ${i % 7}`))

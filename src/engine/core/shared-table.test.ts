@@ -3,13 +3,22 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
+import { countLatencies } from './latency-histogram.ts'
 import { createInstance, openShared, removeInstance } from './shared-memory.ts'
 import { shortKey } from './shared-key.ts'
 import { SharedLock } from './shared-lock.ts'
 import { keyTooLong, SharedTable, tableFull } from './shared-table.ts'
 import { tableBytes, type TableLayout } from './table-layout.ts'
 
-const fields = { hits: 'int32', seen: 'float64', held: 'gauge', total: 'counter' } as const
+const fields = {
+  hits: 'int32',
+  seen: 'float64',
+  held: 'gauge',
+  total: 'counter',
+  all: 'wide',
+  took: 'latency',
+  answered: 'statuses',
+} as const
 type Layout = TableLayout<typeof fields>
 
 const layout: Layout = { fields, capacity: 8, owners: 4, keyBytesMax: 16, unused: 'remove' }
@@ -33,7 +42,17 @@ test('a key leads to one record with cells of its own', () => {
   assert.equal(table.float64('seen').get(a), 1.5)
   assert.equal(table.gauge('held').sum(a), 2)
   assert.equal(table.counter('total').sum(a), 2 ** 40)
+  table.wide('all').add(a, 4)
+  table.latency('took', a).record(7)
+  table.statuses('answered', a).count(200)
+  assert.equal(table.wide('all').get(a), 4)
+  assert.equal(table.latency('took', a).read().sumMs, 7)
+  assert.equal(table.statuses('answered', a).read().total, 1)
   assert.equal(table.int32('hits').get(b) + table.gauge('held').sum(b), 0)
+  assert.equal(
+    table.latency('took', b).read().sumMs + table.statuses('answered', b).read().total,
+    0,
+  )
   assert.deepEqual([...table.records()].map((record) => table.key(record)).sort(), ['a', 'b'])
 })
 
@@ -155,6 +174,9 @@ test(
   async (t) => {
     const { table, start } = openTable(t, 'adds')
     const record = table.acquire('counted')
+    const before = 2 * 0x7fff_ffff
+    // So much that the children's additions carry.
+    for (let i = 0; i < 2; i += 1) table.wide('all').add(record, 0x7fff_ffff)
     const children = [start('add'), start('add')]
     const rounds = await Promise.all(
       children.map(async (child) => {
@@ -166,6 +188,15 @@ test(
     const total = rounds[0]! + rounds[1]!
     assert.equal(table.int32('hits').get(record), total)
     assert.equal(table.counter('total').sum(record), total)
+    assert.equal(table.wide('all').get(record), before + total)
+    const { counts, sumMs } = table.latency('took', record).read()
+    assert.equal(countLatencies({ counts, sumMs }), total)
+    assert.equal(sumMs, total * 4.5)
+    const { codes } = table.statuses('answered', record).read()
+    assert.deepEqual(
+      [...codes],
+      [200, 201, 202, 203].map((status) => [status, total / 4]),
+    )
     table.reclaim()
     assert.equal(table.gauge('held').sum(record), 0)
     table.release(record)

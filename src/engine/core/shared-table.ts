@@ -10,8 +10,10 @@
  */
 import assert from 'node:assert/strict'
 import { isAlive, ownWord } from './process-identity.ts'
-import { type Columns, ColumnField, Float64Field, Int32Field } from './shared-fields.ts'
+import { LatencyHistogram } from './latency-histogram.ts'
+import { type Columns, ColumnField, Float64Field, Int32Field, WideField } from './shared-fields.ts'
 import { SharedLock } from './shared-lock.ts'
+import { StatusCounts } from './status-counts.ts'
 import {
   clockAt,
   columnsAt,
@@ -170,9 +172,23 @@ export class SharedTable<F extends Fields> {
     return new ColumnField(this.#doubles, this.#fieldAt(name) / 2, stride, this.#columns)
   }
 
+  wide(name: NamesOf<F, 'wide'>): WideField {
+    return new WideField(this.#words, this.#fieldAt(name), this.#shape.recordWords)
+  }
+
+  /** The histogram of a record, as long as the record is in use. */
+  latency(name: NamesOf<F, 'latency'>, record: number): LatencyHistogram {
+    return new LatencyHistogram(this.#words, this.#placeOf(name, record))
+  }
+
+  /** The counts of a record, as long as the record is in use. */
+  statuses(name: NamesOf<F, 'statuses'>, record: number): StatusCounts {
+    return new StatusCounts(this.#words, this.#placeOf(name, record))
+  }
+
   /** A lock of one record, whose word is an `int32` field that nothing else uses. */
   lockOf(name: NamesOf<F, 'int32'>, record: number): SharedLock {
-    return new SharedLock(this.#words, this.#fieldAt(name) + record * this.#shape.recordWords)
+    return new SharedLock(this.#words, this.#placeOf(name, record))
   }
 
   get #columns(): Columns {
@@ -182,6 +198,10 @@ export class SharedTable<F extends Fields> {
   /** Word of a field in record 0. */
   #fieldAt(name: string): number {
     return this.#shape.recordsAt + this.#shape.words[name]!
+  }
+
+  #placeOf(name: string, record: number): number {
+    return this.#fieldAt(name) + record * this.#shape.recordWords
   }
 
   #wordOf(record: number): number {

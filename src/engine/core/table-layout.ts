@@ -5,19 +5,25 @@
  *   ┌ head ─────────────────────────────────────┬ owners ───────┬ slots ────────┬ records ─────────┐
  *   │ signature · lock · used · clock · columns │ word × owners │ hash × slots  │ record × slots   │
  *   └───────────────────────────────────────────┴───────────────┴───────────────┴──────────────────┘
- *   record: float64s · counters × owners │ key length · touched · int32s · gauges × owners │ users × owners │ key
+ *   record: float64s · counters × owners │ key length · touched · int32s · wides · statuses · latencies
+ *           │ gauges × owners │ users × owners │ key
  * ```
  */
 import { cpus } from 'node:os'
 import { crc32 } from 'node:zlib'
+import { latencyWords } from './latency-histogram.ts'
+import { statusCountsWords } from './status-counts.ts'
+import { wideWords } from './wide-counter.ts'
 
 /**
  * - `int32`: one cell, changed atomically by anyone;
  * - `float64`: one cell, for times; the last writer wins;
  * - `gauge`: what owners hold now; an owner's part ends with its process;
- * - `counter`: what owners counted; stays when they end.
+ * - `counter`: what owners counted; stays when they end. The cheapest to add to, and a column for each owner;
+ * - `wide`: a counter without columns, of whole numbers, changed atomically by anyone;
+ * - `latency`, `statuses`: a `LatencyHistogram`, a `StatusCounts`.
  */
-export type FieldKind = 'int32' | 'float64' | 'gauge' | 'counter'
+export type FieldKind = 'int32' | 'float64' | 'gauge' | 'counter' | 'wide' | 'latency' | 'statuses'
 
 export type Fields = Readonly<Record<string, FieldKind>>
 
@@ -44,7 +50,7 @@ export interface TableLayout<F extends Fields> {
  */
 export const processesMax: number = Math.max(32, 2 * cpus().length + 4)
 
-const formatVersion = 1
+const formatVersion = 2
 const headWords = 6
 /** Words of the head. */
 export const signatureAt = 0
@@ -112,6 +118,9 @@ function placeFields<F extends Fields>(
   place(keyLengthField, 1)
   place(touchedField, 1)
   for (const [name, kind] of entries) if (kind === 'int32') place(name, 1)
+  for (const [name, kind] of entries) if (kind === 'wide') place(name, wideWords)
+  for (const [name, kind] of entries) if (kind === 'statuses') place(name, statusCountsWords)
+  for (const [name, kind] of entries) if (kind === 'latency') place(name, latencyWords)
   for (const [name, kind] of entries) if (kind === 'gauge') place(name, owners)
   return next
 }
