@@ -43,6 +43,10 @@ export class HttpRunner {
   readonly prefix: TempPrefix
   /** Where zones lie, so that tests can look into them. */
   readonly zoneMemory: ZoneMemory = privateZoneMemory()
+  /** What requests find in the key/value store. */
+  readonly keyValues: Map<string, string> = new Map()
+  /** Decides for percentages; tests put a generator of their own in place. */
+  chance: () => number = Math.random
   readonly #subsystem: HttpSubsystem
   readonly #listeners: ListenerSet
   readonly #accessLogs: AccessLogWriter
@@ -72,7 +76,8 @@ export class HttpRunner {
       },
       errorLog: () => log,
       product: { name: 'trijet', version: '0.0.0' },
-      keyValues: { get: () => undefined },
+      keyValues: { get: (name) => this.keyValues.get(name) },
+      chance: () => this.chance(),
       nextConnection: () => (connections += 1),
     })
     this.#listeners = new ListenerSet(transport, new LocalDescriptorSource(log), log)

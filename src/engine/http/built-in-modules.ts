@@ -15,6 +15,7 @@ import { httpBrowser } from './modules/browser.ts'
 import { httpCharset } from './modules/charset.ts'
 import { httpCore } from './modules/core.ts'
 import { httpEmptyGif } from './modules/empty-gif.ts'
+import { httpFaultInject } from './modules/fault-inject.ts'
 import { httpFiles } from './modules/files.ts'
 import { httpGeo } from './modules/geo.ts'
 import { httpGrpc } from './modules/grpc.ts'
@@ -32,6 +33,7 @@ import { httpLimitReq } from './modules/limit-req.ts'
 import { httpLog } from './modules/log.ts'
 import { httpMap } from './modules/map.ts'
 import { httpMirror } from './modules/mirror.ts'
+import { httpMoreHeaders } from './modules/more-headers.ts'
 import { httpNotModified } from './modules/not-modified.ts'
 import { httpProxy } from './modules/proxy.ts'
 import { httpRandomIndex } from './modules/random-index.ts'
@@ -41,6 +43,7 @@ import { httpReferer } from './modules/referer.ts'
 import { httpRequestBody } from './modules/request-body.ts'
 import { httpRewrite } from './modules/rewrite.ts'
 import { httpSecureLink } from './modules/secure-link.ts'
+import { httpSplitClients2 } from './modules/split-clients-2.ts'
 import { httpSplitClients } from './modules/split-clients.ts'
 import { httpSsl } from './modules/ssl.ts'
 import { httpStubStatus } from './modules/stub-status.ts'
@@ -64,10 +67,12 @@ export const httpModules: readonly AnyModule[] = [
   httpMap,
   httpGeo,
   httpSplitClients,
+  httpSplitClients2,
   httpRewrite,
   httpRealip,
   httpLimitReq,
   httpLimitConn,
+  httpFaultInject,
   httpAccess,
   httpAuthBasic,
   httpAuthRequest,
@@ -86,6 +91,7 @@ export const httpModules: readonly AnyModule[] = [
   httpMirror,
   httpNotModified,
   httpHeaders,
+  httpMoreHeaders,
   httpUserid,
   httpGunzip,
   httpAddition,

@@ -38,6 +38,7 @@ class Compiler {
     errorLog: () => silentLog,
     nextConnection: () => 1,
     keyValues: { get: () => undefined },
+    chance: Math.random,
     product: { name: 'trijet', version: '0' },
   })
   snapshot: Snapshot | undefined

@@ -6,6 +6,7 @@ import type { Scope } from '../core/scope.ts'
 import type { AccessLogWriter } from '../modules/access-log.ts'
 import type { ZoneMemory } from '../modules/limit-conn.ts'
 import type { UpstreamServices } from '../modules/upstreams/services.ts'
+import type { Chance } from '../upstream/balancers/random.ts'
 import type { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 
@@ -20,6 +21,8 @@ export interface HttpServices extends UpstreamServices {
   readonly accessLogs: AccessLogWriter
   /** Memory of zones that all workers share. */
   readonly zoneMemory: ZoneMemory
+  /** What decides where a percentage of the requests is meant. */
+  readonly chance: Chance
   /** The error log that is in force in a block. */
   errorLog(scope: Scope): Log
   /** Number of the next connection: one series for all subsystems of a process, as nginx's `*123`. */

@@ -10,15 +10,16 @@ import type { Directive } from '../conf/tree.ts'
 import type { BlockRow, Context } from '../core/module.ts'
 import type { VariableBlockEnv } from './captures.ts'
 
-interface Part {
-  /** Hashes below this take the part; the last part takes the rest. Values are plain texts, as in nginx. */
-  readonly below: number
+/** One line of the block. Values are plain texts, as in nginx. */
+export interface Share {
+  /** The shares of the lines so far, this one's included; `Infinity` for the line that takes the rest. */
+  readonly upTo: number
   readonly value: string
 }
 
 const hashRange = 0xffff_ffff
 /** Shares have two decimals: 100% is 10000. */
-const wholeShare = 10_000
+export const wholeShare = 10_000
 
 export function splitClientsBlockRow(context: Context): BlockRow {
   return {
@@ -37,7 +38,10 @@ export function defineSplitClients(
 ): void {
   session.attempt(node, () => {
     const source = variables.complex(node.args[0]!, node)
-    const parts = parseParts(node)
+    const parts = parseShares(node, false).map(({ upTo, value }) => ({
+      below: upTo === Infinity ? Infinity : Math.floor((hashRange * upTo) / wholeShare),
+      value,
+    }))
     variables.define(node.args[1]!, {
       get: (host) => {
         const hash = murmurHash2(Buffer.from(source.evaluate(host)))
@@ -48,26 +52,26 @@ export function defineSplitClients(
   })
 }
 
-function parseParts(node: Directive): readonly Part[] {
-  const parts: Part[] = []
+/** The lines of a block of shares; `zero`: a line may have none, for now. */
+export function parseShares(node: Directive, zero: boolean): readonly Share[] {
+  const parts: Share[] = []
   let sum = 0
   for (const child of directives(node.block!)) {
     if (child.args.length !== 1)
-      throw new ConfError('invalid number of the split_clients parameters')
-    const share = child.name === '*' ? wholeShare - sum : parseShare(child.name)
-    sum += share
+      throw new ConfError(`invalid number of the ${node.name} parameters`)
+    const rest = child.name === '*'
+    sum += rest ? wholeShare - sum : parseShare(child.name, zero)
     if (sum > wholeShare) throw new ConfError('percent total is greater than 100%')
-    const below = child.name === '*' ? Infinity : Math.floor((hashRange * sum) / wholeShare)
-    parts.push({ below, value: child.args[0]! })
+    parts.push({ upTo: rest ? Infinity : sum, value: child.args[0]! })
   }
   return parts
 }
 
-function parseShare(text: string): number {
+function parseShare(text: string, zero: boolean): number {
   const match = /^(\d{1,3})(?:\.(\d{1,2}))?%$/.exec(text)
   const share =
-    match === null ? 0 : Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0'))
-  if (share === 0) throw new ConfError(`invalid percent value "${text}"`)
+    match === null ? -1 : Number(match[1]) * 100 + Number((match[2] ?? '').padEnd(2, '0'))
+  if (share < 0 || (share === 0 && !zero)) throw new ConfError(`invalid percent value "${text}"`)
   return share
 }
 

@@ -9,6 +9,7 @@ import { createTransport } from '../net/create-transport.ts'
 import { errnoText } from '../net/errors.ts'
 import { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
+import type { Chance } from '../upstream/balancers/random.ts'
 import type { PeerZone, ZoneOptions } from '../upstream/peer-state.ts'
 import { PeerZones } from '../upstream/peer-zones.ts'
 import { KeyValueCache } from './key-value-cache.ts'
@@ -32,6 +33,7 @@ export interface ServingServices {
   readonly timers: TimingWheel
   readonly accessLogs: AccessLogWriter
   readonly zoneMemory: ZoneMemory
+  readonly chance: Chance
   readonly product: Product
   readonly keyValues: KeyValueCache
   peerZone(name: string, bytes: number | undefined): PeerZone
@@ -55,6 +57,7 @@ export function createServices({
     zoneMemory: {
       open: (name, bytes) => openShared({ instance: sharedMemory, name, bytes, owner }).buffer,
     },
+    chance: Math.random,
     product,
     keyValues: new KeyValueCache(log),
     peerZone: createPeerZones({ instance: sharedMemory, owner }),

@@ -91,19 +91,27 @@ export const usualStatuses: ReadonlySet<number> = new Set([
 
 function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
   const { add_header: fields, expires: expiry } = conf
+  const add = addingFilter(fields)
+  if (expiry === undefined || expiry.known?.kind === 'off') return add
+  return (request) => {
+    if (request.parent !== undefined) return
+    if (usualStatuses.has(request.response.status)) applyExpiry(request, expiry)
+    add?.(request)
+  }
+}
+
+/** Adds fields to responses; nothing where there are none. */
+export function addingFilter(fields: readonly AddedField[]): HeaderFilter | undefined {
+  if (fields.length === 0) return undefined
   const setters = fields.map(({ name, value, always }) => ({
     name,
     value,
     always,
     set: uniqueFields[name.toLowerCase()] ?? addField,
   }))
-  const silent = expiry === undefined || expiry.known?.kind === 'off'
-  if (silent && setters.length === 0) return undefined
   return (request) => {
     if (request.parent !== undefined) return
-    const { response } = request
-    const usual = usualStatuses.has(response.status)
-    if (!silent && usual) applyExpiry(request, expiry)
+    const usual = usualStatuses.has(request.response.status)
     for (const { name, value, always, set } of setters) {
       if (usual || always) set(request, name, value.evaluate(request))
     }
