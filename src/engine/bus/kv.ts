@@ -30,6 +30,8 @@ export interface KvOptions {
   readonly store: Store
   readonly bus: BusClient
   readonly log: Log
+  /** Keys, without their prefix, that only those may read who read the store. */
+  readonly isSecret?: (name: string) => boolean
 }
 
 export class Kv {
@@ -131,7 +133,8 @@ export class Kv {
   }
 
   async #publish(change: Applied): Promise<void> {
-    const { bus, log } = this.#options
+    const { bus, log, isSecret } = this.#options
+    if (isSecret?.(change.key.slice(kvPrefix.length)) === true) return
     const topic = `/dyn/${change.key}`
     const fault = topicFault(topic)
     if (fault !== undefined) {

@@ -21,6 +21,8 @@ import { configuration } from './endpoints/configuration.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { httpLocations } from './endpoints/http-locations.ts'
 import { keyValues } from './endpoints/key-values.ts'
+import { passwords } from './endpoints/passwords.ts'
+import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { streamCertificates } from './endpoints/stream-certificates.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
@@ -57,7 +59,14 @@ const byModule: Readonly<Record<string, Endpoint>> = {
   ctrl_config_api_module: configuration,
 }
 
-const always: readonly Endpoint[] = [streamCertificates, runningConfiguration, history, rollback]
+const always: readonly Endpoint[] = [
+  streamCertificates,
+  passwords,
+  privilegedAgent,
+  runningConfiguration,
+  history,
+  rollback,
+]
 
 const optionalFile: ValueType<string | undefined> = {
   describe: 'file | off',

@@ -7,6 +7,15 @@ export const instructionBytesMin = 8
 /** Largest body of a request (reference §0.3 and §2.2). */
 export const bodyBytesMax: number = 5 * 1024 * 1024
 
+/** Longest password that `crypt` takes. */
+export const passwordBytesMax = 511
+
+/** Longest prefix or name of a user of the key/value store. */
+export const userNameBytesMax = 255
+
+/** `worker_processes` and the live number of workers (reference §1, row 40). */
+export const workersMax = 512
+
 /** Smallest body of a declarative request: `{}` (reference §1b). */
 export const declarationBytesMin = 2
 

@@ -9,6 +9,7 @@ import type {
   ControlPlane,
   HistoryEntry,
   KeyValues,
+  ProcessNote,
   RollbackRequest,
 } from './plane.ts'
 import type { Directive } from '../conf/tree.ts'
@@ -19,6 +20,7 @@ export class MemoryPlane implements ControlPlane {
   readonly keyValues: KeyValues = memoryKeyValues()
   #state: DynamicState
   readonly #entries: HistoryEntry[] = []
+  #workers = 1
 
   constructor(files: Directive, prefix: string) {
     this.prefix = prefix
@@ -75,6 +77,17 @@ export class MemoryPlane implements ControlPlane {
   }> {
     const older = this.#entries.filter(({ revision }) => revision < before).toReversed()
     return { revision: this.#entries.length, entries: older.slice(0, limit) }
+  }
+
+  async setWorkers(count: number | undefined): Promise<ChangeResult> {
+    this.#workers = count ?? 1
+    return { kind: 'done', revision: this.#entries.length }
+  }
+
+  async processes(): Promise<readonly ProcessNote[]> {
+    return Array.from({ length: this.#workers }, (_, i) => {
+      return { title: 'worker process', pid: 100 + i, state: 'serving', restarts: 0 }
+    })
   }
 }
 

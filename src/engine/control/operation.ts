@@ -16,6 +16,13 @@ export interface Schema {
   readonly examples?: readonly unknown[]
 }
 
+export interface PathParameter {
+  /** As it stands between braces in the path. */
+  readonly name: string
+  readonly description: string
+  readonly schema: Schema
+}
+
 export interface QueryParameter {
   readonly name: string
   readonly description: string
@@ -25,8 +32,10 @@ export interface QueryParameter {
 
 export interface Operation {
   readonly method: 'get' | 'post' | 'put' | 'delete' | 'patch'
-  /** Below the location of the interface: `/v1/stream_srv`. */
+  /** Below the location of the interface: `/v1/stream_srv`, `/v1/hc/{type}/{upstream}`. */
   readonly path: string
+  /** What is known about the names between braces; those that are not here are texts. */
+  readonly parameters?: readonly PathParameter[]
   readonly summary: string
   readonly description?: string
   readonly query?: readonly QueryParameter[]

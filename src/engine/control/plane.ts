@@ -64,6 +64,13 @@ export interface KeyValues {
   delete(key: string): Promise<boolean>
 }
 
+export interface ProcessNote {
+  readonly title: string
+  readonly pid: number
+  readonly state: 'starting' | 'serving' | 'stopping'
+  readonly restarts: number
+}
+
 export interface ControlPlane {
   /** Folder of relative paths, and of the file names that messages show. */
   readonly prefix: string
@@ -79,4 +86,8 @@ export interface ControlPlane {
     readonly entries: readonly HistoryEntry[]
   }>
   readonly keyValues: KeyValues
+  /** Grows or shrinks the number of workers, from 1 to 512; `undefined` for what the files say. */
+  setWorkers(count: number | undefined): Promise<ChangeResult>
+  /** Workers and copilots that there are now. */
+  processes(): Promise<readonly ProcessNote[]>
 }

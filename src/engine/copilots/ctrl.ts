@@ -11,6 +11,7 @@
 import { findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { Kv } from '../bus/kv.ts'
+import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
 import { createControlModules } from '../control/http-modules.ts'
 import type { LogRule } from '../core/log.ts'
 import { engineModules } from '../process/built-ins.ts'
@@ -42,7 +43,8 @@ export const copilot: Copilot = defineCopilot({
     const link = joinBus(context, image, own.tree, () => kv.republish())
     links.push(link)
     const values = new SqliteStore(keyValuesPath(context.prefix))
-    const kv = new Kv({ store: values, bus: link.client, log: context.log })
+    const isSecret = (name: string): boolean => name.startsWith(passwordKeyPrefix)
+    const kv = new Kv({ store: values, bus: link.client, log: context.log, isSecret })
     const plane = createOwnPlane(context, image, own.logRules)
     try {
       await serve(plane, own.files, context)

@@ -1,7 +1,8 @@
 /** What children ask of the master, answered. */
+import type { ProcessNote } from '../control/plane.ts'
 import { replyCodes } from '../control/refusal.ts'
 import { type Journal, RevisionError } from './journal.ts'
-import type { Answer, Ask, ProcessNote } from './messages.ts'
+import type { Answer, Ask } from './messages.ts'
 import { type Naming, readNamedFiles } from './named-files.ts'
 import { confPrefixOf } from './place.ts'
 import type { EditRequest, Outcome, Transactions } from './transactions.ts'
@@ -10,7 +11,7 @@ export interface AskServices {
   readonly journal: Journal
   readonly transactions: Transactions
   reload(): Promise<Outcome>
-  setWorkers(count: number): Promise<Outcome>
+  setWorkers(count: number | null): Promise<Outcome>
   processes(): readonly ProcessNote[]
 }
 

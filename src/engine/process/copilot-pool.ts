@@ -3,11 +3,12 @@
  * restarts what changed; OpenNJet restarts every copilot that does not ignore reloads.
  */
 import { readFileSync } from 'node:fs'
+import type { ProcessNote } from '../control/plane.ts'
 import { Child, type ChildCommand } from './child.ts'
 import { copilotFlags, entryPath } from './entry.ts'
 import { identityOf, type Program, titleOf } from './helper-line.ts'
 import { processLimits } from './limits.ts'
-import type { ProcessNote, ToChild } from './messages.ts'
+import type { ToChild } from './messages.ts'
 import type { HelperLine } from './modules/main.ts'
 import { Peer, type PeerServices } from './peer.ts'
 import type { Settings } from './settings.ts'

@@ -8,6 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { kvPrefix } from '../bus/topics.ts'
+import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
 import type { Log } from '../core/log.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import { keyValuesPath } from './key-values.ts'
@@ -26,7 +27,7 @@ export class KeyValueCache {
     this.#log = log
   }
 
-  /** The value of a key, its name in lower case as variables are. */
+  /** The value of a key, its name in lower case as variables are; names that hold a user's keep theirs. */
   get(name: string): string | undefined {
     return this.#values.get(name)
   }
@@ -76,7 +77,8 @@ export class KeyValueCache {
   }
 
   #set(key: string, value: Uint8Array | undefined): void {
-    const name = key.slice(kvPrefix.length).toLowerCase()
+    const exact = key.slice(kvPrefix.length)
+    const name = exact.startsWith(passwordKeyPrefix) ? exact : exact.toLowerCase()
     if (value === undefined) this.#values.delete(name)
     else this.#values.set(name, Buffer.from(value).toString())
   }

@@ -38,8 +38,6 @@ export const processLimits = {
   /** Certificates, keys and lists that the master reads for workers. */
   protectedFileBytesMax: 4_194_304,
 
-  /** `worker_processes` and the live number of workers. */
-  workersMax: 512,
   /** As nginx: five tries, half a second apart, when a port is taken at start. */
   bindAttemptsMax: 5,
   bindRetryMs: 500,

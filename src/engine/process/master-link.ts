@@ -1,9 +1,9 @@
 /** What a copilot may ask of the master: changes, history, processes; and to follow the configuration. */
-import type { ChangeResult, HistoryEntry } from '../control/plane.ts'
+import type { ChangeResult, HistoryEntry, ProcessNote } from '../control/plane.ts'
 import type { Instruction } from '../control/instruction.ts'
 import type { Follower } from './following.ts'
 import type { MasterChannel } from './master-channel.ts'
-import type { Answer, Ask, ProcessNote } from './messages.ts'
+import type { Answer, Ask } from './messages.ts'
 import type { EditRequest } from './transactions.ts'
 
 export class MasterLink {
@@ -47,9 +47,9 @@ export class MasterLink {
     return expect(await this.#channel.ask({ kind: 'instructions' }), 'instructions')
   }
 
-  /** Grows or shrinks the number of workers until the next reload. */
-  async setWorkers(count: number): Promise<ChangeResult> {
-    return toResult(await this.#channel.ask({ kind: 'workers', count }))
+  /** Grows or shrinks the number of workers while the master lives; `undefined` for what the files say. */
+  async setWorkers(count: number | undefined): Promise<ChangeResult> {
+    return toResult(await this.#channel.ask({ kind: 'workers', count: count ?? null }))
   }
 
   async processes(): Promise<readonly ProcessNote[]> {

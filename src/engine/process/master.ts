@@ -7,6 +7,8 @@
  * ```
  */
 import type { Diagnostic } from '../conf/diagnostics.ts'
+import { workersMax } from '../control/limits.ts'
+import { workerCountKey } from '../control/worker-count.ts'
 import { createInstance, removeInstance, removeStale } from '../core/shared-memory.ts'
 import type { Announcer } from './announcer.ts'
 import { answerAsk, type AskServices } from './answers.ts'
@@ -15,7 +17,6 @@ import { CopilotPool, type Helper } from './copilot-pool.ts'
 import { DescriptorRegistry, type Inherited } from './descriptor-registry.ts'
 import { identityOf } from './helper-line.ts'
 import { Journal } from './journal.ts'
-import { processLimits } from './limits.ts'
 import type { Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
 import { oldBinaryPath, PidFile } from './pid-file.ts'
@@ -25,6 +26,7 @@ import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
 import { type Outcome, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
+import { storedWorkerCount } from './worker-count.ts'
 import { workerFamily, WorkerPool } from './worker-pool.ts'
 
 export interface MasterOptions {
@@ -49,6 +51,8 @@ export class Master {
   readonly #copilots: CopilotPool
   readonly #sharedMemory: string
   #settings: Settings
+  /** Number of workers that was set live; goes before the files' as long as there is one. */
+  #workerCount: number | undefined
   #helpers: readonly Helper[]
   #pidFile: PidFile | undefined
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
@@ -92,7 +96,9 @@ export class Master {
 
   /** Brings everything up; false when it cannot be, with the reasons announced. */
   async start(): Promise<boolean> {
-    const outcomes = await this.#workers.resize(this.#settings.worker_processes)
+    this.#workerCount = await storedWorkerCount(this.#options.place.prefix)
+    if (this.stopping) return true
+    const outcomes = await this.#resize()
     const refused = outcomes.find((outcome) => outcome.kind === 'refused')
     if (this.stopping) return true
     if (refused !== undefined) {
@@ -173,7 +179,7 @@ export class Master {
 
   async #startAgain(): Promise<Outcome> {
     if (this.#state === 'stopping') return refuse([toDiagnostic('the engine is stopping')])
-    const outcomes = await this.#workers.resize(this.#settings.worker_processes)
+    const outcomes = await this.#resize()
     await this.#copilots.apply(this.#helpers)
     const refused = outcomes.find(({ kind }) => kind === 'refused')
     return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
@@ -203,7 +209,7 @@ export class Master {
       this.#pidFile?.remove()
       this.#pidFile = PidFile.write(settings.pid)
     }
-    await this.#workers.resize(settings.worker_processes)
+    await this.#resize()
     await this.#copilots.apply(helpers)
     this.#sweep()
   }
@@ -219,14 +225,30 @@ export class Master {
     )
   }
 
-  async #setWorkers(count: number): Promise<Outcome> {
-    const { workersMax } = processLimits
-    if (!Number.isInteger(count) || count < 1 || count > workersMax) {
+  /** As many workers as were asked for live, or else as the files say. */
+  #resize(): Promise<readonly Outcome[]> {
+    const { worker_processes: count } = this.#settings
+    if (this.#workerCount !== undefined && this.#workerCount !== count) {
+      const why = `"worker_processes ${count}" is overridden by the key value "${workerCountKey}"`
+      this.#announcer.log.write('notice', `${why}: ${this.#workerCount} workers`)
+    }
+    return this.#workers.resize(this.#workerCount ?? count)
+  }
+
+  async #setWorkers(count: number | null): Promise<Outcome> {
+    if (count !== null && !(Number.isInteger(count) && count >= 1 && count <= workersMax)) {
       return refuse([toDiagnostic(`the number of workers is 1 to ${workersMax}, not ${count}`)])
     }
-    const outcomes = await this.#workers.resize(count)
+    const before = this.#workerCount
+    this.#workerCount = count ?? undefined
+    const outcomes = await this.#resize()
     const refused = outcomes.find(({ kind }) => kind === 'refused')
-    return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
+    if (refused === undefined) {
+      return { kind: 'done', revision: this.#journal.revision, leftOut: [] }
+    }
+    this.#workerCount = before
+    await this.#resize()
+    return refused
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -24,7 +24,7 @@
  */
 import type { Diagnostic } from '../conf/diagnostics.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
-import type { HistoryEntry } from '../control/plane.ts'
+import type { HistoryEntry, ProcessNote } from '../control/plane.ts'
 import type { Reply } from '../control/refusal.ts'
 import type { ListenSpec } from '../net/listen-plan.ts'
 
@@ -137,7 +137,8 @@ export type Ask =
   | { readonly kind: 'history'; readonly before: number; readonly limit: number }
   | { readonly kind: 'instructions' }
   | { readonly kind: 'reload'; readonly actor: string }
-  | { readonly kind: 'workers'; readonly count: number }
+  /** `null`: as many as the files say. */
+  | { readonly kind: 'workers'; readonly count: number | null }
   | { readonly kind: 'processes' }
   /** Files that the asker may not read. */
   | { readonly kind: 'files'; readonly paths: readonly string[] }
@@ -157,10 +158,3 @@ export type Answer =
     }
   | { readonly kind: 'processes'; readonly processes: readonly ProcessNote[] }
   | { readonly kind: 'files'; readonly texts: Readonly<Record<string, string>> }
-
-export interface ProcessNote {
-  readonly title: string
-  readonly pid: number
-  readonly state: 'starting' | 'serving' | 'stopping'
-  readonly restarts: number
-}

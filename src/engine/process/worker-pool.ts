@@ -2,10 +2,11 @@
  * The workers: one for each place from 0 up, brought into service by the transactions, replaced when they
  * die, added and taken away as the configuration says.
  */
+import type { ProcessNote } from '../control/plane.ts'
 import { Child, type ChildCommand } from './child.ts'
 import { entryPath, workerFlags } from './entry.ts'
 import { processLimits } from './limits.ts'
-import type { ProcessNote, ToChild } from './messages.ts'
+import type { ToChild } from './messages.ts'
 import { Peer, type PeerServices } from './peer.ts'
 import type { Outcome } from './transactions.ts'
 import { workerEnvironment } from './worker-environment.ts'

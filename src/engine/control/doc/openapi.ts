@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of the dynamic API, made from what the endpoints declare. */
 import type { Endpoint } from '../api.ts'
-import type { Operation, ResponseNote } from '../operation.ts'
+import type { Operation, PathParameter, ResponseNote } from '../operation.ts'
 
 export interface OpenApiOptions {
   readonly version: string
@@ -36,11 +36,18 @@ function toOperation(operation: Operation): Record<string, unknown> {
     tags: [path.split('/')[2]],
     summary,
     ...(description !== undefined && { description }),
-    parameters: query.map(({ required = false, ...parameter }) => ({
-      in: 'query',
-      required,
-      ...parameter,
-    })),
+    parameters: [
+      ...pathParameters(operation).map((parameter) => ({
+        in: 'path',
+        required: true,
+        ...parameter,
+      })),
+      ...query.map(({ required = false, ...parameter }) => ({
+        in: 'query',
+        required,
+        ...parameter,
+      })),
+    ],
     ...(body !== undefined && {
       requestBody: { required: true, content: { 'application/json': { schema: body } } },
     }),
@@ -48,6 +55,13 @@ function toOperation(operation: Operation): Record<string, unknown> {
       Object.entries(responses).map(([status, note]) => [status, toResponse(note)]),
     ),
   }
+}
+
+function pathParameters({ path, parameters = [] }: Operation): readonly PathParameter[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => {
+    const known = parameters.find((parameter) => parameter.name === name)
+    return known ?? { name, description: name, schema: { type: 'string' } }
+  })
 }
 
 function toResponse({

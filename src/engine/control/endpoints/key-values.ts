@@ -3,12 +3,16 @@
  *
  * `POST {"key":…,"value":…}` answers 200 with an empty body; `GET ?key=` the value as plain text;
  * `DELETE ?key=` a line of text. Values are read in the data plane as `$kv_http_<key>`.
+ *
+ * The key `__master_worker_count` is the number of workers, live and from every later start on.
  */
 import { topicFault } from '../../bus/topic-filter.ts'
 import { kvTopic } from '../../bus/topics.ts'
-import { type ApiRequest, type Endpoint, notFound, plain } from '../api.ts'
+import { type ApiRequest, type Endpoint, json, notFound, plain } from '../api.ts'
 import type { Operation, QueryParameter } from '../operation.ts'
 import type { ControlPlane } from '../plane.ts'
+import { parseWorkerCount, workerCountKey } from '../worker-count.ts'
+import { workersMax } from '../limits.ts'
 
 const missing = 'key is not existed in db\n'
 
@@ -75,15 +79,29 @@ export const keyValues: Endpoint = {
   },
 }
 
-async function put(
-  { body = '' }: ApiRequest,
-  { keyValues: store }: ControlPlane,
-): Promise<Response> {
+async function put({ body = '' }: ApiRequest, plane: ControlPlane): Promise<Response> {
   const pair = parsePair(body)
   if (pair === undefined)
     return plain(400, 'a JSON object with the strings "key" and "value" is expected\n')
-  await store.put(pair.key, pair.value)
+  if (pair.key === workerCountKey) {
+    const count = parseWorkerCount(pair.value)
+    if (count === undefined) {
+      return plain(400, `the value of "${workerCountKey}" is a number from 1 to ${workersMax}\n`)
+    }
+    const failure = await setWorkers(plane, count)
+    if (failure !== undefined) return failure
+  }
+  await plane.keyValues.put(pair.key, pair.value)
   return new Response(null)
+}
+
+/** The answer when it cannot be done: nothing is stored then. */
+async function setWorkers(
+  plane: ControlPlane,
+  count: number | undefined,
+): Promise<Response | undefined> {
+  const result = await plane.setWorkers(count)
+  return result.kind === 'refused' ? json(500, result.reply) : undefined
 }
 
 async function get({ query }: ApiRequest, { keyValues: store }: ControlPlane): Promise<Response> {
@@ -91,11 +109,13 @@ async function get({ query }: ApiRequest, { keyValues: store }: ControlPlane): P
   return value === undefined ? plain(404, missing) : plain(200, value)
 }
 
-async function remove(
-  { query }: ApiRequest,
-  { keyValues: store }: ControlPlane,
-): Promise<Response> {
-  const found = await store.delete(query.get('key') ?? '')
+async function remove({ query }: ApiRequest, plane: ControlPlane): Promise<Response> {
+  const key = query.get('key') ?? ''
+  if (key === workerCountKey && (await plane.keyValues.get(key)) !== undefined) {
+    const failure = await setWorkers(plane, undefined)
+    if (failure !== undefined) return failure
+  }
+  const found = await plane.keyValues.delete(key)
   return found ? plain(200, 'key is deleted from db\n') : plain(404, missing)
 }
 

@@ -7,6 +7,7 @@ import type {
   ControlPlane,
   HistoryEntry,
   KeyValues,
+  ProcessNote,
   RollbackRequest,
 } from '../../control/plane.ts'
 import { replyCodes } from '../../control/refusal.ts'
@@ -70,6 +71,14 @@ export class LivePlane implements ControlPlane {
   }): Promise<{ readonly revision: number; readonly entries: readonly HistoryEntry[] }> {
     const { revision, entries } = await this.#options.master.history(before, limit)
     return { revision, entries }
+  }
+
+  setWorkers(count: number | undefined): Promise<ChangeResult> {
+    return this.#options.master.setWorkers(count)
+  }
+
+  processes(): Promise<readonly ProcessNote[]> {
+    return this.#options.master.processes()
   }
 }
 

@@ -9,7 +9,7 @@ import { parseNumber } from '../../conf/units.ts'
 import { type Level, levels, type LogRule, type LogTarget } from '../../core/log.ts'
 import { defineModule, type Module, type ValueEnv, type ValueType } from '../../core/module.ts'
 import { parseSyslog } from '../../core/syslog.ts'
-import { processLimits } from '../limits.ts'
+import { workersMax } from '../../control/limits.ts'
 import { findGroup, findUser, type User } from '../user.ts'
 import { concat, flag, listOf, milliseconds, number, prefixPath, text } from './values.ts'
 
@@ -50,11 +50,11 @@ export interface HelperLine {
 const workerCount: ValueType<number> = {
   describe: 'number | auto',
   parse: ([value = ''], { node }) => {
-    if (value === 'auto') return Math.min(availableParallelism(), processLimits.workersMax)
+    if (value === 'auto') return Math.min(availableParallelism(), workersMax)
     const count = parseNumber(value)
     if (count === undefined) throw new ConfError(`"${node.name}" directive invalid value`)
-    if (count < 1 || count > processLimits.workersMax) {
-      throw new ConfError(`the number of workers is 1 to ${processLimits.workersMax}, not ${count}`)
+    if (count < 1 || count > workersMax) {
+      throw new ConfError(`the number of workers is 1 to ${workersMax}, not ${count}`)
     }
     return count
   },
