@@ -9,7 +9,7 @@ import { configuration } from '../../src/engine/control/endpoints/configuration.
 import { history, rollback } from '../../src/engine/control/endpoints/history.ts'
 import { httpLocations } from '../../src/engine/control/endpoints/http-locations.ts'
 import { keyValues } from '../../src/engine/control/endpoints/key-values.ts'
-import { streamCertificates } from '../../src/engine/control/endpoints/stream-certificates.ts'
+import { streamCertificates } from '../../src/engine/control/endpoints/certificates.ts'
 import { streamServers } from '../../src/engine/control/endpoints/stream-servers.ts'
 import { MemoryPlane } from '../../src/engine/control/memory-plane.fixture.ts'
 import { configurationFromText } from '../../src/engine/conf/includes.ts'

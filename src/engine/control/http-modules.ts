@@ -17,14 +17,16 @@ import { count, present, timeMs } from '../modules/value-types.ts'
 import { createApi, type Endpoint, json } from './api.ts'
 import { createDoc } from './doc/doc.ts'
 import { toOpenApi } from './doc/openapi.ts'
+import { httpCertificates, streamCertificates } from './endpoints/certificates.ts'
 import { configuration } from './endpoints/configuration.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { httpLocations } from './endpoints/http-locations.ts'
+import { httpServers } from './endpoints/http-servers.ts'
 import { keyValues } from './endpoints/key-values.ts'
 import { passwords } from './endpoints/passwords.ts'
 import { privilegedAgent } from './endpoints/privileged-agent.ts'
+import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
-import { streamCertificates } from './endpoints/stream-certificates.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
 import { objectionTo } from './guard.ts'
 import { changeTimeoutMs, inFlightMax } from './limits.ts'
@@ -54,13 +56,16 @@ interface ControlDocConf {
 /** Endpoints that exist only when their module is loaded, as in OpenNJet. */
 const byModule: Readonly<Record<string, Endpoint>> = {
   stream_dyn_server_api_module: streamServers,
+  http_dyn_server_api_module: httpServers,
   http_location_api_module: httpLocations,
   http_sendmsg_module: keyValues,
   ctrl_config_api_module: configuration,
 }
 
 const always: readonly Endpoint[] = [
+  httpCertificates,
   streamCertificates,
+  revocationLists,
   passwords,
   privilegedAgent,
   runningConfiguration,

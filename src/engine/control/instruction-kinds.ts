@@ -4,7 +4,9 @@
  */
 import type { InstructionKind } from './instruction.ts'
 import { httpLocation } from './instructions/http-location.ts'
-import { streamCertificate } from './instructions/stream-certificate.ts'
+import { httpServer } from './instructions/http-server.ts'
+import { httpCertificate, streamCertificate } from './instructions/certificate.ts'
+import { revocationList } from './instructions/revocation-list.ts'
 import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
@@ -12,8 +14,11 @@ import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
   streamServer,
+  httpServer,
   httpLocation,
+  httpCertificate,
   streamCertificate,
+  revocationList,
   streamMap,
   streamProxyPass,
 ]

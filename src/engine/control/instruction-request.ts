@@ -12,7 +12,7 @@ import { instructionBytesMin } from './limits.ts'
 import { parseAddrPort } from './listen-address.ts'
 import { loadsModule } from './loaded-modules.ts'
 import type { ControlPlane } from './plane.ts'
-import { formatReply, Refusal } from './refusal.ts'
+import { formatReply, Refusal, replyCodes } from './refusal.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -43,6 +43,19 @@ export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The fields of a request that has no order of checks; anything but such an object is refused. */
+export function parseObject(text: string, parameters: ReadonlySet<string>): Fields {
+  const value = parseJson(text)
+  if (!isObject(value)) throw new Refusal(replyCodes.invalidJson, 'invalid json format.')
+  refuseUnknown(value, parameters)
+  return value
+}
+
+export function refuseUnknown(fields: Fields, parameters: ReadonlySet<string>): void {
+  const fault = checkNames(fields, parameters)
+  if (fault !== undefined) throw new Refusal(replyCodes.invalidJson, fault)
+}
+
 /** A field of that name which the form does not have; the last one, where there are several. */
 export function checkNames(fields: Fields, parameters: ReadonlySet<string>): string | undefined {
   const unknown = Object.keys(fields).findLast((name) => !parameters.has(name))
@@ -69,9 +82,20 @@ export async function changeByInstruction(
       headers: { 'content-type': 'application/json' },
     })
   }
+  return change(request, plane, () => edits)
+}
+
+/** Makes a change; what the request or the state has against it is the answer. */
+export async function change(
+  request: ApiRequest,
+  plane: ControlPlane,
+  toEdits: () => ToEdits,
+): Promise<Response> {
   try {
     const { action, actor, dryRun, timeoutMs } = request
-    return changeResponse(await plane.change({ edits, action, actor, dryRun, timeoutMs }))
+    return changeResponse(
+      await plane.change({ edits: toEdits(), action, actor, dryRun, timeoutMs }),
+    )
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return json(200, error.reply)

@@ -1,10 +1,16 @@
 /** Instructions that change something inside one server: they go when the server goes. */
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
-import { certificatesOf, streamCertificate } from './instructions/stream-certificate.ts'
+import {
+  type CertificateKind,
+  certificatesOf,
+  httpCertificate,
+  streamCertificate,
+} from './instructions/certificate.ts'
+import { revocationList } from './instructions/revocation-list.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { serverId, textId } from './server-address.ts'
-import type { IndexedServer } from './server-index.ts'
+import type { IndexedServer, SubsystemName } from './server-index.ts'
 
 /** Key of a server's changed target. */
 export function proxyPassKey(server: IndexedServer): string {
@@ -12,18 +18,31 @@ export function proxyPassKey(server: IndexedServer): string {
 }
 
 /** Key of one certificate given to a server. */
-export function certificateKey(server: IndexedServer, certificate: string): string {
-  return `${streamCertificate.topic}${serverId(server)}_${textId(certificate)}`
+export function certificateKey(
+  { topic }: CertificateKind,
+  server: IndexedServer,
+  certificate: string,
+): string {
+  return `${topic}${serverId(server)}_${textId(certificate)}`
 }
 
-/** Edits that take away what was changed inside a server. */
+/** Key of the list of revoked certificates given to a server. */
+export function revocationListKey(server: IndexedServer): string {
+  return `${revocationList.topic}${serverId(server)}`
+}
+
+/** Edits that take away what was put into a server or changed inside it. */
 export function overridesOf(
   { instructions }: DynamicState,
+  subsystem: SubsystemName,
   server: IndexedServer,
 ): readonly Edit[] {
+  const kind = subsystem === 'http' ? httpCertificate : streamCertificate
   const keys = [
+    ...[...server.parts.values()].map(({ instruction }) => instruction),
+    ...certificatesOf(server.node).map((info) => certificateKey(kind, server, info.certificate)),
+    revocationListKey(server),
     proxyPassKey(server),
-    ...certificatesOf(server.node).map(({ certificate }) => certificateKey(server, certificate)),
   ]
   return keys.filter((key) => instructions.has(key)).map((key) => ({ key, body: null }))
 }

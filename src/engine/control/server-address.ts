@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { listenKey, parseAddrPort } from './listen-address.ts'
+import { Refusal, replyCodes } from './refusal.ts'
 import type { IndexedServer, ServerIndex } from './server-index.ts'
 
 export interface ServerAddress {
@@ -26,6 +27,13 @@ export function findAddressed(
     }
   }
   return undefined
+}
+
+/** The same; refused where there is none. */
+export function requireAddressed(index: ServerIndex, address: ServerAddress): IndexedServer {
+  const server = findAddressed(index, address)
+  if (server !== undefined) return server
+  throw new Refusal(replyCodes.failure, ` can\`t find server by ${formatServer(address)}`)
 }
 
 /**

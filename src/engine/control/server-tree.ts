@@ -4,10 +4,20 @@ import { updateBlock } from '../conf/patch.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Applied } from './instruction.ts'
-import type { IndexedServer, Part, SubsystemName } from './server-index.ts'
+import type { IndexedServer, Part, ServerIndex, SubsystemName } from './server-index.ts'
 
 export function updateStreamBlock(tree: Directive, change: (block: Block) => Block): Directive {
   return updateBlock(tree, ['stream'], change)
+}
+
+/** The tree with servers that came or went. */
+export function withServers(
+  applied: Applied,
+  subsystem: SubsystemName,
+  { index, change }: { readonly index: ServerIndex; readonly change: (block: Block) => Block },
+): Applied {
+  const tree = updateBlock(applied.tree, [subsystem], change)
+  return { ...pick(applied), tree, [subsystem]: index }
 }
 
 /** `parent` with one child exchanged for another. */

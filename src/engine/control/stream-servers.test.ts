@@ -7,7 +7,7 @@ import { createApi, type ApiHandler } from './api.ts'
 import { configuration } from './endpoints/configuration.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { keyValues } from './endpoints/key-values.ts'
-import { streamCertificates } from './endpoints/stream-certificates.ts'
+import { streamCertificates } from './endpoints/certificates.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
 import { MemoryPlane } from './memory-plane.fixture.ts'
 

@@ -31,6 +31,8 @@ export const builtInNames: ReadonlySet<string> = new Set([
   'http_sendmsg_module',
   'http_kv_module',
   'ctrl_config_api_module',
+  'http_dyn_server_module',
+  'http_dyn_server_api_module',
   'http_location_module',
   'http_location_api_module',
   'http_api_register_module',

@@ -4,7 +4,7 @@ import { type Declaration, handleDeclaration } from '../declaration.ts'
 import { streamMaps } from '../declarations/stream-maps.ts'
 import { streamProxyPasses } from '../declarations/stream-proxy-passes.ts'
 import { changeResponses, dryRunParameter, type Operation, replySchema } from '../operation.ts'
-import { streamCertificates } from './stream-certificates.ts'
+import { streamCertificates } from './certificates.ts'
 
 const declarations: readonly Declaration[] = [streamMaps, streamProxyPasses]
 

@@ -7,6 +7,11 @@
 import { crc32 } from 'node:zlib'
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import type { DynamicState } from '../dynamic-state.ts'
+import {
+  type InstructionDescription,
+  instructionOperations,
+  parametersOf,
+} from '../instruction-operations.ts'
 import type { Edit } from '../instruction.ts'
 import {
   badRequest,
@@ -31,13 +36,7 @@ import {
 } from '../instructions/http-location.ts'
 import { listenKey, parseAddrPort } from '../listen-address.ts'
 import { locationDepthMax } from '../limits.ts'
-import {
-  changeResponses,
-  dryRunParameter,
-  invalidRequest,
-  type Operation,
-  type Schema,
-} from '../operation.ts'
+import type { Schema } from '../operation.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 
 type LocationRequest =
@@ -84,58 +83,34 @@ const location: Schema = {
   required: ['location_name'],
 }
 
-const operations: readonly Operation[] = [
-  {
-    method: 'get',
-    path: '/v1/dyn_loc',
+const about: InstructionDescription = {
+  path: '/v1/dyn_loc',
+  list: {
     summary: 'Lists dynamic locations',
-    responses: { 200: { description: 'The locations that were added by the API.' } },
+    description: 'The locations that were added by the API.',
   },
-  {
-    method: 'post',
-    path: '/v1/dyn_loc',
+  add: {
     summary: 'Adds locations to an HTTP server',
     description: 'All of them or none. Requests that are under way are not disturbed.',
-    query: [dryRunParameter],
-    body: {
-      type: 'object',
-      additionalProperties: false,
-      properties: {
-        type: { type: 'string', const: 'add' },
-        ...server,
-        locations: { type: 'array', items: location },
-      },
-      required: ['type', 'addr_port', 'server_name', 'locations'],
-      examples: [
-        {
-          type: 'add',
-          addr_port: '0.0.0.0:8080',
-          server_name: 'localhost',
-          locations: [{ location_name: '/demo', location_body: 'return 200 "demo";' }],
-        },
-      ],
+    properties: { ...server, locations: { type: 'array', items: location } },
+    required: ['addr_port', 'server_name', 'locations'],
+    example: {
+      addr_port: '0.0.0.0:8080',
+      server_name: 'localhost',
+      locations: [{ location_name: '/demo', location_body: 'return 200 "demo";' }],
     },
-    responses: { ...changeResponses, 400: invalidRequest },
   },
-  {
-    method: 'put',
-    path: '/v1/dyn_loc',
+  del: {
     summary: 'Deletes a dynamic location',
     description: 'With all that is within it.',
-    query: [dryRunParameter],
-    body: {
-      type: 'object',
-      additionalProperties: false,
-      properties: { type: { type: 'string', const: 'del' }, ...server, ...identity },
-      required: ['type', 'addr_port', 'server_name', 'location_name'],
-    },
-    responses: { ...changeResponses, 400: invalidRequest },
+    properties: { ...server, ...identity },
+    required: ['addr_port', 'server_name', 'location_name'],
   },
-]
+}
 
 export const httpLocations: Endpoint = {
   key: '/v1/dyn_loc',
-  operations,
+  operations: instructionOperations(about),
   handle: async (request, plane) => {
     if (request.path.length > 0) return notFound()
     if (request.method === 'GET') return json(200, { locations: list(plane.state()) })
@@ -197,19 +172,8 @@ function sortKey(entry: ServerPlace & LocationFields): string {
   return [place, server_name, location_name, location_rule].join(' ')
 }
 
-const addParameters: ReadonlySet<string> = new Set([
-  'type',
-  'addr_port',
-  'server_name',
-  'locations',
-])
-const delParameters: ReadonlySet<string> = new Set([
-  'type',
-  'addr_port',
-  'server_name',
-  'location_rule',
-  'location_name',
-])
+const addParameters = parametersOf(about.add)
+const delParameters = parametersOf(about.del)
 const locationParameters: ReadonlySet<string> = new Set(Object.keys(location.properties!))
 
 /** The request, or the message of the first check it fails. */

@@ -19,9 +19,10 @@ import assert from 'node:assert/strict'
 import { append, blockOf, directives, indexOfDirective, splice } from '../../conf/block.ts'
 import { formatDiagnostic } from '../../conf/diagnostics.ts'
 import { configurationFromText } from '../../conf/includes.ts'
-import { type Directive, reportedAt, withBlock } from '../../conf/tree.ts'
+import { type Directive, withBlock } from '../../conf/tree.ts'
 import { splitModifier } from '../../http/location.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
+import { forbiddenText, terminated } from '../instruction-text.ts'
 import { parseAddrPort } from '../listen-address.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import type { IndexedServer, Part, ServerIndex } from '../server-index.ts'
@@ -163,36 +164,21 @@ function readBody(
   file: string,
 ): readonly Directive[] {
   const target = proxy_pass === undefined ? '' : `\nproxy_pass ${proxy_pass.trim()};`
-  const text = `\n${terminated(location_body ?? '')}${target}\n`
+  const text = `\n${terminated(location_body)}${target}\n`
   const { main, diagnostics } = configurationFromText(text, file)
   const [first] = diagnostics
   if (first !== undefined) fail(formatDiagnostic(first))
   const nodes = [...directives(main.block!)]
-  refuseForbidden(nodes)
-  return nodes
-}
-
-function refuseForbidden(nodes: Iterable<Directive>): void {
-  for (const node of nodes) {
-    if (node.block !== undefined) refuseForbidden(directives(node.block))
-    if (!forbidden.has(node.name)) continue
-    const message = `"${node.name}" directive no support of dynamic!`
-    throw new Refusal(replyCodes.failure, 'directive is not allowed here in location_body', [
-      formatDiagnostic({ severity: 'emerg', message, at: reportedAt(node) }),
-    ])
-  }
+  const fault = forbiddenText(nodes, forbidden)
+  if (fault === undefined) return nodes
+  const msg = 'directive is not allowed here in location_body'
+  throw new Refusal(replyCodes.failure, msg, [fault])
 }
 
 /** Refuses the same location twice in one request. */
 export function refuseTwins(locations: readonly (readonly string[])[]): void {
   const places = new Set(locations.map(placeOf))
   if (places.size < locations.length) throw new Refusal(replyCodes.notAllowed, 'location exist!')
-}
-
-/** The body with the final `;` that users leave out. */
-function terminated(text: string): string {
-  const body = text.trim()
-  return body === '' || body.endsWith(';') || body.endsWith('}') ? body : `${body};`
 }
 
 function fail(msg: string): never {

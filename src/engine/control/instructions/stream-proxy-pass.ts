@@ -10,7 +10,8 @@ import { readableWord, Refusal, replyCodes } from '../refusal.ts'
 import { findAddressed, formatServer, type ServerAddress } from '../server-address.ts'
 import type { IndexedServer } from '../server-index.ts'
 import { replaceIn, replaceServerNode } from '../server-tree.ts'
-import { originalServer } from './stream-server.ts'
+import { streamServer } from './stream-server.ts'
+import { originalServer } from './virtual-server.ts'
 
 export interface ProxyPassBody extends ServerAddress {
   readonly proxy_pass: string
@@ -42,6 +43,6 @@ function originalArgs(
   server: IndexedServer,
   node: Directive,
 ): readonly string[] {
-  const original = originalServer(transition, server)
+  const original = originalServer(transition, streamServer, server)
   return findDirective(original?.block, 'proxy_pass')?.args ?? node.args
 }
