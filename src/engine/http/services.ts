@@ -11,7 +11,7 @@ import type { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 
 export interface KeyValueReader {
-  /** The value of a key, its name in lower case. */
+  /** The value of a key: its name in lower case, but for those of users (`auth_basic:…`). */
   get(name: string): string | undefined
 }
 
