@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { createInstance, openShared, removeInstance, removeStale } from './shared-memory.ts'
+import { createInstance, findShared, openShared, removeInstance, removeStale } from './shared-memory.ts'
 
 const linux = process.platform === 'linux' && existsSync('/dev/shm')
 const instance = createInstance(`/test/${process.pid}`)
@@ -26,6 +26,22 @@ test('two openings of one name see the same bytes', { skip: !linux && 'needs /de
   first.close()
   second.close()
   assert.equal(new Int32Array(second.buffer)[7], 42, 'a view outlives close')
+})
+
+test('what is found was made by somebody', { skip: !linux && 'needs /dev/shm' }, (t) => {
+  t.after(() => removeInstance(instance))
+  const options = { instance, name: 'found', bytes: 4096 }
+  assert.equal(findShared(options), undefined)
+  const made = openShared(options)
+  const found = findShared(options)!
+  new Int32Array(made.buffer)[3] = 7
+  assert.equal(new Int32Array(found.buffer)[3], 7)
+  assert.equal(findShared({ ...options, bytes: 8192 }), undefined)
+  assert.equal(found.isCurrent(), true)
+  made.remove()
+  assert.equal(found.isCurrent(), false)
+  openShared(options)
+  assert.equal(found.isCurrent(), false, 'another one has the name now')
 })
 
 test(

@@ -24,6 +24,7 @@ import {
   linkSync,
   openSync,
   readdirSync,
+  statSync,
   unlinkSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -57,6 +58,8 @@ export interface SharedMemory {
   readonly buffer: ArrayBuffer
   /** False for the stand-in: the bytes are seen in this process only. */
   readonly shared: boolean
+  /** True while the name leads to this memory: not once it was taken away, or given to another. */
+  isCurrent(): boolean
   /** Takes the name away, for whoever opens it next; what has it open goes on with it. */
   remove(): void
   /** Gives the mapping up. It goes when the last view of `buffer` has gone, never under one. */
@@ -73,6 +76,17 @@ export function createInstance(prefix: string): string {
 export function openShared(options: SharedMemoryOptions): SharedMemory {
   const system = loadSystem()
   return system === undefined ? openLocal(options) : openMapped(options, system)
+}
+
+/** Opens a segment that somebody has made; `undefined` where nobody has, or has with another size. */
+export function findShared(options: SharedMemoryOptions): SharedMemory | undefined {
+  const system = loadSystem()
+  if (system === undefined) {
+    return localSegments.has(segmentName(options)) ? openLocal(options) : undefined
+  }
+  const path = join(folder, segmentName(options))
+  const descriptor = openExisting(path, options)
+  return descriptor === undefined ? undefined : map(path, descriptor, options.bytes, system)
 }
 
 /** Removes the names of an instance's segments; processes that have them mapped keep them. */
@@ -143,18 +157,25 @@ function bindSystem(): System | undefined {
   }
 }
 
-function openMapped(
-  options: SharedMemoryOptions,
-  { mmap, munmap, fallocate, view }: System,
-): SharedMemory {
+function openMapped(options: SharedMemoryOptions, linux: System): SharedMemory {
   const path = join(folder, segmentName(options))
-  const descriptor = openSegment(path, options, fallocate)
+  return map(path, openSegment(path, options, linux.fallocate), options.bytes, linux)
+}
+
+function map(
+  path: string,
+  descriptor: number,
+  bytes: number,
+  { mmap, munmap, view }: System,
+): SharedMemory {
   try {
-    const address = mmap(null, options.bytes, protReadWrite, mapShared, descriptor, 0)
-    if (address === mapFailed) throw new Error(`mmap(MAP_SHARED, ${options.bytes}) failed`)
-    const buffer = view(address, options.bytes)
-    mappings.register(buffer, () => munmap(address, options.bytes))
-    return { buffer, shared: true, remove: () => removeFile(path), close: () => {} }
+    const address = mmap(null, bytes, protReadWrite, mapShared, descriptor, 0)
+    if (address === mapFailed) throw new Error(`mmap(MAP_SHARED, ${bytes}) failed`)
+    const buffer = view(address, bytes)
+    mappings.register(buffer, () => munmap(address, bytes))
+    const { ino } = fstatSync(descriptor)
+    const isCurrent = (): boolean => statSync(path, { throwIfNoEntry: false })?.ino === ino
+    return { buffer, shared: true, isCurrent, remove: () => removeFile(path), close: () => {} }
   } finally {
     closeSync(descriptor)
   }
@@ -257,6 +278,7 @@ function openLocal(options: SharedMemoryOptions): SharedMemory {
     open = false
     if (segment.users === 0) remove()
   }
-  const remove = (): void => void (localSegments.get(key) === segment && localSegments.delete(key))
-  return { buffer: segment.buffer, shared: false, remove, close }
+  const isCurrent = (): boolean => localSegments.get(key) === segment
+  const remove = (): void => void (isCurrent() && localSegments.delete(key))
+  return { buffer: segment.buffer, shared: false, isCurrent, remove, close }
 }
