@@ -1,15 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfError } from '../conf/diagnostics.ts'
+import { ByteSink } from './byte-sink.ts'
 import { compileComplexValue } from './complex-value.ts'
-import { VariableNames, type VariableHost, VariableTable } from './variables.ts'
+import {
+  appendValue,
+  VariableNames,
+  type VariableHost,
+  VariableTable,
+  type VariableValue,
+} from './variables.ts'
 
 const names = new VariableNames()
 const values: Readonly<Record<string, string>> = { a: '1', b_2: '2', '1': 'capture' }
-const host: VariableHost = { get: (slot) => values[names.name(slot)] }
+const get = (slot: number): VariableValue => values[names.name(slot)]
+const host: VariableHost = { get, append: (slot, sink) => appendValue(get(slot), sink) }
 
 function evaluate(text: string): string {
-  return compileComplexValue(text, names, () => {}).evaluate(host)
+  const value = compileComplexValue(text, names, () => {})
+  const sink = new ByteSink(Buffer.alloc(1))
+  value.append(host, sink)
+  assert.equal(sink.bytes.toString('utf8', 0, sink.length), value.evaluate(host))
+  return value.evaluate(host)
 }
 
 test('variables are read with and without braces, unknown ones as nothing', () => {

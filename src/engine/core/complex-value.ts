@@ -6,6 +6,7 @@
  * nginx (`invalid variable name`), and here.
  */
 import { ConfError } from '../conf/diagnostics.ts'
+import type { ByteSink } from './byte-sink.ts'
 import type { VariableHost, VariableNames, VariableValue } from './variables.ts'
 
 export interface ComplexValue {
@@ -16,6 +17,8 @@ export interface ComplexValue {
   /** Slots it reads, in order. */
   readonly slots: readonly number[]
   evaluate(host: VariableHost): string
+  /** Appends what `evaluate` gives. */
+  append(host: VariableHost, sink: ByteSink): void
 }
 
 type Part = string | number
@@ -69,7 +72,8 @@ export function constantValue(text: string): ComplexValue {
 function toComplexValue(text: string, parts: readonly Part[]): ComplexValue {
   const slots = parts.filter((part) => typeof part === 'number')
   const constant = slots.length === 0 ? parts.join('') : undefined
-  return Object.freeze({ text, constant, slots, evaluate: composeEvaluate(parts, constant) })
+  const evaluate = composeEvaluate(parts, constant)
+  return Object.freeze({ text, constant, slots, evaluate, append: composeAppend(parts) })
 }
 
 /** Chooses the cheapest reader once, so that serving does not look at the parts' kinds again. */
@@ -84,6 +88,19 @@ function composeEvaluate(
     let out = ''
     for (const part of parts) out += typeof part === 'number' ? (host.get(part) ?? '') : part
     return out
+  }
+}
+
+function composeAppend(parts: readonly Part[]): ComplexValue['append'] {
+  const pieces = parts.map((part) => (typeof part === 'number' ? part : Buffer.from(part)))
+  const [only] = pieces
+  if (pieces.length === 1 && typeof only === 'number')
+    return (host, sink) => void host.append(only, sink)
+  return (host, sink) => {
+    for (const piece of pieces) {
+      if (typeof piece === 'number') host.append(piece, sink)
+      else sink.all(piece)
+    }
   }
 }
 

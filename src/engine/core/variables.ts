@@ -11,6 +11,8 @@
  * ```
  */
 
+import type { ByteSink } from './byte-sink.ts'
+
 /** A value, or `undefined` for nginx's "not found", which prints as an empty string (`-` in logs). */
 export type VariableValue = string | undefined
 
@@ -18,11 +20,22 @@ export type VariableValue = string | undefined
 export interface VariableHost {
   /** Reads a variable through the cache of this host. */
   get(slot: number): VariableValue
+  /** Appends a variable to a sink, without making a text of it where that can be; false: not found. */
+  append(slot: number, sink: ByteSink): boolean
+}
+
+/** Appends a value that was read as a text. */
+export function appendValue(value: VariableValue, sink: ByteSink): boolean {
+  if (value === undefined) return false
+  sink.text(value)
+  return true
 }
 
 export interface VariableDefinition<Host extends VariableHost> {
   /** Reads the value; called at most once per host unless `volatile`. */
   readonly get: (host: Host, name: string) => VariableValue
+  /** Appends what `get` would give, for those that are bytes or numbers anyway; false: not found. */
+  readonly append?: (host: Host, sink: ByteSink) => boolean
   /** Writes the value, where `set` may. */
   readonly set?: (host: Host, value: string) => void
   /** True: never cached. */
@@ -35,6 +48,22 @@ export interface VariableDefinition<Host extends VariableHost> {
 /** A family of names such as `$arg_x`, `$http_x`, `$kv_http_x`: longest prefix wins. */
 export interface VariablePrefix<Host extends VariableHost> extends VariableDefinition<Host> {
   readonly prefix: string
+}
+
+/** What serving needs of a definition; all have one shape, so that reading them stays cheap. */
+export interface ServedVariable<Host extends VariableHost> {
+  readonly get: VariableDefinition<Host>['get']
+  readonly append: VariableDefinition<Host>['append'] | undefined
+  readonly set: VariableDefinition<Host>['set'] | undefined
+  readonly volatile: boolean
+}
+
+function toServed<Host extends VariableHost>(
+  definition: VariableDefinition<Host> | undefined,
+): ServedVariable<Host> | undefined {
+  if (definition === undefined) return undefined
+  const { get, append, set, volatile = false } = definition
+  return { get, append, set, volatile }
 }
 
 /** Gives each name its slot. One per subsystem and process; names are lower-cased, as in nginx. */
@@ -62,7 +91,7 @@ export class VariableTable<Host extends VariableHost> {
   readonly names: VariableNames
   readonly #byName: ReadonlyMap<string, VariableDefinition<Host>>
   readonly #prefixes: readonly VariablePrefix<Host>[]
-  readonly #bySlot: (VariableDefinition<Host> | undefined)[] = []
+  readonly #bySlot: (ServedVariable<Host> | undefined)[] = []
 
   constructor(
     names: VariableNames,
@@ -87,7 +116,7 @@ export class VariableTable<Host extends VariableHost> {
   }
 
   /** By slot, while serving; resolved on first use. */
-  at(slot: number): VariableDefinition<Host> | undefined {
-    return (this.#bySlot[slot] ??= this.find(this.names.name(slot)))
+  at(slot: number): ServedVariable<Host> | undefined {
+    return (this.#bySlot[slot] ??= toServed(this.find(this.names.name(slot))))
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { timeIso8601, timeLocal } from '../core/clock.ts'
-import type { VariablePrefix } from '../core/variables.ts'
+import { type VariablePrefix, appendValue } from '../core/variables.ts'
 import { errnoText } from '../net/errors.ts'
 import { credentialsOf } from './auth/credentials.ts'
 import { proxyProtocolTlvs } from './connection-variables.ts'
@@ -12,7 +12,8 @@ import { type KnownName, nameId } from './header-names.ts'
 import { methodText, methods } from './methods.ts'
 import type { RequestVariables } from './module.ts'
 import type { Request } from './request.ts'
-import { fixed, live, type Reader, seconds } from './variable-definition.ts'
+import type { RequestHead } from './request-head.ts'
+import { direct, fixed, live, type Reader, seconds } from './variable-definition.ts'
 
 const hostId = nameId('host')
 const lengthId = nameId('content-length')
@@ -47,14 +48,17 @@ export const coreVariables: RequestVariables = {
   uri: live(({ uri }) => uri, 'Path of the request, decoded and normal.'),
   document_uri: live(({ uri }) => uri, 'Path of the request, decoded and normal.'),
   request_uri: fixed(targetPath, 'Path and query as the client sent them.'),
-  request: fixed(requestLine, 'First line of the request.'),
+  request: direct(fixed(requestLine, 'First line of the request.'), ({ head }, sink) => {
+    sink.range(head.bytes, head.methodStart, head.lineEnd)
+    return true
+  }),
   request_method: live(
     ({ method, head }) =>
       method === methods.other ? head.text(head.methodStart, head.methodEnd) : methodText(method),
     'Method of the request.',
   ),
-  request_length: live(
-    ({ head, body }) => String(head.end + body.taken),
+  request_length: counter(
+    ({ head, body }) => head.end + body.taken,
     'Bytes of the request: head and body.',
   ),
   request_time: live(
@@ -93,9 +97,15 @@ export const coreVariables: RequestVariables = {
   server_protocol: fixed(({ carrier }) => carrier.protocol, 'Protocol of the request.'),
   scheme: fixed(({ scheme }) => scheme, '"http" or "https".'),
   https: fixed(({ scheme }) => (scheme === 'https' ? 'on' : ''), '"on" with TLS.'),
-  status: live(statusOf, 'Status of the response.'),
-  body_bytes_sent: live(({ bodyBytesSent }) => String(bodyBytesSent), 'Bytes of the body sent.'),
-  bytes_sent: live(({ bytesSent }) => String(bytesSent), 'Bytes sent.'),
+  status: direct(
+    live((request) => String(statusOf(request)).padStart(3, '0'), 'Status of the response.'),
+    (request, sink) => {
+      sink.number(statusOf(request), 3)
+      return true
+    },
+  ),
+  body_bytes_sent: counter(({ bodyBytesSent }) => bodyBytesSent, 'Bytes of the body sent.'),
+  bytes_sent: counter(({ bytesSent }) => bytesSent, 'Bytes sent.'),
   msec: live(() => seconds(Date.now()), 'Time in seconds.'),
   time_local: live(() => timeLocal(), 'Local time as access logs write it.'),
   time_iso8601: live(() => timeIso8601(), 'Local time in ISO 8601.'),
@@ -109,10 +119,20 @@ export const coreVariables: RequestVariables = {
   content_type: fixed(({ head }) => head.value(nameId('content-type')), 'Type of the body.'),
 }
 
-/** The one that `error_page` has chosen, if it has, and of three digits. */
-function statusOf({ response, errorStatus }: Request): string {
-  const status = errorStatus === 0 ? response.status : errorStatus
-  return String(status).padStart(3, '0')
+/** The one that `error_page` has chosen, if it has. */
+function statusOf({ response, errorStatus }: Request): number {
+  return errorStatus === 0 ? response.status : errorStatus
+}
+
+/** A whole number that grows. */
+function counter(count: (request: Request) => number, doc: string): RequestVariables[string] {
+  return direct(
+    live((request) => String(count(request)), doc),
+    (request, sink) => {
+      sink.number(count(request))
+      return true
+    },
+  )
 }
 
 /** Of a body in chunks it is known when the body was read. */
@@ -143,20 +163,21 @@ function realRoot(request: Request): string | undefined {
 function knownField(name: KnownName, separator = ', '): RequestVariables[string] {
   const id = nameId(name)
   const lower = name.replaceAll('-', '_')
-  return fixed(
-    (request) =>
-      request.head.repeats(id) ? headerValues(request, lower, separator) : request.head.value(id),
-    `The "${name}" field of the request.`,
+  const read: Reader = ({ head }) =>
+    head.repeats(id) ? headerValues(head, lower, separator) : head.value(id)
+  return direct(fixed(read, `The "${name}" field of the request.`), ({ head }, sink) =>
+    head.repeats(id)
+      ? appendValue(headerValues(head, lower, separator), sink)
+      : head.appendValue(id, sink),
   )
 }
 
 /** Values of all fields of a name, joined; `name` has underscores for hyphens. */
 export function headerValues(
-  request: Request,
+  head: RequestHead,
   name: string,
   separator: string,
 ): string | undefined {
-  const { head } = request
   let joined: string | undefined
   for (let field = 0; field < head.count; field++) {
     const [start, end] = [head.nameStart(field), head.nameEnd(field)]
@@ -189,7 +210,7 @@ export function queryArgument(args: string, name: string): string | undefined {
 
 /** Value of a cookie, its name in lower case: up to the next ";". */
 export function cookieValue(request: Request, name: string): string | undefined {
-  const cookies = headerValues(request, 'cookie', '; ')
+  const cookies = headerValues(request.head, 'cookie', '; ')
   if (cookies === undefined) return undefined
   for (let at = 0; at < cookies.length;) {
     while (cookies[at] === ' ') at++
@@ -260,7 +281,7 @@ export const corePrefixes: readonly VariablePrefix<Request>[] = [
   },
   {
     prefix: 'http_',
-    get: (request, name) => headerValues(request, name.slice(5), ', '),
+    get: ({ head }, name) => headerValues(head, name.slice(5), ', '),
     changeable: true,
     doc: 'Field of the request.',
   },

@@ -7,7 +7,7 @@
  */
 import type { Socket } from '../net/socket.ts'
 import type { Transport } from '../net/transport.ts'
-import { copyRange } from './copy-range.ts'
+import { copyRange } from '../core/copy-range.ts'
 
 /** Room for several responses of pipelined requests; larger bodies are written past it. */
 const outputBytes = 64 * 1024

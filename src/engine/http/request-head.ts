@@ -11,7 +11,8 @@
  * ```
  */
 import { cr, lf } from './bytes.ts'
-import { copyRange } from './copy-range.ts'
+import type { ByteSink } from '../core/byte-sink.ts'
+import { copyRange } from '../core/copy-range.ts'
 import { headBytesInitial, headBytesKept } from './limits.ts'
 import { knownNames, unknownName } from './header-names.ts'
 import { methods } from './methods.ts'
@@ -165,6 +166,14 @@ export class RequestHead {
   /** Text of a range: UTF-8, which for ASCII costs what Latin-1 does. */
   text(start: number, end: number): string {
     return this.bytes.toString('utf8', start, end)
+  }
+
+  /** Appends the value of the first field of a known name; false where there is none. */
+  appendValue(id: number, sink: ByteSink): boolean {
+    const field = this.first[id]!
+    if (field === none) return false
+    sink.range(this.bytes, this.valueStart(field), this.valueEnd(field))
+    return true
   }
 
   /** Value of the first field of a known name, or `undefined`. */

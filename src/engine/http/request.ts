@@ -5,7 +5,8 @@
  * first byte of a request comes and gives it back when it is idle. Handlers must not hold on to it.
  */
 import type { Level, Log } from '../core/log.ts'
-import type { VariableTable, VariableValue } from '../core/variables.ts'
+import type { ByteSink } from '../core/byte-sink.ts'
+import { type VariableTable, type VariableValue, appendValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
 import type { Address } from '../net/address.ts'
 import { type BodyFilter, BodyFilters } from './body-filter.ts'
@@ -461,6 +462,11 @@ export class Request implements CaptureHost {
 
   get(slot: number): VariableValue {
     return this.#cache.read(this, slot)
+  }
+
+  append(slot: number, sink: ByteSink): boolean {
+    const append = this.variables.at(slot)?.append
+    return append === undefined ? appendValue(this.get(slot), sink) : append(this, sink)
   }
 
   store(slot: number, value: VariableValue): void {

@@ -10,7 +10,7 @@
  *                    status   hidden     verbatim: ends at `next`  written anew as `ETag: "1"`
  * ```
  */
-import { copyRange } from './copy-range.ts'
+import { copyRange } from '../core/copy-range.ts'
 import { equalsLower } from './header-names.ts'
 import { safeValue } from './safe-value.ts'
 import { upstreamNames } from './upstream-names.ts'

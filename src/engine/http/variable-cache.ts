@@ -32,7 +32,7 @@ export class VariableCache {
     this.#depth += 1
     const value = definition.get(request, variables.names.name(slot))
     this.#depth -= 1
-    if (definition.volatile !== true) this.store(slot, value)
+    if (!definition.volatile) this.store(slot, value)
     return value
   }
 

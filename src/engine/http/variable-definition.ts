@@ -1,4 +1,5 @@
 /** How variables of requests are written down in tables. */
+import type { ByteSink } from '../core/byte-sink.ts'
 import type { RequestVariables } from './module.ts'
 import type { Request } from './request.ts'
 
@@ -12,6 +13,14 @@ export function fixed(get: Reader, doc: string): RequestVariables[string] {
 /** Read anew each time. */
 export function live(get: Reader, doc: string): RequestVariables[string] {
   return { get, doc, volatile: true }
+}
+
+/** Has a way to be written that makes no text of it. */
+export function direct(
+  definition: RequestVariables[string],
+  append: (request: Request, sink: ByteSink) => boolean,
+): RequestVariables[string] {
+  return { ...definition, append }
 }
 
 /** `1.042` */

@@ -5,7 +5,8 @@
  * its fields is ours.
  */
 import { httpDate } from '../core/clock.ts'
-import { copyAll } from './copy-range.ts'
+import { copyAll } from '../core/copy-range.ts'
+import { writeNumber } from '../core/write-number.ts'
 import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
 import { safeValue } from './safe-value.ts'
@@ -214,19 +215,6 @@ function isPlainOk({ bytes, status, statusStart, statusEnd }: UpstreamHead): boo
 function passes(head: UpstreamHead, id: number): boolean {
   const field = head.first[id]!
   return field >= 0 && !head.isHidden(field)
-}
-
-/** Digits of a number that is not negative; returns where they end. */
-function writeNumber(into: Buffer, start: number, value: number): number {
-  let digits = 1
-  for (let rest = value; rest >= 10; rest /= 10) digits++
-  let rest = value
-  for (let at = start + digits - 1; at >= start; at--) {
-    const next = Math.trunc(rest / 10)
-    into[at] = 0x30 + rest - next * 10
-    rest = next
-  }
-  return start + digits
 }
 
 /** Fields behind a chunked body. */

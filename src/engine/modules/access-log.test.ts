@@ -10,7 +10,7 @@ import { LogFiles } from '../core/log.ts'
 import type { VariableHost } from '../core/variables.ts'
 import { type AccessLogTarget, AccessLogWriter } from './access-log.ts'
 
-const host: VariableHost = { get: () => undefined }
+const host: VariableHost = { get: () => undefined, append: () => false }
 
 interface Bench {
   readonly path: string
@@ -34,7 +34,7 @@ function bench(t: TestContext): Bench {
       path: constantValue(path),
       syslog: undefined,
       cache: undefined,
-      format: { name: 'x', format: () => 'line\n' },
+      format: { name: 'x', append: (_, sink) => sink.text('line\n') },
       bufferBytes: 0,
       flushMs: 0,
       gzipLevel: 0,

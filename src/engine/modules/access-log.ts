@@ -6,6 +6,7 @@
  * opens its file for each batch of a path.
  */
 import { gzipSync } from 'node:zlib'
+import { ByteSink } from '../core/byte-sink.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { LogFiles } from '../core/log.ts'
 import type { SyslogServer } from '../core/syslog.ts'
@@ -30,19 +31,26 @@ export interface AccessLogTarget {
   readonly condition: ComplexValue | undefined
 }
 
+/** Lines of one path that wait. */
 interface Batch {
-  readonly target: AccessLogTarget
-  lines: string
+  /** Says how the batch is written: that of its first line. */
+  target: AccessLogTarget
+  readonly lines: ByteSink
   timer: NodeJS.Timeout | undefined
 }
 
 /** Paths with waiting lines at one time; past this the oldest are written at once. */
 const batchesMax = 512
+/** Memory of a batch to begin with, and what is kept for the next one of the same path. */
+const linesBytes = 4 * 1024
+const keptLinesBytes = 256 * 1024
 
 /** All access logs of a process. */
 export class AccessLogWriter {
   readonly #files: LogFiles
   readonly #batches = new Map<string, Batch>()
+  /** Where a line is made that goes elsewhere. */
+  readonly #line = new ByteSink(Buffer.allocUnsafeSlow(linesBytes))
   /** Those that may have files open. */
   readonly #caches = new Set<LogFileCache>()
   #turnEndAwaited = false
@@ -56,27 +64,24 @@ export class AccessLogWriter {
     for (const target of targets) {
       const { condition } = target
       if (condition !== undefined && isFalse(condition.evaluate(host))) continue
-      const line = target.format.format(host)
-      if (target.syslog === undefined) this.#append(target, target.path.evaluate(host), line)
-      else this.#files.send(target.syslog, target.syslog.severity, line.slice(0, -1))
+      if (target.syslog === undefined) this.#append(target, host)
+      else this.#send(target.syslog, target.format, host)
     }
   }
 
   /** Writes everything that waits: before logs are reopened, and at the end. */
   flush(): void {
     for (const path of this.#batches.keys()) this.#write(path)
+    this.#batches.clear()
     for (const cache of this.#caches) cache.close()
     this.#caches.clear()
   }
 
-  #append(target: AccessLogTarget, path: string, line: string): void {
-    let batch = this.#batches.get(path)
-    if (batch === undefined) {
-      if (this.#batches.size >= batchesMax) this.#write(this.#batches.keys().next().value!)
-      batch = { target, lines: '', timer: undefined }
-      this.#batches.set(path, batch)
-    }
-    batch.lines += line
+  #append(target: AccessLogTarget, host: VariableHost): void {
+    const path = target.path.constant ?? target.path.evaluate(host)
+    const batch = this.#batches.get(path) ?? this.#begin(path, target)
+    if (batch.lines.length === 0) batch.target = target
+    target.format.append(host, batch.lines)
     const { bufferBytes, flushMs } = batch.target
     if (bufferBytes === 0) this.#awaitTurnEnd()
     else if (batch.lines.length >= bufferBytes) this.#write(path)
@@ -84,6 +89,21 @@ export class AccessLogWriter {
       batch.timer = setTimeout(() => this.#write(path), flushMs)
       batch.timer.unref()
     }
+  }
+
+  #begin(path: string, target: AccessLogTarget): Batch {
+    if (this.#batches.size >= batchesMax) this.#drop(this.#batches.keys().next().value!)
+    const lines = new ByteSink(Buffer.allocUnsafeSlow(linesBytes))
+    const batch = { target, lines, timer: undefined }
+    this.#batches.set(path, batch)
+    return batch
+  }
+
+  #send(server: SyslogServer, format: LogFormat, host: VariableHost): void {
+    const line = this.#line
+    line.length = 0
+    format.append(host, line)
+    this.#files.send(server, server.severity, line.bytes.toString('utf8', 0, line.length - 1))
   }
 
   #awaitTurnEnd(): void {
@@ -97,19 +117,32 @@ export class AccessLogWriter {
     })
   }
 
+  /** The batch of a log with one path stays for the lines to come. */
   #write(path: string): void {
     const batch = this.#batches.get(path)
     if (batch === undefined) return
-    this.#batches.delete(path)
+    const { lines, target } = batch
     clearTimeout(batch.timer)
-    const { gzipLevel, cache, path: name } = batch.target
-    const data = gzipLevel > 0 ? gzipSync(batch.lines, { level: gzipLevel }) : batch.lines
+    batch.timer = undefined
+    if (lines.length > 0) this.#hand(target, path, lines.bytes.subarray(0, lines.length))
+    lines.length = 0
+    const stays = target.path.constant !== undefined && lines.bytes.length <= keptLinesBytes
+    if (!stays) this.#batches.delete(path)
+  }
+
+  #drop(path: string): void {
+    this.#write(path)
+    this.#batches.delete(path)
+  }
+
+  #hand({ gzipLevel, cache, path: name }: AccessLogTarget, path: string, lines: Buffer): void {
+    const data = gzipLevel > 0 ? gzipSync(lines, { level: gzipLevel }) : lines
     if (name.constant !== undefined) this.#files.append({ kind: 'file', path }, data)
     else if (cache === undefined) this.#files.appendOnce(path, data)
     else this.#appendCached(cache, path, data)
   }
 
-  #appendCached(cache: LogFileCache, path: string, data: string | Buffer): void {
+  #appendCached(cache: LogFileCache, path: string, data: Buffer): void {
     this.#caches.add(cache)
     if (!cache.append(path, data)) this.#files.appendOnce(path, data)
   }

@@ -5,7 +5,7 @@ import type { VariableHost } from '../core/variables.ts'
 import { privateZoneMemory } from './limit-conn.ts'
 import { type LimitReq, type LimitReqZone, LimitReqZones, type RateVerdict } from './limit-req.ts'
 
-const host: VariableHost = { get: () => undefined }
+const host: VariableHost = { get: () => undefined, append: () => false }
 
 function zoneOf(name: string, perSecond: number, key = 'k'): LimitReqZone {
   return { name, bytes: 32 * 1024, key: constantValue(key), rate: perSecond * 1000 }

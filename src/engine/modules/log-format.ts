@@ -6,6 +6,7 @@
  * without a value is `-` with `default` and nothing otherwise.
  */
 import { ConfError } from '../conf/diagnostics.ts'
+import type { ByteSink } from '../core/byte-sink.ts'
 import { parseTemplate } from '../core/complex-value.ts'
 import type { ValueEnv } from '../core/module.ts'
 import type { VariableHost } from '../core/variables.ts'
@@ -14,8 +15,8 @@ export type LogEscape = 'default' | 'json' | 'none'
 
 export interface LogFormat {
   readonly name: string
-  /** One line with its newline. */
-  format(host: VariableHost): string
+  /** Appends one line with its newline. */
+  append(host: VariableHost, sink: ByteSink): void
 }
 
 /** Parses the arguments of `log_format`. */
@@ -26,44 +27,38 @@ export function parseLogFormat(args: readonly string[], env: ValueEnv): LogForma
   const { variables } = env
   if (variables === undefined) throw new ConfError('variables are not supported here')
   const parts = parseTemplate(text).map((part) =>
-    typeof part === 'string' ? part : variables.use(`$${part.variable}`, env.node),
+    typeof part === 'string' ? Buffer.from(part) : variables.use(`$${part.variable}`, env.node),
   )
-  return Object.freeze({ name, format: composeFormat(parts, escape ?? 'default') })
+  return Object.freeze({ name, append: composeAppend([...parts, lineEnd], escape ?? 'default') })
 }
+
+const lineEnd = Buffer.from('\n')
 
 function parseEscape(text: string): LogEscape {
   if (text === 'default' || text === 'json' || text === 'none') return text
   throw new ConfError(`unknown log format escaping "${text}"`)
 }
 
-function composeFormat(
-  parts: readonly (string | number)[],
+function composeAppend(
+  parts: readonly (Buffer | number)[],
   escape: LogEscape,
-): (host: VariableHost) => string {
-  const absent = escape === 'default' ? '-' : ''
-  const clean = escapers[escape]
-  return (host) => {
-    let line = ''
+): LogFormat['append'] {
+  const absent = Buffer.from(escape === 'default' ? '-' : '')
+  const escaped = escapes[escape]
+  return (host, sink) => {
     for (const part of parts) {
-      if (typeof part === 'string') line += part
+      if (typeof part !== 'number') sink.all(part)
       else {
-        const value = host.get(part)
-        line += value === undefined ? absent : clean(value)
+        const start = sink.length
+        if (!host.append(part, sink)) sink.all(absent)
+        else if (escaped !== undefined) escapeFrom(sink, start, escaped)
       }
     }
-    return `${line}\n`
   }
 }
 
-const escapers: Readonly<Record<LogEscape, (text: string) => string>> = {
-  default: (text) => (/["\\]|[^ -~]/.test(text) ? escapeBytes(text) : text),
-  json: (text) => (jsonSpecial.test(text) ? text.replaceAll(jsonSpecialAll, escapeJson) : text),
-  none: (text) => text,
-}
-
-// oxlint-disable-next-line no-control-regex
-const jsonSpecial = /["\\\0-\x1f]/
-const jsonSpecialAll = new RegExp(jsonSpecial.source, 'g')
+/** What stands for each byte; `undefined` for those that stand for themselves. */
+type Escapes = readonly (string | undefined)[]
 
 const jsonShort: Readonly<Record<string, string>> = {
   '"': '\\"',
@@ -75,18 +70,37 @@ const jsonShort: Readonly<Record<string, string>> = {
   '\f': '\\f',
 }
 
-function escapeJson(sign: string): string {
-  const code = sign.charCodeAt(0).toString(16).toUpperCase()
-  return jsonShort[sign] ?? `\\u${code.padStart(4, '0')}`
+const escapes: Readonly<Record<LogEscape, Escapes | undefined>> = {
+  default: toEscapes((byte, sign) => {
+    const plain = byte >= 0x20 && byte < 0x7f && sign !== '"' && sign !== '\\'
+    return plain ? undefined : `\\x${hex(byte, 2)}`
+  }),
+  json: toEscapes(
+    (byte, sign) => jsonShort[sign] ?? (byte < 0x20 ? `\\u${hex(byte, 4)}` : undefined),
+  ),
+  none: undefined,
 }
 
-function escapeBytes(text: string): string {
-  let out = ''
-  for (const byte of Buffer.from(text)) {
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c
-    out += plain
-      ? String.fromCharCode(byte)
-      : `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`
+function toEscapes(escape: (byte: number, sign: string) => string | undefined): Escapes {
+  return Array.from({ length: 256 }, (_, byte) => escape(byte, String.fromCharCode(byte)))
+}
+
+function hex(byte: number, width: number): string {
+  return byte.toString(16).toUpperCase().padStart(width, '0')
+}
+
+/** Escapes what the sink holds from `start` on; there is nothing to escape in nearly all values. */
+function escapeFrom(sink: ByteSink, start: number, escaped: Escapes): void {
+  const { bytes, length } = sink
+  for (let at = start; at < length; at++) {
+    if (escaped[bytes[at]!] === undefined) continue
+    const rest = Buffer.from(bytes.subarray(at, length))
+    sink.length = at
+    for (const byte of rest) {
+      const text = escaped[byte]
+      if (text === undefined) sink.byte(byte)
+      else sink.text(text)
+    }
+    return
   }
-  return out
 }

@@ -6,7 +6,8 @@
  * first bytes.
  */
 import type { Level, Log } from '../core/log.ts'
-import type { VariableTable, VariableValue } from '../core/variables.ts'
+import type { ByteSink } from '../core/byte-sink.ts'
+import { type VariableTable, type VariableValue, appendValue } from '../core/variables.ts'
 import type { CaptureHost } from '../modules/captures.ts'
 import { type Address, formatAddress, formatHost } from '../net/address.ts'
 import type { Socket, SocketHandler } from '../net/socket.ts'
@@ -182,8 +183,12 @@ export class Session implements CaptureHost, SocketHandler, TimerOwner, Listed {
     this.#depth += 1
     const value = definition.get(this, name)
     this.#depth -= 1
-    if (definition.volatile !== true) this.#values[slot] = value ?? absent
+    if (!definition.volatile) this.#values[slot] = value ?? absent
     return value
+  }
+
+  append(slot: number, sink: ByteSink): boolean {
+    return appendValue(this.get(slot), sink)
   }
 
   store(slot: number, value: VariableValue): void {

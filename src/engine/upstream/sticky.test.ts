@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { constantValue, type ComplexValue } from '../core/complex-value.ts'
-import type { VariableHost } from '../core/variables.ts'
+import { appendValue, type VariableHost } from '../core/variables.ts'
 import { Clock, createTestGroup, groupConfig, peerConfig, portOf } from './group.fixture.ts'
 import { Group } from './group.ts'
 import type { PeerConfig } from './peer.ts'
@@ -19,6 +19,10 @@ class Client implements VariableHost {
   get(): undefined {
     return undefined
   }
+
+  append(): boolean {
+    return false
+  }
 }
 
 function variable(name: string): ComplexValue {
@@ -27,6 +31,7 @@ function variable(name: string): ComplexValue {
     constant: undefined,
     slots: [0],
     evaluate: (host) => (host as Client).values[name] ?? '',
+    append: (host, sink) => void appendValue((host as Client).values[name], sink),
   }
 }
 

@@ -6,7 +6,7 @@ import { defineHttpModule, type HttpModule, type NoConf } from '../module.ts'
 import type { Request } from '../request.ts'
 
 const forwarded: ForwardedLookup = (host, peer, trusted, recursive) => {
-  const text = headerValues(host as Request, 'x_forwarded_for', ', ')
+  const text = headerValues((host as Request).head, 'x_forwarded_for', ', ')
   return text === undefined ? undefined : forwardedAddress(peer, [text], trusted, recursive)
 }
 

@@ -13,14 +13,15 @@
  * How long the body is says the engine alone: what is forwarded is one well-formed request, whatever
  * `proxy_set_header` makes of `Content-Length` and `Transfer-Encoding`.
  */
-import type { ComplexValue } from '../../core/complex-value.ts'
-import { copyAll, copyRange } from '../copy-range.ts'
+import { ByteSink } from '../../core/byte-sink.ts'
+import { type ComplexValue, constantValue } from '../../core/complex-value.ts'
+import type { VariableHost } from '../../core/variables.ts'
+import { colon, cr, fieldValue, lf } from '../bytes.ts'
 import { equalsLower, findNameId, knownNames, unknownName } from '../header-names.ts'
 import { methods, methodText } from '../methods.ts'
 import type { Request } from '../request.ts'
 import type { RequestHead } from '../request-head.ts'
 import type { SetHeader } from './directives.ts'
-import { roomFor, writeText } from './write-text.ts'
 
 export interface RequestPlanInput {
   readonly version: '1.0' | '1.1'
@@ -53,24 +54,22 @@ interface Field {
 }
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/
-const crlf = Buffer.from('\r\n', 'latin1')
 const lengthFront = Buffer.from('Content-Length: ', 'latin1')
 const chunkedLine = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1')
-const fixedBytes = 128
+const blank = 0x20
+const slash = 0x2f
 
 /** Room for nearly all heads, and for small bodies behind them. */
 const scratchBytes = 16 * 1024
 
-/** Where heads are written; made by the first request. */
-let scratch: Buffer = Buffer.alloc(0)
+/** Where heads are written; its memory is made by the first request. */
+const scratch = new ByteSink(Buffer.alloc(0))
 
 export class RequestPlan {
   readonly #version: Buffer
   readonly #method: ComplexValue | undefined
   /** Constant fields and those of variables, in order. */
   readonly #fields: readonly (Buffer | Field)[]
-  readonly #constantBytes: number
-  readonly #texts: string[]
   readonly #passHeaders: boolean
   /** By id of the request's known names: 1 for fields of the client that are not passed on. */
   readonly #dropped: Uint8Array
@@ -83,11 +82,6 @@ export class RequestPlan {
     this.#passHeaders = input.passHeaders
     const set = withDefaults(input)
     this.#fields = compileFields(set)
-    this.#constantBytes = this.#fields.reduce(
-      (sum, field) => sum + (Buffer.isBuffer(field) ? field.length : field.front.length + 2),
-      0,
-    )
-    this.#texts = this.#fields.map(() => '')
     const names = [...set.map(({ name }) => name.toLowerCase()), ...takenAway, ...framing]
     this.#dropped = Uint8Array.from(knownNames, (name) => (names.includes(name) ? 1 : 0))
     this.#droppedNames = names
@@ -104,19 +98,16 @@ export class RequestPlan {
   /** Writes the head; it lies in a buffer of the process, from its beginning up to the returned length. */
   write(request: Request, outgoing: OutgoingRequest): number {
     const { head } = request
-    const method = this.#methodOf(request)
-    let room = fixedBytes + this.#constantBytes + head.end + head.count * 4
-    if (method !== undefined) room += roomFor(method)
-    if (outgoing.target !== undefined) room += roomFor(outgoing.target)
-    room += this.#evaluate(request)
-    if (room > scratch.length) scratch = makeScratch(request, room)
-    let at = this.#writeLine(request, method, outgoing.target)
-    at = this.#writeFields(at)
-    at = writeFraming(at, outgoing)
-    if (this.#passHeaders) at = this.#copyFields(head, at)
-    scratch[at++] = 0x0d
-    scratch[at++] = 0x0a
-    return at
+    if (scratch.bytes.length === 0) {
+      scratch.bytes = request.connection.engine.services.transport.memory(scratchBytes)
+    }
+    scratch.length = 0
+    this.#writeLine(request, outgoing.target)
+    this.#writeFields(request)
+    writeFraming(outgoing)
+    if (this.#passHeaders) this.#copyFields(head)
+    endLine(scratch)
+    return scratch.length
   }
 
   /** Of `proxy_method`; one that is no token would end the request line. */
@@ -125,53 +116,29 @@ export class RequestPlan {
     return method !== undefined && token.test(method) ? method : undefined
   }
 
-  #evaluate(request: Request): number {
-    let room = 0
-    for (let i = 0; i < this.#fields.length; i++) {
-      const field = this.#fields[i]!
-      if (Buffer.isBuffer(field)) continue
-      const text = field.value.evaluate(request)
-      this.#texts[i] = text
-      room += roomFor(text)
-    }
-    return room
-  }
-
-  #writeLine(request: Request, method: string | undefined, target: string | undefined): number {
+  #writeLine(request: Request, target: string | undefined): void {
     const { head } = request
-    let at = 0
-    if (method !== undefined) at = writeText(scratch, at, method)
+    const method = this.#methodOf(request)
+    if (method !== undefined) scratch.text(method)
     else if (request.method === methods.other) {
-      at = copyRange(head.bytes, head.methodStart, head.methodEnd, scratch, at)
-    } else at = writeText(scratch, at, methodText(request.method))
-    scratch[at++] = 0x20
-    if (target !== undefined) at = writeText(scratch, at, target)
-    else at = copyTarget(head, at)
-    return copyAll(this.#version, scratch, at)
+      scratch.range(head.bytes, head.methodStart, head.methodEnd)
+    } else scratch.text(methodText(request.method))
+    scratch.byte(blank)
+    if (target === undefined) writeTarget(head)
+    else writeSafe(target)
+    scratch.all(this.#version)
   }
 
-  #writeFields(start: number): number {
-    let at = start
-    for (let i = 0; i < this.#fields.length; i++) {
-      const field = this.#fields[i]!
-      if (Buffer.isBuffer(field)) {
-        at = copyAll(field, scratch, at)
-        continue
-      }
-      const text = this.#texts[i]!
-      if (text === '') continue
-      at = copyAll(field.front, scratch, at)
-      at = writeText(scratch, at, text)
-      scratch[at++] = 0x0d
-      scratch[at++] = 0x0a
+  #writeFields(request: Request): void {
+    for (const field of this.#fields) {
+      if (field instanceof Uint8Array) scratch.all(field)
+      else writeField(scratch, request, field)
     }
-    return at
   }
 
   /** The client's lines that go on, neighbours in one piece. */
-  #copyFields(head: RequestHead, start: number): number {
+  #copyFields(head: RequestHead): void {
     const { bytes, count } = head
-    let at = start
     let runStart = 0
     let runEnd = 0
     for (let field = 0; field < count; field++) {
@@ -182,17 +149,16 @@ export class RequestPlan {
         runEnd = plainEnd
         continue
       }
-      if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, scratch, at)
+      scratch.range(bytes, runStart, runEnd)
       if (plainEnd < 0) {
-        at = writeField(head, field, at)
+        copyField(head, field)
         runStart = runEnd = 0
       } else {
         runStart = from
         runEnd = plainEnd
       }
     }
-    if (runEnd > runStart) at = copyRange(bytes, runStart, runEnd, scratch, at)
-    return at
+    scratch.range(bytes, runStart, runEnd)
   }
 
   #drops(head: RequestHead, field: number): boolean {
@@ -206,14 +172,9 @@ export class RequestPlan {
   }
 }
 
-function makeScratch({ connection }: Request, room: number): Buffer {
-  if (room > scratchBytes) return Buffer.allocUnsafeSlow(room * 2)
-  return connection.engine.services.transport.memory(scratchBytes)
-}
-
 /** The bytes that `RequestPlan.write` wrote, and room behind them. */
 export function planBytes(): Buffer {
-  return scratch
+  return scratch.bytes
 }
 
 /** `proxy_set_header` first, then what nginx sets by itself. */
@@ -226,48 +187,75 @@ function withDefaults({ headers, host }: RequestPlanInput): readonly SetHeader[]
   ]
 }
 
-const closeValue: ComplexValue = {
-  text: 'close',
-  constant: 'close',
-  slots: [],
-  evaluate: () => 'close',
-}
+const closeValue = constantValue('close')
 
+/** Neighbours that are constant are one piece. */
 function compileFields(set: readonly SetHeader[]): readonly (Buffer | Field)[] {
   const fields: (Buffer | Field)[] = []
   for (const { name, value } of set) {
     if ((framing as readonly string[]).includes(name.toLowerCase())) continue
-    if (value.constant === '') continue
+    const field = { front: Buffer.from(`${name}: `, 'latin1'), value }
     if (value.constant === undefined) {
-      fields.push({ front: Buffer.from(`${name}: `, 'latin1'), value })
+      fields.push(field)
       continue
     }
-    const line = Buffer.alloc(name.length + 4 + roomFor(value.constant))
-    const front = line.write(`${name}: `, 'latin1')
-    const end = writeText(line, front, value.constant)
-    const bytes = Buffer.concat([line.subarray(0, end), crlf])
+    const line = new ByteSink(Buffer.alloc(0))
+    writeField(line, noRequest, field)
+    const bytes = line.bytes.subarray(0, line.length)
     const last = fields.at(-1)
     if (Buffer.isBuffer(last)) fields[fields.length - 1] = Buffer.concat([last, bytes])
-    else fields.push(bytes)
+    else if (bytes.length > 0) fields.push(bytes)
   }
   return fields
 }
 
-function writeFraming(start: number, { bodyBytes, chunked, saysLength }: OutgoingRequest): number {
-  if (chunked) return start + chunkedLine.copy(scratch, start)
-  if (bodyBytes === 0 && !saysLength) return start
-  let at = copyAll(lengthFront, scratch, start)
-  at = writeText(scratch, at, String(bodyBytes))
-  scratch[at++] = 0x0d
-  scratch[at++] = 0x0a
-  return at
+/** For values that are constant. */
+const noRequest: VariableHost = { get: () => undefined, append: () => false }
+
+/** A field whose value is empty is not sent. */
+function writeField(into: ByteSink, request: VariableHost, { front, value }: Field): void {
+  const start = into.length
+  into.all(front)
+  const valueStart = into.length
+  value.append(request, into)
+  if (into.length === valueStart) into.length = start
+  else {
+    blankControls(into, valueStart)
+    endLine(into)
+  }
+}
+
+function writeFraming({ bodyBytes, chunked, saysLength }: OutgoingRequest): void {
+  if (chunked) scratch.all(chunkedLine)
+  else if (bodyBytes > 0 || saysLength) {
+    scratch.all(lengthFront)
+    scratch.number(bodyBytes)
+    endLine(scratch)
+  }
 }
 
 /** Path and query as they came; an absolute form without a path means the root. */
-function copyTarget(head: RequestHead, start: number): number {
-  let at = start
-  if (head.pathEnd === head.pathStart) scratch[at++] = 0x2f
-  return copyRange(head.bytes, head.pathStart, head.targetEnd, scratch, at)
+function writeTarget(head: RequestHead): void {
+  if (head.pathEnd === head.pathStart) scratch.byte(slash)
+  scratch.range(head.bytes, head.pathStart, head.targetEnd)
+}
+
+function writeSafe(text: string): void {
+  const start = scratch.length
+  scratch.text(text)
+  blankControls(scratch, start)
+}
+
+/** Control characters become blanks: values may hold anything, and a line break would end the line. */
+function blankControls({ bytes, length }: ByteSink, start: number): void {
+  for (let at = start; at < length; at++) {
+    if (fieldValue[bytes[at]!] !== 1) bytes[at] = blank
+  }
+}
+
+function endLine(into: ByteSink): void {
+  into.byte(cr)
+  into.byte(lf)
 }
 
 /** Where the line ends that is written as we write lines; -1 for one that is not. */
@@ -282,13 +270,11 @@ function plainLineEnd(head: RequestHead, field: number): number {
   return plain ? valueEnd + 2 : -1
 }
 
-function writeField(head: RequestHead, field: number, start: number): number {
+function copyField(head: RequestHead, field: number): void {
   const { bytes } = head
-  let at = start + bytes.copy(scratch, start, head.nameStart(field), head.nameEnd(field))
-  scratch[at++] = 0x3a
-  scratch[at++] = 0x20
-  at += bytes.copy(scratch, at, head.valueStart(field), head.valueEnd(field))
-  scratch[at++] = 0x0d
-  scratch[at++] = 0x0a
-  return at
+  scratch.range(bytes, head.nameStart(field), head.nameEnd(field))
+  scratch.byte(colon)
+  scratch.byte(blank)
+  scratch.range(bytes, head.valueStart(field), head.valueEnd(field))
+  endLine(scratch)
 }

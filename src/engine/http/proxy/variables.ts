@@ -1,7 +1,9 @@
 /** `$proxy_*` and `$upstream_*`: one value for each server that was tried, joined as nginx prints them. */
+import type { ByteSink } from '../../core/byte-sink.ts'
 import type { VariablePrefix } from '../../core/variables.ts'
 import { formatHost } from '../../net/address.ts'
 import { headerValues } from '../core-variables.ts'
+import { nameId } from '../header-names.ts'
 import type { RequestVariables } from '../module.ts'
 import type { Request } from '../request.ts'
 import type { UpstreamAttempt } from '../upstream-trail.ts'
@@ -50,10 +52,20 @@ const perAttempt: RequestVariables = Object.fromEntries(
   ]),
 )
 
+const forwardedForId = nameId('x-forwarded-for')
+
 function forwardedFor(request: Request): string {
-  const before = headerValues(request, 'x_forwarded_for', ', ')
+  const before = headerValues(request.head, 'x_forwarded_for', ', ')
   const address = formatHost(request.remote)
   return before === undefined ? address : `${before}, ${address}`
+}
+
+function appendForwardedFor({ head, remote }: Request, sink: ByteSink): boolean {
+  if (head.repeats(forwardedForId)) sink.text(headerValues(head, 'x_forwarded_for', ', ')!)
+  else head.appendValue(forwardedForId, sink)
+  if (head.first[forwardedForId]! >= 0) sink.text(', ')
+  sink.text(formatHost(remote))
+  return true
 }
 
 export const proxyVariables: RequestVariables = {
@@ -70,6 +82,7 @@ export const proxyVariables: RequestVariables = {
   },
   proxy_add_x_forwarded_for: {
     get: forwardedFor,
+    append: appendForwardedFor,
     volatile: true,
     doc: '"X-Forwarded-For" with the address of the client behind it.',
   },
