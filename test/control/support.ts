@@ -110,6 +110,20 @@ export class Control {
     return this.ask(owner, 'PUT', `/api/v1/stream_srv${query}`, body)
   }
 
+  addHttp(owner: Owner, server: ServerFields, query = ''): Promise<Reply> {
+    return this.ask(owner, 'POST', `/api/v1/dyn_srv${query}`, { type: 'add', ...server })
+  }
+
+  delHttp(owner: Owner, { addr_port, server_name }: ServerPlace, query = ''): Promise<Reply> {
+    const body = { type: 'del', addr_port, server_name }
+    return this.ask(owner, 'PUT', `/api/v1/dyn_srv${query}`, body)
+  }
+
+  async httpServers(owner: Owner): Promise<readonly ServerFields[]> {
+    const { servers } = await this.get<{ servers: ServerFields[] }>(owner, '/api/v1/dyn_srv')
+    return servers
+  }
+
   addLocations(
     owner: Owner,
     place: ServerPlace,
@@ -197,13 +211,15 @@ export const byClientAddress = 'map $remote_addr $mesh_server_name { default s-$
 
 const locations = 'location /api { dyn_module_api; } location /doc { doc_api; }'
 
+/** What can be changed has a module in the data plane and one in control. */
+const dynamicModules = ['stream_dyn_server', 'http_dyn_server', 'http_location'] as const
+
 /** The main file of an engine with broker and control. */
 export function mainConf({ stream, main, blocks, workers = 1 }: ControlOptions): string {
   return [
     'helper broker modules/njt_helper_broker_module.so conf/mqtt.conf;',
     'helper ctrl modules/njt_helper_ctrl_module.so conf/ctrl.conf;',
-    main ??
-      'load_module modules/njt_stream_dyn_server_module.so; load_module modules/njt_http_location_module.so;',
+    main ?? dynamicModules.map((name) => `load_module modules/njt_${name}_module.so;`).join('\n'),
     `worker_processes ${workers};`,
     'error_log logs/error.log notice;',
     'pid logs/trijet.pid;',
@@ -219,8 +235,7 @@ export function controlConf(options: ControlOptions, port: number): string {
     'load_module modules/njt_http_sendmsg_module.so;',
     'load_module modules/njt_ctrl_config_api_module.so;',
     'load_module modules/njt_doc_module.so;',
-    'load_module modules/njt_stream_dyn_server_api_module.so;',
-    'load_module modules/njt_http_location_api_module.so;',
+    ...dynamicModules.map((name) => `load_module modules/njt_${name}_api_module.so;`),
     'error_log logs/error_ctrl.log notice;',
     'events {}',
     'http {',
