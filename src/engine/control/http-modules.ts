@@ -24,6 +24,7 @@ import { httpLocations } from './endpoints/http-locations.ts'
 import { httpServers } from './endpoints/http-servers.ts'
 import { keyValues } from './endpoints/key-values.ts'
 import { passwords } from './endpoints/passwords.ts'
+import { portRanges } from './endpoints/port-ranges.ts'
 import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
@@ -67,6 +68,7 @@ const always: readonly Endpoint[] = [
   streamCertificates,
   revocationLists,
   passwords,
+  portRanges,
   privilegedAgent,
   runningConfiguration,
   history,

@@ -7,12 +7,14 @@ import { httpLocation } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpCertificate, streamCertificate } from './instructions/certificate.ts'
 import { revocationList } from './instructions/revocation-list.ts'
+import { portRange } from './instructions/port-range.ts'
 import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
+  portRange,
   streamServer,
   httpServer,
   httpLocation,

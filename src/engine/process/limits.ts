@@ -27,6 +27,9 @@ export const processLimits = {
   /** Addresses that are told to whoever started the engine in the foreground. */
   listeningToldMax: 32,
 
+  /** A rule of ports takes some milliseconds; the program may wait for others first. */
+  iptablesTimeoutMs: 10_000,
+
   /** Asking a copilot's file for its version happens in a process of its own. */
   probeTimeoutMs: 20_000,
   /** A detached master says within this time that it serves, or why not. */

@@ -20,7 +20,9 @@ import { Journal } from './journal.ts'
 import type { Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
 import { oldBinaryPath, PidFile } from './pid-file.ts'
+import { PortRanges } from './port-ranges.ts'
 import type { Place } from './place.ts'
+import { readTexts } from './read-configuration.ts'
 import { giveLogFiles } from './log-files.ts'
 import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
@@ -47,10 +49,13 @@ export class Master {
   readonly #registry: DescriptorRegistry
   readonly #opener: SocketOpener
   readonly #transactions: Transactions
+  readonly #portRanges: PortRanges
   readonly #workers: WorkerPool
   readonly #copilots: CopilotPool
   readonly #sharedMemory: string
   #settings: Settings
+  /** What is being tried. Let go afterwards: the tree of many servers is large. */
+  #candidate: Candidate | undefined
   /** Number of workers that was set live; goes before the files' as long as there is one. */
   #workerCount: number | undefined
   #helpers: readonly Helper[]
@@ -61,18 +66,27 @@ export class Master {
   /** Reloads are made one after the other: the files that were read last are those in force. */
   #lastReload: Promise<unknown> = Promise.resolve()
 
-  constructor(options: MasterOptions, { settings, helpers, files }: Candidate) {
+  constructor(options: MasterOptions, candidate: Candidate) {
+    const { settings, helpers, files } = candidate
     const { place, announcer, inherited } = options
     this.#options = options
     this.#announcer = announcer
     this.#settings = settings
     this.#helpers = helpers
+    this.#candidate = candidate
     removeStale()
     this.#sharedMemory = createInstance(place.prefix)
     this.#journal = new Journal(`${place.prefix}/data/journal.db`)
     this.#registry = new DescriptorRegistry(announcer.log, inherited)
     this.#opener = new SocketOpener(this.#registry, announcer, options.onListening)
+    this.#portRanges = new PortRanges({
+      prefix: place.prefix,
+      log: announcer.log,
+      treeOf: (read) => this.#candidate?.tree ?? readTexts(read).tree,
+      instructions: () => this.#journal.instructions(),
+    })
     this.#transactions = new Transactions({
+      own: this.#portRanges,
       journal: this.#journal,
       files,
       now: () => new Date().toISOString(),
@@ -99,7 +113,8 @@ export class Master {
     this.#workerCount = await storedWorkerCount(this.#options.place.prefix)
     if (this.stopping) return true
     const outcomes = await this.#resize()
-    const refused = outcomes.find((outcome) => outcome.kind === 'refused')
+    const refused =
+      outcomes.find((outcome) => outcome.kind === 'refused') ?? (await this.#startRanges())
     if (this.stopping) return true
     if (refused !== undefined) {
       this.#announce(refused.refused)
@@ -108,6 +123,7 @@ export class Master {
     }
     this.#noteLeftOut(outcomes[0])
     this.#opener.onServing()
+    this.#candidate = undefined
     this.#pidFile = PidFile.write(this.#settings.pid)
     this.#state = 'serving'
     await this.#copilots.apply(this.#helpers)
@@ -119,6 +135,16 @@ export class Master {
     this.#state = 'stopping'
     await this.#end(signal)
     this.#announcer.log.write('notice', 'exit')
+  }
+
+  /** Why the system does not redirect what it should. */
+  async #startRanges(): Promise<Extract<Outcome, { kind: 'refused' }> | undefined> {
+    try {
+      await this.#portRanges.start(this.#transactions.files)
+      return undefined
+    } catch (error) {
+      return refuse([toDiagnostic(`"range" directive: ${(error as Error).message}`)])
+    }
   }
 
   /** Takes the files as they are now into use; what is refused leaves everything as it was. */
@@ -181,7 +207,7 @@ export class Master {
     if (this.#state === 'stopping') return refuse([toDiagnostic('the engine is stopping')])
     const outcomes = await this.#resize()
     await this.#copilots.apply(this.#helpers)
-    const refused = outcomes.find(({ kind }) => kind === 'refused')
+    const refused = outcomes.find(({ kind }) => kind === 'refused') ?? (await this.#startRanges())
     return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
   }
 
@@ -191,7 +217,9 @@ export class Master {
     if (candidate === undefined) return refuse(diagnostics)
     const dropped = this.#dropped(candidate.helpers)
     if (dropped !== undefined) return refuse([dropped])
+    this.#candidate = candidate
     const outcome = await this.#transactions.reload(candidate.files)
+    this.#candidate = undefined
     if (outcome.kind === 'refused') return outcome
     this.#announcer.diagnostics(diagnostics)
     await this.#use(candidate)
@@ -258,6 +286,8 @@ export class Master {
     this.#registry.closeAll(!this.#replaced)
     await this.#workers.stop(signal)
     await this.#copilots.stop()
+    // The new binary goes on with the rules.
+    if (!this.#replaced) await this.#portRanges.stop()
     this.#journal.close()
     this.#pidFile?.remove()
     removeInstance(this.#sharedMemory)
@@ -315,7 +345,7 @@ function toDiagnostic(message: string): Diagnostic {
   return { severity: 'emerg', message, at: undefined }
 }
 
-function refuse(diagnostics: readonly Diagnostic[]): Outcome {
+function refuse(diagnostics: readonly Diagnostic[]): Extract<Outcome, { kind: 'refused' }> {
   const [first] = diagnostics
   const reply = { code: 4, msg: first?.message ?? 'the configuration is not usable' }
   return { kind: 'refused', refused: { reply, diagnostics } }

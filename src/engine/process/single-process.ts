@@ -29,6 +29,9 @@ export async function runSingleProcess(options: SingleProcessOptions): Promise<n
   for (const { tag } of settings.helper) {
     announcer.say('warn', `helper "${tag}" is not started: there is no master process`)
   }
+  if (settings.range.length > 0) {
+    announcer.say('warn', 'the "range" directive has no effect: there is no master process')
+  }
   const sharedMemory = createInstance(place.prefix)
   const journal = new Journal(`${place.prefix}/data/journal.db`)
   const worker = new Worker(new LocalDescriptorSource(announcer.log))

@@ -51,11 +51,22 @@ export interface EditRequest {
   readonly dryRun: boolean
 }
 
+/** What the master itself does for a change, when every member has said yes to it. */
+export interface OwnPart {
+  /** Makes what is new, beside what is in force; throws why it cannot. A dry run only looks. */
+  prepare(change: Change, dryRun: boolean): Promise<void>
+  /** Ends what is no longer wanted. */
+  commit(): Promise<void>
+  /** Ends what was made. */
+  abort(): Promise<void>
+}
+
 export interface TransactionOptions {
   readonly journal: Journal
   readonly files: ConfigurationFiles
   /** ISO 8601, UTC. */
   readonly now: () => string
+  readonly own?: OwnPart
   /** Nothing is under way or waiting any more. */
   readonly onIdle?: () => void
 }
@@ -65,6 +76,7 @@ type Vote = RoundResult<Member, FromChild>
 export class Transactions {
   readonly #journal: Journal
   readonly #now: () => string
+  readonly #own: OwnPart | undefined
   readonly #onIdle: () => void
   readonly #members = new Set<Member>()
   readonly #followers = new Set<Member>()
@@ -83,8 +95,9 @@ export class Transactions {
   #queued = 0
   #number = 0
 
-  constructor({ journal, files, now, onIdle = () => {} }: TransactionOptions) {
+  constructor({ journal, files, now, own, onIdle = () => {} }: TransactionOptions) {
     this.#journal = journal
+    this.#own = own
     this.#files = files
     this.#now = now
     this.#onIdle = onIdle
@@ -227,7 +240,7 @@ export class Transactions {
     const members = [...this.#members]
     const transaction = ++this.#number
     const vote = await this.#askAll(members, { kind: 'prepare', transaction, change })
-    const no = this.#objection(vote)
+    const no = this.#objection(vote) ?? (await this.#prepareOwn(change, write === undefined))
     if (no !== undefined || write === undefined) {
       for (const member of members) member.send({ kind: 'abort', transaction })
       return no === undefined ? this.#done([]) : { kind: 'refused', refused: no }
@@ -236,13 +249,23 @@ export class Transactions {
       write()
     } catch (error) {
       for (const member of members) member.send({ kind: 'abort', transaction })
+      await this.#own?.abort()
       return refuse(`the journal cannot be written: ${(error as Error).message}`)
     }
-    await this.#commit([...vote.answers.keys()], transaction)
+    await Promise.all([this.#commit([...vote.answers.keys()], transaction), this.#own?.commit()])
     const [first] = vote.answers.values()
     const leftOut = first?.kind === 'prepared' ? first.leftOut : []
     this.#onMade(change, leftOut)
     return this.#done(leftOut)
+  }
+
+  async #prepareOwn(change: Change, dryRun: boolean): Promise<Refused | undefined> {
+    try {
+      await this.#own?.prepare(change, dryRun)
+      return undefined
+    } catch (error) {
+      return refusal((error as Error).message)
+    }
   }
 
   #onMade(change: Change, found: readonly LeftOutNote[]): void {

@@ -9,6 +9,7 @@ import { parseNumber } from '../../conf/units.ts'
 import { type Level, levels, type LogRule, type LogTarget } from '../../core/log.ts'
 import { defineModule, type Module, type ValueEnv, type ValueType } from '../../core/module.ts'
 import { parseSyslog } from '../../core/syslog.ts'
+import { parseRangeLine, type RangeLine } from '../../control/port-range.ts'
 import { workersMax } from '../../control/limits.ts'
 import { findGroup, findUser, type User } from '../user.ts'
 import { concat, flag, listOf, milliseconds, number, prefixPath, text } from './values.ts'
@@ -31,6 +32,7 @@ export interface MainConf {
   readonly node_name: string
   readonly privileged_agent: boolean
   readonly helper: readonly HelperLine[]
+  readonly range: readonly RangeLine[]
 }
 
 /** `env NAME` keeps a variable, `env NAME=value` sets it. */
@@ -115,6 +117,11 @@ const priority: ValueType<number> = {
       throw new ConfError(`"${node.name}" directive invalid number`)
     return Number(value)
   },
+}
+
+const rangeLine: ValueType<readonly RangeLine[]> = {
+  describe: 'type=tcp|udp src_ports=port[:port] dst_port=port',
+  parse: (args) => [parseRangeLine(args)],
 }
 
 const helperLine: ValueType<readonly HelperLine[]> = {
@@ -264,6 +271,16 @@ export const main: Module<MainConf> = defineModule<MainConf>({
       default: [],
       merge: concat,
       doc: 'Starts a copilot: a built-in by name, a .ts or .js file, an npm package, or an executable.',
+    },
+    range: {
+      contexts: ['main'],
+      args: [1, 4],
+      syntax:
+        'range type=tcp|udp src_ports=port[:port] dst_port=port [family=ipv4|ipv6] | iptables_path=file',
+      value: rangeLine,
+      default: [],
+      merge: concat,
+      doc: 'Has the system redirect a range of ports to one port while the engine runs; needs a master that runs as root.',
     },
   },
 })

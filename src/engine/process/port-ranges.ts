@@ -1,0 +1,113 @@
+/**
+ * The `range` directives of files and instructions, kept in force by the master: it is root, and outlives
+ * whoever uses the ports.
+ *
+ * It holds the main context's own directives only, so that a change of anything else costs nothing here.
+ */
+import { blockOf, directives } from '../conf/block.ts'
+import { type Directive, withBlock } from '../conf/tree.ts'
+import { DynamicState } from '../control/dynamic-state.ts'
+import type { Edit, Instruction } from '../control/instruction.ts'
+import { portRange } from '../control/instructions/port-range.ts'
+import { isSameRange, type PortRange, rangesOf } from '../control/port-range.ts'
+import type { Log } from '../core/log.ts'
+import type { Change, ConfigurationFiles } from './messages.ts'
+import { PortRedirection } from './port-redirection.ts'
+import type { OwnPart } from './transactions.ts'
+
+export interface PortRangesOptions {
+  readonly prefix: string
+  readonly log: Log
+  /** The tree of files that are in force, or that a change brings. */
+  readonly treeOf: (files: ConfigurationFiles) => Directive
+  readonly instructions: () => readonly Instruction[]
+}
+
+interface Next {
+  readonly state: DynamicState
+  readonly added: readonly PortRange[]
+  readonly dropped: readonly PortRange[]
+}
+
+export class PortRanges implements OwnPart {
+  readonly #options: PortRangesOptions
+  readonly #redirection: PortRedirection
+  #state: DynamicState | undefined
+  #next: Next | undefined
+
+  constructor(options: PortRangesOptions) {
+    this.#options = options
+    this.#redirection = new PortRedirection(options.prefix)
+  }
+
+  /** Puts in force what files and instructions say, and removes what a killed master left. */
+  async start(files: ConfigurationFiles): Promise<void> {
+    this.#state = this.#stateOf(files, this.#options.instructions())
+    const { ranges, program } = rangesOf(this.#state.tree)
+    this.#redirection.use(program ?? this.#redirection.notedProgram)
+    if (ranges.length > 0 || this.#redirection.maybeLeft) await this.#redirection.settle(ranges)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#redirection.maybeLeft) await this.#redirection.settle([])
+    this.#state = undefined
+  }
+
+  async prepare({ files, edits }: Change, dryRun: boolean): Promise<void> {
+    const own = edits.filter(isOwn)
+    if (files === undefined && own.length === 0) return
+    const state = this.#stateAfter(files, own)
+    const before = this.#state === undefined ? [] : rangesOf(this.#state.tree).ranges
+    const { ranges, program } = rangesOf(state.tree)
+    const added = ranges.filter((range) => !before.some((old) => isSameRange(old, range)))
+    const dropped = before.filter((range) => !ranges.some((other) => isSameRange(other, range)))
+    this.#redirection.use(program)
+    if (dryRun) return this.#redirection.probe(added)
+    await this.#redirection.add(added)
+    this.#next = { state, added, dropped }
+  }
+
+  async commit(): Promise<void> {
+    if (this.#next === undefined) return
+    const { state, dropped } = this.#next
+    this.#state = state
+    this.#next = undefined
+    if (dropped.length > 0) await this.#settle()
+  }
+
+  async abort(): Promise<void> {
+    if (this.#next === undefined) return
+    const { added } = this.#next
+    this.#next = undefined
+    if (added.length > 0) await this.#settle()
+  }
+
+  /** What is in force is decided by now: a program that fails can only be spoken of. */
+  async #settle(): Promise<void> {
+    try {
+      await this.#redirection.settle(rangesOf(this.#state!.tree).ranges)
+    } catch (error) {
+      this.#options.log.write('error', `range: ${(error as Error).message}`)
+    }
+  }
+
+  #stateAfter(files: ConfigurationFiles | undefined, edits: readonly Edit[]): DynamicState {
+    if (files === undefined) return this.#state!.edit(edits)
+    return this.#stateOf(files, this.#options.instructions())
+  }
+
+  #stateOf(files: ConfigurationFiles, instructions: readonly Instruction[]): DynamicState {
+    const tree = mainOnly(this.#options.treeOf(files))
+    return DynamicState.rebase(tree, instructions.filter(isOwn), files.prefix).state
+  }
+}
+
+function isOwn({ key }: Instruction | Edit): boolean {
+  return key.startsWith(portRange.topic)
+}
+
+/** The main context without its blocks. */
+function mainOnly(tree: Directive): Directive {
+  const own = [...directives(tree.block!)].filter(({ block }) => block === undefined)
+  return withBlock(tree, blockOf(own))
+}
