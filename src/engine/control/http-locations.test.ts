@@ -178,7 +178,9 @@ test('refuses what the engine has no place for', async () => {
     [{ location_name: '/' }, exist('/')],
     [{ location_name: '/kept' }, exist('/kept')],
     [{ location_name: '~ \\.php$' }, exist('~ \\.php$')],
-    [{ location_name: '( $uri = /x )' }, refused(4, 'locations by expression are not supported')],
+    [{ location_name: '( $uri = /x' }, refused(4, 'unexpected end of condition, expecting ")"')],
+    [{ location_name: '( $uri == /x )' }, refused(4, 'invalid condition "=="')],
+    [{ location_name: '( $uri = /x ) {} location /y' }, refused(4, 'location_name error!!!')],
     [{ location_name: '/x {} location /y' }, refused(4, 'location_name error!!!')],
     [{ location_name: '/x { return 200; } #' }, refused(4, 'location_name error!!!')],
     [{ location_name: '/x; return 200; location /y' }, refused(4, 'location_name error!!!')],
@@ -251,6 +253,23 @@ test('deletes only what was added', async () => {
     assert.notDeepEqual(answer, ok, location_rule)
   }
   assert.deepEqual(await send(api, 'PUT', deleting('/x')), ok)
+})
+
+test('a condition is a location like others, however it is written', async () => {
+  const { api } = createPlane()
+  const spellings = ['( $arg_v = 2 && ( $uri ~ ^/(x|y) ) )', '($arg_v = "2" && $uri ~ ^/(x|y))']
+  const [first = '', second = ''] = spellings
+  assert.deepEqual(await send(api, 'POST', adding({ location_name: first })), ok)
+  assert.deepEqual(
+    await send(api, 'POST', adding({ location_name: second })),
+    refused(5, `error:location[${second}] exist!`),
+  )
+  assert.deepEqual(await send(api, 'POST', adding({ location_name: '( $arg_v = 2 )' })), ok)
+  assert.deepEqual(await send(api, 'PUT', deleting(second)), ok)
+  assert.deepEqual(
+    await send(api, 'PUT', deleting(first)),
+    refused(4, `not find  location [${first}]!`),
+  )
 })
 
 test('says that the data plane has no module for it', async () => {

@@ -10,12 +10,14 @@ import { capturing } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
 import type { HookAnswer, HookName, HookTable } from './hook-table.ts'
 import {
+  isPath,
   type LimitedMethods,
   type Location,
   type LocationPattern,
   LocationTable,
   parseLocation,
 } from './location.ts'
+import { compileLocationCondition } from './location-condition.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import { type AnyHttpModule, type Handler, type HttpEnv, type LocationEnv } from './module.ts'
 import { httpCore } from './modules/core.ts'
@@ -68,6 +70,8 @@ function compileLocation(input: LocationInput, node: Directive, outer: Outer): L
     scope,
     pattern,
     expression: pattern.regex && capturing(pattern.regex, variables),
+    condition:
+      pattern.condition && compileLocationCondition(pattern.condition, { node, variables }),
     children: compileLocations(input, node, place),
     ...composeLocation(input, node, place),
   }
@@ -80,6 +84,7 @@ export function compileFallback(input: LocationInput, node: Directive, place: Ou
     scope: place.scope,
     pattern: undefined,
     expression: undefined,
+    condition: undefined,
     children: undefined,
     ...composeLocation(input, node, place),
   }
@@ -96,7 +101,9 @@ function checkPlace(inner: LocationPattern, outer: LocationPattern | undefined):
     throw new ConfError(`${what} cannot be inside the named location "${outer.text}"`)
   }
   if (inner.kind === 'named') throw new ConfError(`named ${what} can be on the server level only`)
-  if (inner.kind !== 'regex' && !inner.text.startsWith(outer.text)) {
+  const anywhere = inner.kind === 'regex' || inner.kind === 'condition'
+  if (anywhere || outer.kind === 'condition') return
+  if (!inner.text.startsWith(outer.text)) {
     throw new ConfError(`${what} is outside location "${outer.text}"`)
   }
 }
@@ -110,7 +117,7 @@ export function rootOf(
 ): DocumentRoot {
   const { root, alias } = scope.conf(httpFiles)
   if (scope.own('alias').length > 0 && alias !== undefined) {
-    const whole = pattern === undefined || pattern.kind === 'regex'
+    const whole = pattern === undefined || (!isPath(pattern) && pattern.kind !== 'named')
     return { path: alias, cut: whole ? 0 : pattern.text.length, whole, prefix }
   }
   if (outer !== undefined && scope.own('root').length === 0) return outer
@@ -119,7 +126,10 @@ export function rootOf(
   return { path, cut: 0, whole: false, prefix }
 }
 
-type Composed = Omit<Location, 'node' | 'scope' | 'pattern' | 'expression' | 'children'>
+type Composed = Omit<
+  Location,
+  'node' | 'scope' | 'pattern' | 'expression' | 'condition' | 'children'
+>
 
 /** A block within a location that has no name of its own: what it does not set is the location's. */
 interface Unnamed {
@@ -205,6 +215,7 @@ function compileUnnamed(
     scope,
     pattern,
     expression: undefined,
+    condition: undefined,
     children: undefined,
     ...composeLocation(input, node, place, around),
   }

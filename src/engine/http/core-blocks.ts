@@ -20,11 +20,11 @@ export const coreBlocks: Readonly<Record<string, BlockRow>> = {
   },
   location: {
     contexts: ['http.server', 'http.location'],
-    args: [1, 2],
-    syntax: 'location [ = | ~ | ~* | ^~ ] uri { ... }',
+    args: [1, Infinity],
+    syntax: 'location [ = | ~ | ~* | ^~ ] uri | (condition) { ... }',
     opens: 'http.location',
     repeated: true,
-    doc: 'Configures what is done for a part of the paths.',
+    doc: 'Configures what is done for a part of the paths, or for what a condition says; conditions come first.',
   },
   limit_except: {
     contexts: ['http.location'],

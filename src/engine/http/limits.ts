@@ -58,3 +58,6 @@ export const interimResponsesMax = 16
 
 /** Requests of a process that nobody waits for (`mirror`); what goes beyond is not made. */
 export const backgroundRequestsMax = 1024
+
+/** Parentheses within each other in the condition of a location. */
+export const conditionDepthMax = 32

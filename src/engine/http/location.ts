@@ -7,6 +7,7 @@
  *   location /a     prefix
  *   location ~ x    regex        in order, when the longest prefix did not keep them out
  *   location @a     named        only by internal redirects
+ *   location ($b)   condition    before all others, in order
  * ```
  *
  * Prefixes stand in a radix tree: a look-up touches each character of the path once, however many
@@ -17,20 +18,34 @@ import type { Directive } from '../conf/tree.ts'
 import type { Log } from '../core/log.ts'
 import { compileRegex, type Regex } from '../core/regex.ts'
 import type { Scope } from '../core/scope.ts'
-import { type CaptureHost, type CapturingRegex, matchInto } from '../modules/captures.ts'
+import { type CapturingRegex, matchInto } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
+import {
+  type ConditionTree,
+  formatCondition,
+  isCondition,
+  type LocationCondition,
+  parseCondition,
+} from './location-condition.ts'
 import type { MimeTypes } from './mime-types.ts'
 import type { Handler, HeaderFilter, LogHandler } from './module.ts'
 import type { CoreConf } from './modules/core.ts'
+import type { Request } from './request.ts'
 
-export type LocationKind = 'exact' | 'noRegex' | 'prefix' | 'regex' | 'named'
+export type LocationKind = 'exact' | 'noRegex' | 'prefix' | 'regex' | 'named' | 'condition'
 
 /** What stands between `location` and `{`. */
 export interface LocationPattern {
   readonly kind: LocationKind
-  /** Path, prefix, name with its "@", or text of the expression. */
+  /** Path, prefix, name with its "@", or text of the expression or the condition. */
   readonly text: string
   readonly regex: Regex | undefined
+  readonly condition: ConditionTree | undefined
+}
+
+/** True where the text is how paths begin, or the path: something else may take its place in a URI. */
+export function isPath({ kind }: LocationPattern): boolean {
+  return kind === 'exact' || kind === 'noRegex' || kind === 'prefix'
 }
 
 export interface Location {
@@ -39,6 +54,7 @@ export interface Location {
   /** `undefined` for what a server does where no location matches. */
   readonly pattern: LocationPattern | undefined
   readonly expression: CapturingRegex | undefined
+  readonly condition: LocationCondition | undefined
   readonly children: LocationTable | undefined
   readonly core: CoreConf
   readonly root: DocumentRoot
@@ -77,6 +93,8 @@ const modifiers: Readonly<Record<string, LocationKind>> = {
 
 /** Parses the arguments of `location`. */
 export function parseLocation(args: readonly string[]): LocationPattern {
+  if (isCondition(args)) return toConditional(parseCondition(args))
+  if (args.length > 2) throw new ConfError('invalid number of arguments in "location" directive')
   const [modifier, text] = splitModifier(args)
   if (args.length < 2 && modifier === '')
     return toPattern(text.startsWith('@') ? 'named' : 'prefix', text, false)
@@ -85,9 +103,13 @@ export function parseLocation(args: readonly string[]): LocationPattern {
   return toPattern(kind, text, modifier === '~*')
 }
 
-/** The modifier, as it may also stand without a space ("=/x", "^~/x", "~*x"), and what it is about. */
+/**
+ * The modifier, as it may also stand without a space ("=/x", "^~/x", "~*x"), and what it is about; "(" for a
+ * condition.
+ */
 export function splitModifier(args: readonly string[]): readonly [modifier: string, text: string] {
   const [first = '', second] = args
+  if (isCondition(args)) return ['(', formatCondition(parseCondition(args))]
   if (second !== undefined) return [first, second]
   const modifier = ['=', '^~', '~*', '~'].find((known) => first.startsWith(known)) ?? ''
   return [modifier, first.slice(modifier.length)]
@@ -95,7 +117,12 @@ export function splitModifier(args: readonly string[]): readonly [modifier: stri
 
 function toPattern(kind: LocationKind, text: string, ignoreCase: boolean): LocationPattern {
   const regex = kind === 'regex' ? compileRegex(text, { ignoreCase }) : undefined
-  return Object.freeze({ kind, text, regex })
+  return Object.freeze({ kind, text, regex, condition: undefined })
+}
+
+function toConditional(condition: ConditionTree): LocationPattern {
+  const text = `(${formatCondition(condition)})`
+  return Object.freeze({ kind: 'condition', text, regex: undefined, condition })
 }
 
 interface TreeNode {
@@ -111,6 +138,7 @@ export class LocationTable {
   readonly #root: TreeNode = { text: '', location: undefined, children: new Map() }
   readonly #regexes: Location[] = []
   readonly #named = new Map<string, Location>()
+  readonly #conditional: Location[] = []
   /** Paths without the slash at the end that locations of gateways have. */
   readonly #folders = new Set<string>()
   #hasFolders = false
@@ -118,6 +146,11 @@ export class LocationTable {
   /** Adds one; throws `ConfError` where the same one stands already. */
   add(location: Location): void {
     const { kind, text } = location.pattern!
+    if (kind === 'condition') {
+      if (this.#conditional.some(({ pattern }) => pattern!.text === text)) duplicate(text)
+      this.#conditional.push(location)
+      return
+    }
     if (kind === 'regex') {
       this.#regexes.push(location)
       return
@@ -158,24 +191,44 @@ export class LocationTable {
     return this.#named.get(name)
   }
 
-  /** The location for a path, or `undefined`. Captures of an expression are left in the host. */
-  find(path: string, host: CaptureHost): Location | undefined {
+  /** The location for a path, or `undefined`. Groups of an expression are left in the request. */
+  find(path: string, request: Request): Location | undefined {
+    return this.findConditional(path, request) ?? this.findByPath(path, request)
+  }
+
+  /** The first location whose condition holds. */
+  findConditional(path: string, request: Request): Location | undefined {
+    if (this.#conditional.length === 0) return undefined
+    const { captures } = request
+    for (const location of this.#conditional) {
+      if (location.condition!(request)) {
+        const inner = location.children?.find(path, request)
+        settled = true
+        return inner ?? location
+      }
+      request.captures = captures
+    }
+    return undefined
+  }
+
+  /** The same where no condition holds. */
+  findByPath(path: string, request: Request): Location | undefined {
     settled = true
     const exact = this.#exact.size > 0 ? this.#exact.get(path) : undefined
     if (exact !== undefined) return exact
     const longest = findLongest(this.#root, path)
-    if (longest === undefined) return this.#findRegex(path, host)
-    const inner = longest.children?.find(path, host)
+    if (longest === undefined) return this.#findRegex(path, request)
+    const inner = longest.children?.find(path, request)
     if (inner !== undefined && settled) return inner
-    const regex = longest.pattern!.kind === 'noRegex' ? undefined : this.#findRegex(path, host)
+    const regex = longest.pattern!.kind === 'noRegex' ? undefined : this.#findRegex(path, request)
     settled = regex !== undefined
     return regex ?? inner ?? longest
   }
 
-  #findRegex(path: string, host: CaptureHost): Location | undefined {
+  #findRegex(path: string, request: Request): Location | undefined {
     for (const location of this.#regexes) {
-      if (!matchInto(host, location.expression!, path)) continue
-      const inner = location.children?.find(path, host)
+      if (!matchInto(request, location.expression!, path)) continue
+      const inner = location.children?.find(path, request)
       settled = true
       return inner ?? location
     }
@@ -184,8 +237,8 @@ export class LocationTable {
 }
 
 /**
- * Of the last `find`: true when an exact location or an expression decided, so that expressions of outer
- * levels are not asked; a prefix leaves it open to them.
+ * Of the last `find`: true when an exact location, an expression or a condition decided, so that expressions
+ * of outer levels are not asked; a prefix leaves it open to them.
  */
 let settled = false
 

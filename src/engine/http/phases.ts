@@ -154,11 +154,16 @@ export class PhaseWalk {
   #enterLocation(): number {
     const request = this.#request
     const { locations, fallback } = request.server
+    const conditional = locations.findConditional(request.uri, request)
+    if (conditional !== undefined) {
+      this.#open(conditional)
+      return request.checkLocation()
+    }
     if (locations.sendsToFolder(request.uri)) {
       request.response.location = `${request.escapedUri()}/${request.args === '' ? '' : `?${request.args}`}`
       return 301
     }
-    this.#open(locations.find(request.uri, request) ?? fallback)
+    this.#open(locations.findByPath(request.uri, request) ?? fallback)
     return request.checkLocation()
   }
 

@@ -17,10 +17,11 @@
  */
 import assert from 'node:assert/strict'
 import { append, blockOf, directives, indexOfDirective, splice } from '../../conf/block.ts'
-import { formatDiagnostic } from '../../conf/diagnostics.ts'
+import { ConfError, formatDiagnostic } from '../../conf/diagnostics.ts'
 import { configurationFromText } from '../../conf/includes.ts'
 import { type Directive, withBlock } from '../../conf/tree.ts'
 import { splitModifier } from '../../http/location.ts'
+import { isCondition, parseCondition } from '../../http/location-condition.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
 import { forbiddenText, terminated } from '../instruction-text.ts'
 import { parseAddrPort } from '../listen-address.ts'
@@ -149,13 +150,24 @@ function readHead(
   file: string,
 ): Directive {
   const name = location_name.trim()
-  if (name.startsWith('(')) fail('locations by expression are not supported')
   const words = ['location', rule.trim(), name, '{}'].filter((word) => word !== '')
   const { main, diagnostics } = configurationFromText(words.join(' '), file)
   const [head, ...more] = [...directives(main.block!)]
   const isOne = diagnostics.length === 0 && head?.block?.size === 0 && more.length === 0
-  if (!isOne || head.name !== 'location' || head.args.length > 2) fail('location_name error!!!')
+  if (!isOne || head.name !== 'location' || !isLegible(head.args)) fail('location_name error!!!')
   return head
+}
+
+/** What is wrong with a condition is told as the configuration reader tells it. */
+function isLegible(args: readonly string[]): boolean {
+  if (!isCondition(args)) return args.length <= 2
+  try {
+    parseCondition(args)
+    return true
+  } catch (error) {
+    if (error instanceof ConfError) fail(error.message)
+    throw error
+  }
 }
 
 /** The body, read by itself: what it does not open it cannot close. Its lines count from the head's. */

@@ -7,13 +7,15 @@ import { compileProxySsl, type ProxySslConf, type SecureUpstream } from '../../m
 import { tlsContextsOf } from '../../modules/tls-contexts.ts'
 import type { UpstreamCell } from '../../modules/upstreams/upstream-cells.ts'
 import type { ConnectOptions } from '../../net/transport.ts'
+import { isPath } from '../location.ts'
 import type { LocationEnv } from '../module.ts'
 import { httpCore } from '../modules/core.ts'
+import { contextFieldsOf } from '../modules/opentelemetry.ts'
 import { NameIndex } from '../name-index.ts'
 import type { Request } from '../request.ts'
 import { findUpstreamNameId, upstreamNames } from '../upstream-names.ts'
 import { compileCookies, type CookieRewrite } from './cookies.ts'
-import type { ProxyConf } from './directives.ts'
+import type { ProxyConf, SetHeader } from './directives.ts'
 import { compileRedirects, type DefaultRedirect, type Redirect } from './redirects.ts'
 import { RequestPlan } from './request-plan.ts'
 import type { SpoolLimits } from './response-spool.ts'
@@ -158,7 +160,7 @@ function useCell(
 
 /** Where there is no text of a location that a URI could take the place of. */
 function checkPlace({ pattern, scope }: LocationEnv): void {
-  const plain = pattern !== undefined && pattern.kind !== 'regex' && pattern.kind !== 'named'
+  const plain = pattern !== undefined && isPath(pattern)
   if (plain && scope.context === 'http.location') return
   throw new ConfError(
     '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block',
@@ -173,11 +175,17 @@ function compilePlan(conf: Conf, url: ProxyUrl | undefined, env: LocationEnv): R
   return new RequestPlan({
     version: conf.proxy_http_version,
     method: conf.proxy_method,
-    headers: conf.proxy_set_header,
+    headers: withContext(conf.proxy_set_header, env),
     passHeaders: conf.proxy_pass_request_headers,
     host:
       url === undefined ? env.variables.complex('$proxy_host', env.node) : constantValue(url.host),
   })
+}
+
+/** What the location sets itself goes before what tracing would. */
+function withContext(set: readonly SetHeader[], { scope }: LocationEnv): readonly SetHeader[] {
+  const names = new Set(set.map(({ name }) => name.toLowerCase()))
+  return [...set, ...contextFieldsOf(scope).filter(({ name }) => !names.has(name.toLowerCase()))]
 }
 
 function compileHidden(conf: Conf): Pick<ProxySettings, 'names' | 'hidden'> {
@@ -206,7 +214,7 @@ function usualRedirect(url: ProxyUrl, { pattern }: LocationEnv): DefaultRedirect
   const scheme = url.tls ? 'https://' : 'http://'
   const written = url.target.startsWith('unix:') ? `${url.target}:` : url.host
   const from = `${scheme}${written}${url.uri === '' ? '/' : url.uri}`
-  const plain = pattern !== undefined && pattern.kind !== 'regex' && pattern.kind !== 'named'
+  const plain = pattern !== undefined && isPath(pattern)
   return { from, to: url.uri !== '' && plain ? pattern.text : '/' }
 }
 

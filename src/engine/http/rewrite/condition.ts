@@ -26,7 +26,7 @@ const executableByOwner = 0o100
 export function compileCondition(args: readonly string[], env: HttpEnv): Condition {
   const words = withoutParentheses(args)
   const [first = ''] = words
-  if (first.length > 1 && first.startsWith('$')) return compileVariable(words, env)
+  if (first.length > 1 && first.startsWith('$')) return compileTest(words, env)
   const test = fileTests.get(first.replace(/^!/, ''))
   if (test === undefined || words.length !== 2) invalid(first)
   const path = env.variables.complex(words[1]!, env.node)
@@ -52,7 +52,11 @@ function withoutParentheses(args: readonly string[]): readonly string[] {
   return words
 }
 
-function compileVariable(words: readonly string[], env: HttpEnv): Condition {
+/** A variable alone, or with an operator and what it is compared with. */
+export function compileTest(
+  words: readonly string[],
+  env: Pick<HttpEnv, 'node' | 'variables'>,
+): Condition {
   const { variables, node } = env
   const [name = '', operator, operand = ''] = words
   if (words.length !== 1 && words.length !== 3) invalid(name)
@@ -90,7 +94,7 @@ function compileMatch(
   slot: number,
   operator: string,
   operand: string,
-  { variables }: HttpEnv,
+  { variables }: Pick<HttpEnv, 'variables'>,
 ): Condition {
   const regex = compileRegex(operand, { ignoreCase: operator.endsWith('*') })
   const expression = capturing(regex, variables)
