@@ -17,7 +17,7 @@ import { privateZoneMemory, type ZoneMemory } from '../../src/engine/modules/lim
 import { createTransport } from '../../src/engine/net/create-transport.ts'
 import { LocalDescriptorSource } from '../../src/engine/net/descriptor-source.ts'
 import { ListenerSet } from '../../src/engine/net/listeners.ts'
-import { createPrivateZone, type PeerZone } from '../../src/engine/upstream/peer-state.ts'
+import { createPrivateZone, type PeerZone } from '../../src/engine/upstream/peer-zone.ts'
 import { TimingWheel } from '../../src/engine/net/timing-wheel.ts'
 import { httpModules } from '../../src/engine/http/built-in-modules.ts'
 import type { HttpPart } from '../../src/engine/http/part.ts'

@@ -22,7 +22,7 @@ import { TimingWheel } from '../net/timing-wheel.ts'
 import { httpModules } from './built-in-modules.ts'
 import type { HttpPart } from './part.ts'
 import type { HttpPort } from './server.ts'
-import { createPrivateZone } from '../upstream/peer-state.ts'
+import { createPrivateZone } from '../upstream/peer-zone.ts'
 import { createHttpSubsystem } from './subsystem.ts'
 
 const table = new ModuleTable(httpModules)

@@ -1,6 +1,6 @@
 /** A worker of group.test.ts: serves clients of the group in the zone, then holds one peer of each. */
 import { balancers, createTestGroup, peerConfig, portOf, serve } from './group.fixture.ts'
-import { openPeerZone } from './peer-state.ts'
+import { openPeerZone } from './peer-zone.ts'
 import { PeerWalk } from './walk.ts'
 
 const { rounds, ...options } = JSON.parse(process.argv[2]!) as {

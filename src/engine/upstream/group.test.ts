@@ -14,7 +14,7 @@ import {
   serve,
 } from './group.fixture.ts'
 import type { Group } from './group.ts'
-import { openPeerZone, type PeerZone } from './peer-state.ts'
+import { openPeerZone, type PeerZone } from './peer-zone.ts'
 import { PeerWalk } from './walk.ts'
 
 const roundRobin = balancers['round robin']!
@@ -213,7 +213,7 @@ test(
       assert.ok(off <= 3, `peer ${port} is off by ${off}`)
     }
     assert.deepEqual(
-      group.peers.map(({ state }) => state.totals().selections),
+      group.peers.map(({ state }) => state.statistics!.totals().requests),
       [served(1) + 2, served(2) + 2, served(3) + 2],
     )
     assert.deepEqual(

@@ -78,3 +78,21 @@ test('the order of age outlives takes and removals', () => {
   pool.close()
   assert.equal(pool.size, 0)
 })
+
+test('what waits is counted where others see it, until the pool is closed', () => {
+  const gauge = (): { sum: number; add: (delta: number) => void } => {
+    const counted = { sum: 0, add: (delta: number): void => void (counted.sum += delta) }
+    return counted
+  }
+  const [one, other] = [gauge(), gauge()]
+  const pool = new KeepalivePool<Idle>(config(2), one)
+  for (const name of ['a', 'b', 'c']) pool.keep(new Idle(name))
+  assert.equal(one.sum, 2)
+  pool.take('c')
+  assert.equal(one.sum, 1)
+  pool.configure(config(2), other)
+  assert.deepEqual([one.sum, other.sum], [0, 1])
+  pool.close()
+  pool.keep(new Idle('late'))
+  assert.equal(other.sum, 0)
+})

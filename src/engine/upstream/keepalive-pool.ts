@@ -22,15 +22,22 @@ export interface IdleConnection {
   close(): void
 }
 
+/** Where the connections that wait are counted for those who look on, over all workers. */
+export interface IdleGauge {
+  add(delta: number): void
+}
+
 export class KeepalivePool<Connection extends IdleConnection = IdleConnection> {
   #config: KeepaliveConfig
+  #gauge: IdleGauge | undefined
   readonly #byKey = new Map<string, Connection[]>()
   #oldest: Connection | undefined = undefined
   #newest: Connection | undefined = undefined
   #size = 0
 
-  constructor(config: KeepaliveConfig) {
+  constructor(config: KeepaliveConfig, gauge?: IdleGauge) {
     this.#config = config
+    this.#gauge = gauge
   }
 
   get config(): KeepaliveConfig {
@@ -43,8 +50,11 @@ export class KeepalivePool<Connection extends IdleConnection = IdleConnection> {
   }
 
   /** Takes another configuration into use; what it has no room for is closed. */
-  configure(config: KeepaliveConfig): void {
+  configure(config: KeepaliveConfig, gauge?: IdleGauge): void {
     this.#config = config
+    this.#gauge?.add(-this.#size)
+    this.#gauge = gauge
+    gauge?.add(this.#size)
     while (this.#size > config.connections) this.#evict()
     for (const [key, same] of this.#byKey) if (same.length === 0) this.#byKey.delete(key)
   }
@@ -74,6 +84,7 @@ export class KeepalivePool<Connection extends IdleConnection = IdleConnection> {
     else this.#oldest = connection
     this.#newest = connection
     this.#size += 1
+    this.#gauge?.add(1)
   }
 
   /** A connection that waits has ended by itself. */
@@ -86,9 +97,10 @@ export class KeepalivePool<Connection extends IdleConnection = IdleConnection> {
     this.#unlink(connection)
   }
 
-  /** Closes all that wait. */
+  /** Closes all that wait. Whatever comes yet is not counted: the group may be gone. */
   close(): void {
     while (this.#size > 0) this.#evict()
+    this.#gauge = undefined
   }
 
   #evict(): void {
@@ -106,5 +118,6 @@ export class KeepalivePool<Connection extends IdleConnection = IdleConnection> {
     connection.older = undefined
     connection.newer = undefined
     this.#size -= 1
+    this.#gauge?.add(-1)
   }
 }

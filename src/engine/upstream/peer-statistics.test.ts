@@ -20,8 +20,8 @@ function createStatistics(): PeerStatistics {
 
 test('what a peer does is counted', () => {
   const peer = createStatistics()
-  peer.countRequest(1000)
-  peer.countRequest(2000)
+  peer.countRequest()
+  peer.countRequest()
   peer.countBytes(10, 100)
   peer.countBytes(1, 5)
   peer.countResponse(200)
@@ -31,7 +31,6 @@ test('what a peer does is counted', () => {
     requests: 2,
     sentBytes: 11,
     receivedBytes: 105,
-    selectedAt: 2000,
   })
   assert.deepEqual([...responses.codes], [[200, 1]])
   assert.equal(countLatencies(latency), 1)
@@ -40,19 +39,16 @@ test('what a peer does is counted', () => {
 test('after a reset everything counts from 0, and only what comes then', () => {
   const peer = createStatistics()
   for (let i = 0; i < 5; i += 1) {
-    peer.countRequest(1)
+    peer.countRequest()
     peer.countBytes(3, 4)
     peer.countResponse(500)
     peer.recordLatency(1)
   }
   peer.reset()
   const empty = peer.totals()
-  assert.deepEqual(
-    [empty.requests, empty.sentBytes, empty.receivedBytes, empty.selectedAt],
-    [0, 0, 0, 0],
-  )
+  assert.deepEqual([empty.requests, empty.sentBytes, empty.receivedBytes], [0, 0, 0])
   assert.equal(empty.responses.total + countLatencies(empty.latency), 0)
-  peer.countRequest(7)
+  peer.countRequest()
   peer.countBytes(1, 2)
   const { requests, sentBytes, receivedBytes } = peer.totals()
   assert.deepEqual([requests, sentBytes, receivedBytes], [1, 1, 2])

@@ -20,7 +20,6 @@ export const statisticsFields = {
   requestsAtReset: 'float64',
   sentAtReset: 'float64',
   receivedAtReset: 'float64',
-  selectedAt: 'float64',
   responses: 'statuses',
   /** Until the last byte of responses that came whole. */
   latency: 'latency',
@@ -29,7 +28,7 @@ export const statisticsFields = {
 interface StatisticsTable {
   int32(name: 'server'): Int32Field
   counter(name: 'requests' | 'sentBytes' | 'receivedBytes'): ColumnField
-  float64(name: 'requestsAtReset' | 'sentAtReset' | 'receivedAtReset' | 'selectedAt'): Float64Field
+  float64(name: 'requestsAtReset' | 'sentAtReset' | 'receivedAtReset'): Float64Field
   statuses(name: 'responses', record: number): StatusCounts
   latency(name: 'latency', record: number): LatencyHistogram
 }
@@ -46,7 +45,6 @@ export class StatisticsCells {
   readonly requests: Resettable
   readonly sent: Resettable
   readonly received: Resettable
-  readonly selectedAt: Float64Field
   readonly #table: StatisticsTable
 
   constructor(table: StatisticsTable) {
@@ -61,7 +59,6 @@ export class StatisticsCells {
       all: table.counter('receivedBytes'),
       atReset: table.float64('receivedAtReset'),
     }
-    this.selectedAt = table.float64('selectedAt')
   }
 
   responsesOf(record: number): StatusCounts {
@@ -78,8 +75,6 @@ export interface PeerStatisticsTotals {
   readonly requests: number
   readonly sentBytes: number
   readonly receivedBytes: number
-  /** When the last one was, by the monotonic clock; 0 for never. */
-  readonly selectedAt: number
   readonly responses: Statuses
   readonly latency: Latencies
 }
@@ -106,9 +101,8 @@ export class PeerStatistics {
     this.#cells.server.set(this.#record, mark)
   }
 
-  countRequest(now: number): void {
+  countRequest(): void {
     this.#cells.requests.all.add(this.#record, 1)
-    this.#cells.selectedAt.set(this.#record, now)
   }
 
   countBytes(sent: number, received: number): void {
@@ -126,12 +120,11 @@ export class PeerStatistics {
 
   /** Over all workers. */
   totals(): PeerStatisticsTotals {
-    const { requests, sent, received, selectedAt } = this.#cells
+    const { requests, sent, received } = this.#cells
     return {
       requests: this.#sinceReset(requests),
       sentBytes: this.#sinceReset(sent),
       receivedBytes: this.#sinceReset(received),
-      selectedAt: selectedAt.get(this.#record),
       responses: this.#responses.read(),
       latency: this.#latency.read(),
     }
@@ -142,7 +135,6 @@ export class PeerStatistics {
     for (const { all, atReset } of [this.#cells.requests, this.#cells.sent, this.#cells.received]) {
       atReset.set(this.#record, all.sum(this.#record))
     }
-    this.#cells.selectedAt.set(this.#record, 0)
     this.#responses.reset()
     this.#latency.reset()
   }

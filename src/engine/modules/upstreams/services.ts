@@ -1,7 +1,7 @@
 /** What groups of upstreams need of the process, in either subsystem. */
 import type { Log } from '../../core/log.ts'
 import type { ZoneMemory } from '../limit-conn.ts'
-import type { PeerZone } from '../../upstream/peer-state.ts'
+import type { PeerZone } from '../../upstream/peer-zone.ts'
 
 export interface UpstreamServices {
   /** For what concerns no connection. */

@@ -66,7 +66,7 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
       attempt.bytesReceived = upstream?.bytesRead ?? 0
     }
     if (peer !== undefined) {
-      peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
+      peer.state.statistics?.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
       if (attempt !== undefined) recordTimes(this.#walk, attempt)
       if (this.#walk.done(this.#failed)) {
         this.#session.log('warn', 'upstream server temporarily disabled')
@@ -83,7 +83,10 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
   /** A datagram of the upstream. */
   onDatagram(_socket: DatagramSocket, data: Buffer): void {
     const attempt = this.#attempt!
-    if (attempt.firstByteMs < 0) attempt.firstByteMs = this.#now() - this.#attemptAt
+    if (attempt.firstByteMs < 0) {
+      attempt.firstByteMs = this.#now() - this.#attemptAt
+      this.#walk.noteAnswer(attempt.firstByteMs)
+    }
     this.#responses += 1
     this.#client.write(data)
     this.#refresh()

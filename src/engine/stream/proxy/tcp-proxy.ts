@@ -100,6 +100,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     }
     this.#state = relaying
     this.#attempt!.connectMs = this.#now() - this.#attemptAt
+    this.#walk.noteAnswer(this.#attempt!.connectMs)
     this.#logConnected(socket)
     this.#session.action = 'proxying connection'
     if (!this.#settings.noDelay) this.#client.setNoDelay(false)
@@ -200,7 +201,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     }
     const { peer } = this.#walk
     if (peer !== undefined) {
-      peer.state.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
+      peer.state.statistics?.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
       if (attempt !== undefined) recordTimes(this.#walk, attempt)
       // The client's walk ends with the peer, the line about it needs its name.
       if (this.#walk.done(failed)) {
