@@ -35,6 +35,7 @@ import { httpMap } from './modules/map.ts'
 import { httpMirror } from './modules/mirror.ts'
 import { httpMoreHeaders } from './modules/more-headers.ts'
 import { httpNotModified } from './modules/not-modified.ts'
+import { httpOpenTelemetry } from './modules/opentelemetry.ts'
 import { httpProxy } from './modules/proxy.ts'
 import { httpRandomIndex } from './modules/random-index.ts'
 import { httpRange } from './modules/range.ts'
@@ -68,6 +69,7 @@ export const httpModules: readonly AnyModule[] = [
   httpGeo,
   httpSplitClients,
   httpSplitClients2,
+  httpOpenTelemetry,
   httpRewrite,
   httpRealip,
   httpLimitReq,

@@ -25,11 +25,13 @@ import { RequestParser } from './parser.ts'
 import { PhaseWalk } from './phases.ts'
 import { RequestBody } from './request-body.ts'
 import { RequestHead } from './request-head.ts'
+import { timesRequests } from './request-timing.ts'
 import { Response } from './response.ts'
 import type { HttpServer } from './server.ts'
 import { errorPageOf, sendStatus } from './special-response.ts'
 import { closesConnection, statuses } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
+import { RequestSpan } from './telemetry/request-span.ts'
 import { encodePath } from './uri.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
@@ -91,8 +93,12 @@ export class Request implements CaptureHost {
   storedBody: StoredBody | undefined = undefined
   /** What upstreams were asked and answered; made by the first one that is asked. */
   trail: UpstreamTrail | undefined = undefined
+  /** Its place in a distributed trace; made by the first request that is traced. */
+  span: RequestSpan | undefined = undefined
   /** Milliseconds, wall clock, of the first byte. */
   startedAt: number = 0
+  /** The same by the monotonic clock, with its fractions; 0 where nobody wants to know. */
+  begunAt: number = 0
   bytesSent: number = 0
   bodyBytesSent: number = 0
   /** Status that `error_page` keeps for what its page answers; 0 for none. */
@@ -145,6 +151,7 @@ export class Request implements CaptureHost {
     this.body.reset(false, 0, 0)
     this.response.clear()
     this.trail?.clear()
+    this.span?.clear()
     this.phases.reset()
     this.uri = ''
     this.args = ''
@@ -158,6 +165,7 @@ export class Request implements CaptureHost {
     this.activity = activities.none
     this.captures = null
     this.startedAt = Date.now()
+    this.begunAt = timesRequests ? performance.now() : 0
     this.bytesSent = 0
     this.bodyBytesSent = 0
     this.errorStatus = 0
@@ -199,6 +207,7 @@ export class Request implements CaptureHost {
     this.remote = parent.remote
     this.captures = parent.captures
     this.startedAt = parent.startedAt
+    this.begunAt = parent.begunAt
     this.variables = parent.variables
   }
 
@@ -217,7 +226,9 @@ export class Request implements CaptureHost {
     this.remote = original.remote
     this.captures = original.captures
     this.startedAt = original.startedAt
+    this.begunAt = original.begunAt
     this.variables = original.variables
+    if (original.span !== undefined) (this.span ??= new RequestSpan()).copyFrom(original.span)
   }
 
   /** The request that the client has sent. */

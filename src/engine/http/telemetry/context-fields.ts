@@ -1,0 +1,86 @@
+/**
+ * The fields that tell an upstream where a request stands in its trace.
+ *
+ * ```text
+ *   w3c       traceparent: 00-…-…-01     tracestate: what came with the parent that we continue
+ *   b3        b3: …-…-1
+ *   b3multi   X-B3-TraceId: …   X-B3-SpanId: …   X-B3-Sampled: 1
+ * ```
+ *
+ * The client's own fields of that way are never passed on beside them. Those of a request that is not
+ * traced go on as they came.
+ */
+import { ByteSink } from '../../core/byte-sink.ts'
+import type { ComplexValue } from '../../core/complex-value.ts'
+import { headerValues } from '../core-variables.ts'
+import type { Request } from '../request.ts'
+import type { RequestSpan } from './request-span.ts'
+import type { Propagation } from './trace-context.ts'
+
+export interface ContextField {
+  readonly name: string
+  readonly value: ComplexValue
+}
+
+/** Appends the value of a field; nothing for a field that is not sent. */
+type Append = (span: RequestSpan, sink: ByteSink, request: Request) => void
+
+const nothing: Append = () => {}
+
+const b3Parts: Readonly<Record<string, Append>> = {
+  'X-B3-TraceId': (span, sink) => span.appendTraceId(sink),
+  'X-B3-SpanId': (span, sink) => span.appendSpanId(sink),
+  'X-B3-Sampled': (span, sink) => span.appendSampled(sink),
+}
+
+const fields: Readonly<Record<Propagation, Readonly<Record<string, Append>>>> = {
+  w3c: {
+    traceparent: (span, sink) => span.appendTraceparent(sink),
+    // The state of a trace goes with it; that of one that is not continued would be somebody else's.
+    tracestate: (span, sink, request) => {
+      if (span.continued) sink.text(ownField(request, 'tracestate'))
+    },
+  },
+  b3: {
+    b3: (span, sink) => span.appendB3(sink),
+    ...Object.fromEntries(Object.keys(b3Parts).map((name) => [name, nothing])),
+    'X-B3-ParentSpanId': nothing,
+    'X-B3-Flags': nothing,
+  },
+  b3multi: { ...b3Parts, b3: nothing, 'X-B3-ParentSpanId': nothing, 'X-B3-Flags': nothing },
+}
+
+/** Composed once for a location; `spanOf` finds the span of a request. */
+export function contextFields(
+  way: Propagation,
+  spanOf: (request: Request) => RequestSpan | undefined,
+): readonly ContextField[] {
+  return Object.entries(fields[way]).map(([name, append]) => {
+    const lower = name.toLowerCase().replaceAll('-', '_')
+    const appendValue: ComplexValue['append'] = (host, sink) => {
+      const request = host as Request
+      const span = spanOf(request)
+      if (span?.known === true) append(span, sink, request)
+      else sink.text(ownField(request, lower))
+    }
+    return { name, value: valueOf(name, appendValue) }
+  })
+}
+
+function valueOf(name: string, append: ComplexValue['append']): ComplexValue {
+  return {
+    text: `the ${name} of the request’s trace`,
+    constant: undefined,
+    slots: [],
+    append,
+    evaluate: (host) => {
+      const sink = new ByteSink(Buffer.alloc(0))
+      append(host, sink)
+      return sink.bytes.toString('utf8', 0, sink.length)
+    },
+  }
+}
+
+function ownField({ head }: Request, name: string): string {
+  return headerValues(head, name, ', ') ?? ''
+}

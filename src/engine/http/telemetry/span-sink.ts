@@ -1,0 +1,66 @@
+/**
+ * Where the records of a process go: a ring of its own, which the telemetry copilot reads.
+ *
+ * The ring is claimed by the first request that leaves a record, so that an engine without telemetry has
+ * no memory for it.
+ */
+import type { RecordRing } from '../../core/record-ring.ts'
+import { RecordRings } from '../../core/record-rings.ts'
+import type { OpenMemory } from '../../core/record-rings.ts'
+import { processesMax } from '../../core/table-layout.ts'
+import type { ZoneMemory } from '../../modules/limit-conn.ts'
+import type { Request } from '../request.ts'
+import { telemetryLimits } from './limits.ts'
+import { RecordWriter } from './span-record.ts'
+
+/** The rings of all workers of an engine. */
+export function openSpanRings(open: OpenMemory): RecordRings {
+  const { ringBytes } = telemetryLimits
+  return new RecordRings({ name: 'telemetry', ringsMax: processesMax, ringBytes, open })
+}
+
+export class SpanSink {
+  readonly #memory: ZoneMemory
+  readonly #writer = new RecordWriter()
+  #ring: RecordRing | undefined
+  #claimed = false
+
+  constructor(memory: ZoneMemory) {
+    this.#memory = memory
+  }
+
+  /** A writer whose record is handed over by `end`; `undefined` where there is no room, or no ring. */
+  begin(request: Request, recorded: boolean): RecordWriter | undefined {
+    if (!this.#claimed) this.#claim(request)
+    const ring = this.#ring
+    if (ring === undefined) return undefined
+    const start = ring.reserve(telemetryLimits.recordBytesMax)
+    if (start < 0) return undefined
+    this.#writer.begin(ring.bytes, start, recorded)
+    return this.#writer
+  }
+
+  end(): void {
+    this.#ring!.commit(this.#writer.finish())
+  }
+
+  /** Tried once: without memory requests are served all the same. */
+  #claim(request: Request): void {
+    this.#claimed = true
+    try {
+      this.#ring = openSpanRings((name, bytes) => this.#memory.open(name, bytes)).claim()
+      if (this.#ring === undefined) request.logError('telemetry: no ring is free', 'alert')
+    } catch (error) {
+      request.logError(`telemetry: ${(error as Error).message}`, 'alert')
+    }
+  }
+}
+
+const sinks = new WeakMap<ZoneMemory, SpanSink>()
+
+/** The one sink of a process. */
+export function spanSinkOf(memory: ZoneMemory): SpanSink {
+  const sink = sinks.get(memory) ?? new SpanSink(memory)
+  sinks.set(memory, sink)
+  return sink
+}
