@@ -29,6 +29,7 @@ import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
+import { httpGroups, streamGroups } from './endpoints/upstream-groups.ts'
 import { objectionTo } from './guard.ts'
 import { changeTimeoutMs, inFlightMax } from './limits.ts'
 import { loadName } from './loaded-modules.ts'
@@ -58,6 +59,8 @@ interface ControlDocConf {
 const byModule: Readonly<Record<string, Endpoint>> = {
   stream_dyn_server_api_module: streamServers,
   http_dyn_server_api_module: httpServers,
+  http_dyn_upstream_api_module: httpGroups,
+  stream_dyn_upstream_api_module: streamGroups,
   http_location_api_module: httpLocations,
   http_sendmsg_module: keyValues,
   ctrl_config_api_module: configuration,

@@ -11,10 +11,13 @@ import { portRange } from './instructions/port-range.ts'
 import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
+import { httpGroup, streamGroup } from './instructions/upstream-group.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
   portRange,
+  httpGroup,
+  streamGroup,
   streamServer,
   httpServer,
   httpLocation,

@@ -20,6 +20,8 @@ export interface InstructionForm {
   readonly parameters: ReadonlySet<string>
   /** What is added and deleted, as messages call it. */
   readonly noun: string
+  /** False where no address says what is meant. */
+  readonly addressed?: boolean
 }
 
 /** The fields of a request, or the message of the first check it fails. */
@@ -33,7 +35,7 @@ export function parseInstruction(request: ApiRequest, form: InstructionForm): Fi
   if (!isObject(value)) return 'json error!!!'
   return (
     checkNames(value, form.parameters) ??
-    checkAddress(value) ??
+    (form.addressed === false ? undefined : checkAddress(value)) ??
     checkType(value, request.method, form.noun) ??
     value
   )

@@ -6,8 +6,12 @@ import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Applied } from './instruction.ts'
 import type { IndexedServer, Part, ServerIndex, SubsystemName } from './server-index.ts'
 
-export function updateStreamBlock(tree: Directive, change: (block: Block) => Block): Directive {
-  return updateBlock(tree, ['stream'], change)
+export function updateSubsystem(
+  tree: Directive,
+  subsystem: SubsystemName,
+  change: (block: Block) => Block,
+): Directive {
+  return updateBlock(tree, [subsystem], change)
 }
 
 /** The tree with servers that came or went. */
@@ -16,7 +20,7 @@ export function withServers(
   subsystem: SubsystemName,
   { index, change }: { readonly index: ServerIndex; readonly change: (block: Block) => Block },
 ): Applied {
-  const tree = updateBlock(applied.tree, [subsystem], change)
+  const tree = updateSubsystem(applied.tree, subsystem, change)
   return { ...pick(applied), tree, [subsystem]: index }
 }
 
@@ -46,7 +50,7 @@ export function replaceServerNode(
   const { tree, [subsystem]: index } = applied
   return {
     ...pick(applied),
-    tree: updateBlock(tree, [subsystem], (block) => exchange(block, server.node, node)),
+    tree: updateSubsystem(tree, subsystem, (block) => exchange(block, server.node, node)),
     [subsystem]: index.replace(server, node, parts),
   }
 }

@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly confPrefix: string
   /** True for a configuration test or a dry run: nothing may be opened that outlives the session. */
   readonly dryRun: boolean
+  /** True for a change of what runs, which must leave alone what others use; files say all there is. */
+  readonly edits?: boolean
 }
 
 export class CompileSession {
@@ -25,6 +27,7 @@ export class CompileSession {
   readonly prefix: string
   readonly confPrefix: string
   readonly dryRun: boolean
+  readonly edits: boolean
   readonly #diagnostics: Diagnostic[] = []
   readonly #commits: (() => void)[] = []
   readonly #aborts: (() => void)[] = []
@@ -36,6 +39,7 @@ export class CompileSession {
     this.prefix = options.prefix
     this.confPrefix = options.confPrefix
     this.dryRun = options.dryRun
+    this.edits = options.edits ?? false
   }
 
   get diagnostics(): readonly Diagnostic[] {

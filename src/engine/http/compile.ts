@@ -96,7 +96,7 @@ function canContinue(
     !touchesTypes(diff) &&
     !losesVariable(diff) &&
     !losesDeclared(before, diff) &&
-    !before.upstreams.losesUsed(diff)
+    !before.upstreams.losesUsed(diff, session.edits)
   )
 }
 

@@ -29,6 +29,13 @@ export interface Compiled {
   readonly session: CompileSession
 }
 
+export interface CompileOptions {
+  readonly before: Snapshot | undefined
+  readonly dryRun: boolean
+  /** True when instructions change what runs; false when files are read. */
+  readonly edits: boolean
+}
+
 export class Configuration {
   readonly files: ConfigurationFiles
   /** What the files say, without instructions. */
@@ -57,22 +64,22 @@ export class Configuration {
   }
 
   /** Throws `ConfigurationError` with everything that is wrong. */
-  compile(tree: Directive, options: { before: Snapshot | undefined; dryRun: boolean }): Compiled {
-    const session = this.#session(options.dryRun)
+  compile(tree: Directive, { before, ...options }: CompileOptions): Compiled {
+    const session = this.#session(options)
     const shapes = checkTree(tree, this.table, this.#memo)
     if (shapes.length > 0) throw new ConfigurationError(shapes)
-    const snapshot = compileTree(tree, this.#subsystems, session, options.before)
+    const snapshot = compileTree(tree, this.#subsystems, session, before)
     if (session.failed) throw new ConfigurationError(session.diagnostics)
     return { snapshot, session }
   }
 
-  #session(dryRun: boolean): CompileSession {
+  #session(options: Omit<CompileOptions, 'before'>): CompileSession {
     const { entry, prefix } = this.files
     return new CompileSession({
       table: this.table,
       prefix,
       confPrefix: confPrefixOf(entry),
-      dryRun,
+      ...options,
     })
   }
 }

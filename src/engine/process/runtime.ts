@@ -164,7 +164,8 @@ export class Runtime {
     if (files === undefined) {
       assert(this.#version !== undefined, 'files come first')
       const { configuration, dynamic } = this.#version
-      return { configuration, attempt: this.#compile(configuration, dynamic.edit(edits)) }
+      const next = dynamic.edit(edits)
+      return { configuration, attempt: this.#compile(configuration, next, true) }
     }
     const configuration = await this.#configure(files)
     return { configuration, attempt: this.#rebase(configuration, this.#instructionsAfter(change)) }
@@ -225,18 +226,20 @@ export class Runtime {
     return { ...attempt, leftOut }
   }
 
-  #compile(configuration: Configuration, dynamic: DynamicState): Attempt {
-    return this.#compileAfter(configuration, dynamic, this.#version?.snapshot)
+  /** `edits` says that instructions change what runs, and no file was read. */
+  #compile(configuration: Configuration, dynamic: DynamicState, edits = false): Attempt {
+    return this.#compileAfter(configuration, dynamic, this.#version?.snapshot, edits)
   }
 
   #compileAfter(
     configuration: Configuration,
     dynamic: DynamicState,
     before: Snapshot | undefined,
+    edits = false,
   ): Attempt {
     const tree: Directive = dynamic.tree
     const dryRun = this.#options.dryRun ?? false
-    const compiled = configuration.compile(tree, { before, dryRun })
+    const compiled = configuration.compile(tree, { before, dryRun, edits })
     return { ...compiled, dynamic, leftOut: [] }
   }
 }

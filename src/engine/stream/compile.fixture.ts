@@ -40,8 +40,9 @@ export class StreamCompiler {
   }
 
   /** Takes the tree into use; false when it is refused, and then nothing has changed. */
-  apply(tree: Directive): boolean {
-    const session = new CompileSession({ table, prefix: '/p', confPrefix: '/p', dryRun: false })
+  apply(tree: Directive, edits = false): boolean {
+    const place = { prefix: '/p', confPrefix: '/p' }
+    const session = new CompileSession({ table, ...place, dryRun: false, edits })
     const snapshot = compileTree(tree, [this.subsystem], session, this.snapshot)
     this.messages = session.diagnostics.map(({ message }) => message)
     if (session.failed) {

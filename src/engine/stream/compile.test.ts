@@ -127,6 +127,34 @@ describe('what is refused leaves what is in force', () => {
     assert.equal(compiler.part.upstreams.entries.get('u')!.uses, 2)
   })
 
+  test('a group in use that edits take away', () => {
+    const compiler = new StreamCompiler()
+    const server = 'server { listen 1000; proxy_pass u; }'
+    const tree = parse(
+      `upstream U { server 127.0.0.1:1; } ${server} server { listen 1001; return x; }`,
+    )
+    assert.ok(compiler.apply(tree))
+    const { part } = compiler
+    const without = replace(tree, 0, undefined)
+    const using = ['fail:upstream [U] is using!']
+    assert.equal(compiler.apply(without, true), false)
+    assert.deepEqual(compiler.messages, using)
+    const again = replace(without, 0, 'server { listen 1000; proxy_timeout 1s; proxy_pass u; }')
+    assert.equal(compiler.apply(again, true), false, 'and its server becomes another')
+    assert.deepEqual(compiler.messages, using)
+    const around = changeStream(without, (stream) =>
+      withBlock(stream, append(stream.block!, parseOne('proxy_timeout 1s;'))),
+    )
+    assert.equal(compiler.apply(around, true), false, 'and everything is compiled')
+    assert.deepEqual(compiler.messages, using)
+    assert.equal(compiler.apply(add(without, 'server { listen 1002; proxy_pass u; }'), true), false)
+    assert.deepEqual(compiler.messages, using)
+    assert.equal(compiler.part, part)
+    assert.ok(compiler.apply(replace(without, 0, undefined), true), 'with all that refers to it')
+    assert.equal(compiler.part.compiled, 0, 'nothing else is compiled')
+    assert.equal(compiler.part.upstreams.entries.size, 0)
+  })
+
   test('the last server that sets a variable others read', () => {
     const compiler = new StreamCompiler()
     const tree = parse(

@@ -88,7 +88,7 @@ function canContinue(
     before.scope.settings.length === settings.length &&
     settings.every((setting, i) => setting === before.scope.settings[i]) &&
     !losesVariable(before, diff) &&
-    !before.upstreams.losesUsed(diff)
+    !before.upstreams.losesUsed(diff, session.edits)
   )
 }
 

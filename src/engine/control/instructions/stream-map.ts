@@ -7,7 +7,7 @@ import { type Block, blockOf, directives, findDirective } from '../../conf/block
 import { type Directive, directive, withBlock } from '../../conf/tree.ts'
 import type { InstructionKind } from '../instruction.ts'
 import { readableWord, Refusal, replyCodes } from '../refusal.ts'
-import { exchange, updateStreamBlock } from '../server-tree.ts'
+import { exchange, updateSubsystem } from '../server-tree.ts'
 
 export interface MapBody {
   readonly keyFrom: string
@@ -28,7 +28,7 @@ export const streamMap: InstructionKind = {
     }
     const next = after === undefined ? findMap(base.tree, body) : withValues(node, body)
     const change = (block: Block): Block => exchange(block, node, next ?? node)
-    return { tree: updateStreamBlock(tree, change), http, stream }
+    return { tree: updateSubsystem(tree, 'stream', change), http, stream }
   },
 }
 

@@ -68,10 +68,13 @@ export class UpstreamTable {
     return this.entries.get(name.toLowerCase())?.cell
   }
 
-  /** True when a group goes that servers refer to. */
-  losesUsed({ removed, added }: BlockDiff): boolean {
+  /**
+   * True when a group goes that servers may refer to. Edits cannot take away a group that is in use, so
+   * that only uses that are left have to be looked at then.
+   */
+  losesUsed({ removed, added }: BlockDiff, edits: boolean): boolean {
     return removed.some((node) => {
-      if (node.name !== 'upstream') return false
+      if (edits || node.name !== 'upstream') return false
       const name = node.args[0]?.toLowerCase() ?? ''
       const again = added.some(
         (other) => other.name === 'upstream' && other.args[0]?.toLowerCase() === name,

@@ -50,6 +50,10 @@ export class UpstreamCompiler implements UpstreamCells {
   readonly #options: UpstreamCompilerOptions
   readonly #before: PersistentMap<UpstreamEntry>
   #entries: PersistentMap<UpstreamEntry>
+  /** Names of groups whose blocks went. */
+  readonly #removed = new Set<string>()
+  /** Names of those that should not have. */
+  readonly #refused = new Set<string>()
 
   /** Goes on from the groups before when `keep` is set; otherwise blocks and uses are noted anew. */
   constructor(options: UpstreamCompilerOptions, before: UpstreamTable | undefined, keep: boolean) {
@@ -82,12 +86,18 @@ export class UpstreamCompiler implements UpstreamCells {
     const key = node.args[0]?.toLowerCase() ?? ''
     const entry = this.#entries.get(key)
     if (entry?.node !== node) return
+    this.#removed.add(key)
     this.#entries = this.#entries.delete(key)
     if (entry.uses > 0) this.#entries = this.#entries.set(key, { ...entry, node: undefined })
   }
 
   use(target: string, at?: Directive, options: TargetOptions = {}): UpstreamCell {
     const entry = this.#entries.get(target.toLowerCase())
+    const gone = entry?.node === undefined ? this.#goneIn(target.toLowerCase()) : undefined
+    if (gone !== undefined) {
+      this.#refuseLoss(gone)
+      return gone.cell
+    }
     const known = entry?.node === undefined ? this.#implicit(target, options, at) : entry
     this.#entries = this.#entries.set(known.cell.name, { ...known, uses: known.uses + 1 })
     return known.cell
@@ -105,6 +115,10 @@ export class UpstreamCompiler implements UpstreamCells {
   }
 
   finish(): UpstreamTable {
+    for (const key of this.#removed) {
+      const gone = this.#entries.get(key)?.node === undefined ? this.#goneIn(key) : undefined
+      if (gone !== undefined && this.#entries.has(key)) this.#refuseLoss(gone)
+    }
     const gone = this.#entries
       .changesSince(this.#before)
       .filter(({ before, after }) => before !== undefined && after?.cell !== before.cell)
@@ -118,6 +132,18 @@ export class UpstreamCompiler implements UpstreamCells {
       })
     }
     return new UpstreamTable(this.#entries)
+  }
+
+  /** The group that a change of what runs takes away; files may do so. */
+  #goneIn(key: string): UpstreamEntry | undefined {
+    const before = this.#before.get(key)
+    return this.#options.session.edits && before?.node !== undefined ? before : undefined
+  }
+
+  #refuseLoss({ cell, node }: UpstreamEntry): void {
+    if (this.#refused.has(cell.name)) return
+    this.#refused.add(cell.name)
+    this.#options.session.fail(`fail:upstream [${node!.args[0]}] is using!`)
   }
 
   /** A group of one target that is no block; one without a port is another for each scheme. */
