@@ -174,12 +174,25 @@ export function placeNumber(node: Directive): number | undefined {
   return numbers.get(node)
 }
 
+/** Position of that very object or of what was put in its place since, or -1. */
+export function indexOfHeir(block: Block, node: Directive): number {
+  const index = indexOfDirective(block, node)
+  const number = numbers.get(node)
+  if (index >= 0 || number === undefined) return index
+  spanOf(block)
+  return searchWithin(block, number, (other) => numbers.get(other) === number)
+}
+
 function indexWithin(block: Block, node: Directive, number: number): number {
-  if (block.kind === 'leaf') return block.items.indexOf(node)
+  return searchWithin(block, number, (other) => other === node)
+}
+
+function searchWithin(block: Block, number: number, isIt: (node: Directive) => boolean): number {
+  if (block.kind === 'leaf') return block.items.findIndex(isIt)
   let before = 0
   for (const part of block.parts) {
     const { low, high } = spanOf(part)
-    const index = low <= number && number <= high ? indexWithin(part, node, number) : -1
+    const index = low <= number && number <= high ? searchWithin(part, number, isIt) : -1
     if (index >= 0) return before + index
     before += part.size
   }

@@ -6,8 +6,10 @@
  */
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
-import type { Applied, Edit, Instruction, Instructions } from './instruction.ts'
-import { kindOf, kindRank } from './instruction-kinds.ts'
+import { dependentsOf } from './dependents.ts'
+import type { Applied, Displaced, Edit, Instruction, Instructions } from './instruction.ts'
+import { byRank, kindOf, kindRank } from './instruction-kinds.ts'
+import { PlaceIndex } from './place-index.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 import { ServerIndex } from './server-index.ts'
 
@@ -22,21 +24,33 @@ export interface Rebased {
   readonly leftOut: readonly LeftOut[]
 }
 
+/** Everything that an edit may change. */
+interface Version extends Applied {
+  readonly instructions: Instructions
+  readonly displaced: PersistentMap<Displaced>
+  readonly places: PlaceIndex
+}
+
 export class DynamicState {
   readonly tree: Directive
   readonly http: ServerIndex
   readonly stream: ServerIndex
   readonly instructions: Instructions
+  /** Which places are set. */
+  readonly places: PlaceIndex
+  readonly #displaced: PersistentMap<Displaced>
   readonly #base: Applied
   readonly #prefix: string
 
-  private constructor(base: Applied, applied: Applied, instructions: Instructions, prefix: string) {
+  private constructor(base: Applied, version: Version, prefix: string) {
     this.#base = base
     this.#prefix = prefix
-    this.tree = applied.tree
-    this.http = applied.http
-    this.stream = applied.stream
-    this.instructions = instructions
+    this.tree = version.tree
+    this.http = version.http
+    this.stream = version.stream
+    this.instructions = version.instructions
+    this.places = version.places
+    this.#displaced = version.displaced
   }
 
   /** The state right after the files were read, with the journal's instructions put on top. */
@@ -46,40 +60,43 @@ export class DynamicState {
       http: ServerIndex.of(files, 'http'),
       stream: ServerIndex.of(files, 'stream'),
     }
-    let state = new DynamicState(base, base, PersistentMap.empty(), prefix)
-    const leftOut: LeftOut[] = []
-    const byRank = [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
-    for (const instruction of byRank) {
-      try {
-        state = state.edit([instruction])
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error
-        leftOut.push({ instruction, reason: error.message })
-      }
+    const version = {
+      ...base,
+      instructions: PersistentMap.empty<string>(),
+      displaced: PersistentMap.empty<Displaced>(),
+      places: PlaceIndex.empty,
     }
-    return { state, leftOut }
+    return putOnTop(new DynamicState(base, version, prefix), byRank([...instructions]))
+  }
+
+  /** What the files alone say. */
+  get files(): Directive {
+    return this.#base.tree
   }
 
   /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
   edit(edits: readonly Edit[]): DynamicState {
-    let applied: Applied = { tree: this.tree, http: this.http, stream: this.stream }
-    let { instructions } = this
-    for (const { key, body, before: expected } of inOrder(edits)) {
-      const before = instructions.get(key)
-      if (expected !== undefined && expected !== (before ?? null)) throw stale(key)
-      if (body === null && before === undefined) continue
-      applied = kindOf(key).apply({
-        ...applied,
-        key,
-        before: parseBody(before),
-        after: parseBody(body),
-        base: this.#base,
-        prefix: this.#prefix,
-        bodyOf: (other) => parseBody(instructions.get(other)),
-      })
-      instructions = body === null ? instructions.delete(key) : instructions.set(key, body)
+    let version: Version = this.#version()
+    for (const { key, before: expected } of edits) {
+      if (expected !== undefined && expected !== (this.instructions.get(key) ?? null)) {
+        throw stale(key)
+      }
     }
-    return new DynamicState(this.#base, applied, instructions, this.#prefix)
+    for (const { key, body } of inOrder([...edits, ...this.#repeated(edits)])) {
+      const before = version.instructions.get(key)
+      if (body === null && before === undefined) continue
+      version = this.#apply(version, { key, before, body })
+    }
+    return new DynamicState(this.#base, version, this.#prefix)
+  }
+
+  /** The same edits, and those that take along what lies within what they set or take away. */
+  complete(edits: readonly Edit[]): readonly Edit[] {
+    const others = this.#others(edits, (edit) => {
+      const { within, beside } = dependentsOf(this, edit)
+      return edit.body === null ? within : [...within, ...beside]
+    })
+    return [...[...others].map((key) => ({ key, body: null })), ...edits]
   }
 
   /** The same edits, to be refused as stale when somebody else is quicker with one of the instructions. */
@@ -90,6 +107,77 @@ export class DynamicState {
       seen.add(edit.key)
       return { ...edit, before: this.instructions.get(edit.key) ?? null }
     })
+  }
+
+  /** What lies within something that is set anew, and stays: it is taken out before and put in again after. */
+  #repeated(edits: readonly Edit[]): readonly Edit[] {
+    const others = this.#others(edits, (edit) => {
+      const { within, beside } = dependentsOf(this, edit)
+      return [...within, ...beside]
+    })
+    return [...others].flatMap((key) => [
+      { key, body: null },
+      { key, body: this.instructions.get(key)! },
+    ])
+  }
+
+  #others(edits: readonly Edit[], hanging: (edit: Edit) => readonly string[]): ReadonlySet<string> {
+    const named = new Set(edits.map(({ key }) => key))
+    return new Set(edits.flatMap(hanging).filter((key) => !named.has(key)))
+  }
+
+  #apply(
+    version: Version,
+    { key, before, body }: { key: string; before: string | undefined; body: string | null },
+  ): Version {
+    const { instructions, places } = version
+    const outcome = kindOf(key).apply({
+      tree: version.tree,
+      http: version.http,
+      stream: version.stream,
+      key,
+      before: parseBody(before),
+      after: parseBody(body),
+      base: this.#base,
+      prefix: this.#prefix,
+      displaced: version.displaced,
+      bodyOf: (other) => parseBody(instructions.get(other)),
+    })
+    return {
+      tree: outcome.tree,
+      http: outcome.http,
+      stream: outcome.stream,
+      displaced: outcome.displaced ?? version.displaced,
+      instructions: body === null ? instructions.delete(key) : instructions.set(key, body),
+      places: body === null ? places.delete(key) : places.add(key),
+    }
+  }
+
+  #version(): Version {
+    const { tree, http, stream, instructions, places } = this
+    return { tree, http, stream, instructions, places, displaced: this.#displaced }
+  }
+}
+
+/**
+ * Puts instruction after instruction on top. What finds no room is tried again after the others, for as long
+ * as that moves anything: another one may have to make what it changes.
+ */
+function putOnTop(start: DynamicState, instructions: readonly Instruction[]): Rebased {
+  let state = start
+  let waiting: readonly Instruction[] = instructions
+  for (;;) {
+    const leftOut: LeftOut[] = []
+    for (const instruction of waiting) {
+      try {
+        state = state.edit([instruction])
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        leftOut.push({ instruction, reason: error.message })
+      }
+    }
+    if (leftOut.length === 0 || leftOut.length === waiting.length) return { state, leftOut }
+    waiting = leftOut.map(({ instruction }) => instruction)
   }
 }
 

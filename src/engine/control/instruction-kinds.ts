@@ -2,16 +2,19 @@
  * All kinds of instructions, in the order in which they are put on top of the files: groups before members
  * before servers before what changes inside servers (reference §3, default subscriptions).
  */
-import type { InstructionKind } from './instruction.ts'
+import { blockDepthMax } from '../conf/limits.ts'
+import type { Instruction, InstructionKind } from './instruction.ts'
 import { httpLocation } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpCertificate, streamCertificate } from './instructions/certificate.ts'
 import { revocationList } from './instructions/revocation-list.ts'
+import { place } from './instructions/place.ts'
 import { portRange } from './instructions/port-range.ts'
 import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { httpGroup, streamGroup } from './instructions/upstream-group.ts'
+import { placeDepth } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
@@ -20,6 +23,7 @@ export const instructionKinds: readonly InstructionKind[] = [
   streamGroup,
   streamServer,
   httpServer,
+  place,
   httpLocation,
   httpCertificate,
   streamCertificate,
@@ -34,7 +38,25 @@ export function kindOf(key: string): InstructionKind {
   return kind
 }
 
-/** Place of an instruction's kind in the order of application. */
-export function kindRank(key: string): number {
-  return instructionKinds.findIndex(({ topic }) => key.startsWith(topic))
+/** Instructions in the order in which they are put on top of the files: by kind, and by age within a kind. */
+export function byRank(instructions: readonly Instruction[]): readonly Instruction[] {
+  return [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
 }
+
+const lastServerKind = instructionKinds.indexOf(httpServer)
+const placeKind = instructionKinds.indexOf(place)
+
+/**
+ * Place of an instruction in the order of application. All servers are of one rank, whoever set them: their
+ * order is that of their age. Inner places come after those around them.
+ */
+export function kindRank(key: string): number {
+  const kind = instructionKinds.findIndex(({ topic }) => key.startsWith(topic))
+  if (instructionKinds[kind] === streamServer) return lastServerKind
+  if (kind !== placeKind) return kind
+  const depth = placeDepth(key)
+  return depth <= outerDepth ? lastServerKind : placeKind + depth / (blockDepthMax + outerDepth)
+}
+
+/** Blocks around what stands in `http` and `stream` themselves. */
+const outerDepth = 1

@@ -12,9 +12,11 @@
  *   /ins/stream_ssl/l_7654321      {"listens":…,"cert_info":…}           a certificate of a server
  *   /dyn/stream_proxy_pass/l_…     {"listens":…,"proxy_pass":…}          a changed target
  *   /dyn/stream_dyn_map/m_…        {"keyFrom":…,"keyTo":…,"values":[…]}  a changed map
+ *   /dyn/config/http/gzip          {"place":…,"text":"gzip on;"}         what stands at a place
  * ```
  */
 import type { PersistentMap } from '../core/persistent-map.ts'
+import type { Block } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { ServerIndex } from './server-index.ts'
 
@@ -34,6 +36,17 @@ export interface Applied {
   readonly stream: ServerIndex
 }
 
+/** What stood at a place before it was set, and the block around it as it was then. */
+export interface Displaced {
+  readonly block: Block
+  readonly nodes: readonly Directive[]
+}
+
+/** What an instruction brings about. */
+export interface Outcome extends Applied {
+  readonly displaced?: PersistentMap<Displaced>
+}
+
 export interface Transition extends Applied {
   readonly key: string
   /** Body in force so far, and the one to come; at least one is set. */
@@ -41,6 +54,8 @@ export interface Transition extends Applied {
   readonly after: unknown
   /** What the files alone say: where a kind finds what it must put back. */
   readonly base: Applied
+  /** By key of the instruction that put something else in its place. */
+  readonly displaced: PersistentMap<Displaced>
   /** Body of another instruction in force. */
   readonly bodyOf: (key: string) => unknown
   /** Folder that messages name in front of `logs/…`. */
@@ -52,7 +67,7 @@ export interface InstructionKind {
   /** Start of its keys, with the closing slash: `/ins/stream_srv/`. */
   readonly topic: string
   /** Takes `before` out and puts `after` in; throws `Refusal` and leaves everything as it was. */
-  apply(transition: Transition): Applied
+  apply(transition: Transition): Outcome
   /** What names its thing in the message on the bus that tells of its end. */
   identify?(body: unknown): Readonly<Record<string, unknown>>
 }

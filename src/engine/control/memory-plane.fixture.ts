@@ -31,9 +31,14 @@ export class MemoryPlane implements ControlPlane {
     return this.#state
   }
 
-  async change({ edits: toEdits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
-    const edits = toEdits(this.#state)
+  async change(request: ChangeRequest): Promise<ChangeResult> {
+    const { edits } = request
+    return this.#change({ ...request, edits: (state) => state.complete(edits(state)) })
+  }
+
+  async #change({ edits: toEdits, action, actor, dryRun }: ChangeRequest): Promise<ChangeResult> {
     try {
+      const edits = toEdits(this.#state)
       const before = this.#state.instructions
       const next = this.#state.edit(edits)
       if (dryRun) return { kind: 'done', revision: this.#entries.length }
@@ -62,7 +67,7 @@ export class MemoryPlane implements ControlPlane {
       for (const { key, before } of edits) bodies.set(key, before)
     }
     const edits = [...bodies].map(([key, body]) => ({ key, body }))
-    return this.change({
+    return this.#change({
       edits: () => edits,
       action: `rollback to ${to}`,
       actor,

@@ -31,16 +31,24 @@ export function revocationListKey(server: IndexedServer): string {
   return `${revocationList.topic}${serverId(server)}`
 }
 
+/** Keys that its certificates have if they were given to it by instruction. */
+export function certificateKeys(
+  subsystem: SubsystemName,
+  server: IndexedServer,
+): readonly string[] {
+  const kind = subsystem === 'http' ? httpCertificate : streamCertificate
+  return certificatesOf(server.node).map((info) => certificateKey(kind, server, info.certificate))
+}
+
 /** Edits that take away what was put into a server or changed inside it. */
 export function overridesOf(
   { instructions }: DynamicState,
   subsystem: SubsystemName,
   server: IndexedServer,
 ): readonly Edit[] {
-  const kind = subsystem === 'http' ? httpCertificate : streamCertificate
   const keys = [
     ...[...server.parts.values()].map(({ instruction }) => instruction),
-    ...certificatesOf(server.node).map((info) => certificateKey(kind, server, info.certificate)),
+    ...certificateKeys(subsystem, server),
     revocationListKey(server),
     proxyPassKey(server),
   ]

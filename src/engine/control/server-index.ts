@@ -60,10 +60,16 @@ interface Tables {
 export class ServerIndex {
   /** False when the tree has no such block at all. */
   readonly hasBlock: boolean
+  readonly #subsystem: SubsystemName
   /** As they are, or how they are had. */
   #content: Tables | (() => Tables)
 
-  private constructor(hasBlock: boolean, content: Tables | (() => Tables)) {
+  private constructor(
+    subsystem: SubsystemName,
+    hasBlock: boolean,
+    content: Tables | (() => Tables),
+  ) {
+    this.#subsystem = subsystem
     this.hasBlock = hasBlock
     this.#content = content
   }
@@ -71,7 +77,7 @@ export class ServerIndex {
   /** The index of a whole tree. */
   static of(tree: Directive, subsystem: SubsystemName): ServerIndex {
     const hasBlock = findDirective(tree.block, subsystem) !== undefined
-    return new ServerIndex(hasBlock, () => readTables(tree, subsystem))
+    return new ServerIndex(subsystem, hasBlock, () => readTables(tree, subsystem))
   }
 
   get #tables(): Tables {
@@ -118,8 +124,13 @@ export class ServerIndex {
     }
   }
 
+  /** A server as the index would hold it. */
+  describe(node: Directive, instruction?: string): IndexedServer {
+    return describe(node, instruction, this.#subsystem)
+  }
+
   add(node: Directive, instruction: string | undefined): ServerIndex {
-    const server = describe(node, instruction)
+    const server = this.describe(node, instruction)
     const { servers, listeners, ports, byInstruction, fixedCount } = this.#tables
     const register = { servers, listeners, ports }
     enter(register, server)
@@ -170,7 +181,7 @@ export class ServerIndex {
   }
 
   #with(tables: Tables): ServerIndex {
-    return new ServerIndex(this.hasBlock, tables)
+    return new ServerIndex(this.#subsystem, this.hasBlock, tables)
   }
 }
 

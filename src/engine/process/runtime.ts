@@ -10,10 +10,11 @@
  * ```
  */
 import assert from 'node:assert/strict'
+import { reconcile } from '../conf/reconcile.ts'
 import type { Directive } from '../conf/tree.ts'
 import { DynamicState, type LeftOut } from '../control/dynamic-state.ts'
 import type { Instruction } from '../control/instruction.ts'
-import { kindRank } from '../control/instruction-kinds.ts'
+import { byRank } from '../control/instruction-kinds.ts'
 import { Refusal } from '../control/refusal.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import { hasChangedFile } from '../core/file-dependencies.ts'
@@ -22,7 +23,6 @@ import type { Snapshot } from '../core/snapshot.ts'
 import { type Compiled, type Configuration, ConfigurationError } from './configuration.ts'
 import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
 import { readTexts } from './read-configuration.ts'
-import { reconcile } from './reconcile.ts'
 
 /** Opens, keeps and closes what a snapshot listens on. */
 export interface Listening {
@@ -242,9 +242,4 @@ export class Runtime {
     const compiled = configuration.compile(tree, { before, dryRun, edits })
     return { ...compiled, dynamic, leftOut: [] }
   }
-}
-
-/** In the order of application: by kind, and within one kind by age. */
-function byRank(instructions: readonly Instruction[]): readonly Instruction[] {
-  return [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
 }

@@ -80,16 +80,16 @@ export function findDynamicLocation(
   fields: LocationFields,
 ): Part | undefined {
   const { args } = readHead(fields, '')
-  const part = server.parts.get(placeOf(args))
+  const part = server.parts.get(partKey(args))
   // "/x" and "^~ /x" are in each other's place, but are not the same.
   return part && splitModifier(part.node.args)[0] === splitModifier(args)[0] ? part : undefined
 }
 
 /** The location of the server's own that is in that place, dynamic or not. */
 export function findLocation(server: Directive, args: readonly string[]): Directive | undefined {
-  const place = placeOf(args)
+  const place = partKey(args)
   for (const node of directives(server.block!)) {
-    if (node.name === 'location' && placeOf(node.args) === place) return node
+    if (node.name === 'location' && partKey(node.args) === place) return node
   }
   return undefined
 }
@@ -101,7 +101,7 @@ export function argsOf(fields: LocationFields): readonly string[] {
 
 function remove(transition: Transition, body: LocationBody): Applied {
   const server = findHttpServer(transition.http, body)
-  const place = placeOf(argsOf(body.locations[0]))
+  const place = partKey(argsOf(body.locations[0]))
   const part = server.parts.get(place)
   assert(part !== undefined, `instruction "${transition.key}" is not in force`)
   const block = server.node.block!
@@ -123,12 +123,12 @@ function add(transition: Transition, body: LocationBody): Applied {
   return replaceServerNode(transition, 'http', {
     server,
     node: withBlock(server.node, append(server.node.block!, node)),
-    parts: server.parts.set(placeOf(node.args), { instruction: transition.key, node }),
+    parts: server.parts.set(partKey(node.args), { instruction: transition.key, node }),
   })
 }
 
 /** What can be there once only: prefixes share their places, whatever they say of expressions. */
-function placeOf(args: readonly string[]): string {
+export function partKey(args: readonly string[]): string {
   const [modifier, text] = splitModifier(args)
   return modifier === '^~' ? ` ${text}` : `${modifier} ${text}`
 }
@@ -189,7 +189,7 @@ function readBody(
 
 /** Refuses the same location twice in one request. */
 export function refuseTwins(locations: readonly (readonly string[])[]): void {
-  const places = new Set(locations.map(placeOf))
+  const places = new Set(locations.map(partKey))
   if (places.size < locations.length) throw new Refusal(replyCodes.notAllowed, 'location exist!')
 }
 

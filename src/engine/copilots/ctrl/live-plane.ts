@@ -51,7 +51,7 @@ export class LivePlane implements ControlPlane {
       const state = this.state()
       const result = await this.#options.master.change({
         ...request,
-        edits: state.expecting(edits(state)),
+        edits: state.expecting(state.complete(edits(state))),
       })
       if (!isStale(result) || attempt === staleAttemptsMax) return result
     }

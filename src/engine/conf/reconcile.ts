@@ -11,8 +11,8 @@
  * ```
  */
 import { hash } from 'node:crypto'
-import { type Block, blockOf, directives } from '../conf/block.ts'
-import { type Directive, withBlock } from '../conf/tree.ts'
+import { type Block, blockOf, directives } from './block.ts'
+import { type Directive, withBlock } from './tree.ts'
 
 /**
  * `next`, built from the nodes of `last` wherever they are equal; `last` itself when nothing changed. A

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { directives, findDirective } from '../conf/block.ts'
-import { configurationFromText } from '../conf/includes.ts'
-import type { Directive } from '../conf/tree.ts'
+import { directives, findDirective } from './block.ts'
+import { configurationFromText } from './includes.ts'
+import type { Directive } from './tree.ts'
 import { reconcile } from './reconcile.ts'
 
 function read(text: string): Directive {
