@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, describe, it, test } from 'node:test'
+import { startHttpBackend } from '../support/http-backend.ts'
 import { freePort, freePorts } from '../support/ports.ts'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { onEnd, type Owner, Scope } from '../support/scope.ts'
+import { Scope } from '../support/scope.ts'
 import { connectTcp, type TcpClient } from '../support/tcp.ts'
 import { until } from '../support/wait.ts'
 import {
@@ -28,14 +29,6 @@ const patient = { timeout: 120_000 }
 /** Connections at the same time, so that both workers answer some. */
 const crowd = 20
 
-async function startBackend(owner: Owner): Promise<string> {
-  const server = createServer(({ url }, response) => response.end(`backend ${url}`))
-  server.listen(0, host)
-  await once(server, 'listening')
-  onEnd(owner, () => void server.close())
-  return `${host}:${(server.address() as AddressInfo).port}`
-}
-
 /** One request on a connection that stays; resolves with the body. */
 async function keepAlive(client: TcpClient, path: string): Promise<string> {
   await client.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
@@ -54,7 +47,7 @@ describe('locations that come and go', patient, () => {
 
   before(async () => {
     port = await freePort()
-    backend = await startBackend(scope)
+    backend = await startHttpBackend(scope)
     place = { addr_port: `${host}:${port}`, server_name: 'pages' }
     control = await startControl(scope, {
       workers: 2,

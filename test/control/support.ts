@@ -212,7 +212,13 @@ export const byClientAddress = 'map $remote_addr $mesh_server_name { default s-$
 const locations = 'location /api { dyn_module_api; } location /doc { doc_api; }'
 
 /** What can be changed has a module in the data plane and one in control. */
-const dynamicModules = ['stream_dyn_server', 'http_dyn_server', 'http_location'] as const
+const dynamicModules = [
+  'stream_dyn_server',
+  'stream_dyn_upstream',
+  'http_dyn_server',
+  'http_dyn_upstream',
+  'http_location',
+] as const
 
 /** The main file of an engine with broker and control. */
 export function mainConf({ stream, main, blocks, workers = 1 }: ControlOptions): string {
