@@ -1,7 +1,6 @@
 /** Directive families of their own: access, variables, charset, logs, counted traffic, handlers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { httpVts, trafficTable } from '../../src/engine/http/modules/vts.ts'
 import { curl } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
 import { askBoth, request, startBoth } from './both.ts'
@@ -119,25 +118,6 @@ test('log formats, conditions, and logs per location', async (t) => {
     engine.prefix.read(`logs/${name}.log`).trimEnd().split('\n')
   assert.deepEqual(lines('all'), ['GET 200 2 "\\x22q\\x5C"', 'GET 404 153 "\\x22q\\x5C"'])
   assert.deepEqual(lines('bad'), ['GET 404 153 "\\x22q\\x5C"'])
-})
-
-test('traffic is counted by server and by keys', async (t) => {
-  const port = await freePort()
-  const engine = await startHttp(
-    t,
-    `access_log off; vhost_traffic_status_zone;
-     vhost_traffic_status_filter_by_set_key $uri "to $server_name";
-     server { listen 127.0.0.1:${port}; server_name site; return 200 hello; }`,
-  )
-  for (const path of ['/a', '/a', '/b']) await curl(`http://127.0.0.1:${port}${path}`)
-  const zone = engine.part.scope.conf(httpVts).vhost_traffic_status_zone!
-  const rows = [...trafficTable(engine.zoneMemory, zone).rows()]
-  const counts = rows.map(({ key, requests, status2xx }) => `${key} ${requests} ${status2xx}`)
-  assert.deepEqual(
-    counts.toSorted().map((text) => text.replaceAll('\x1f', ', ')),
-    ['filter, to site, /a 2 2', 'filter, to site, /b 1 1', 'server, site 3 3'],
-  )
-  assert(rows.every(({ bytesIn, bytesOut }) => bytesIn > 50 && bytesOut > 100))
 })
 
 test('handlers that cannot be used are refused with the reason', async (t) => {

@@ -115,6 +115,11 @@ function within(bucket: number, share: number): number {
   return to === Infinity ? from : from + (to - from) * Math.max(share, 0)
 }
 
+/** The bucket of a time in milliseconds, for those who count in memory of another form. */
+export function latencyBucketOf(ms: number): number {
+  return bucketOf(Math.min(ms * 1000, longestUs) | 0)
+}
+
 function bucketOf(us: number): number {
   const exponent = 31 - Math.clz32(us)
   if (exponent < firstExponent) return 0

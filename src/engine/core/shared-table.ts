@@ -73,6 +73,21 @@ export class SharedTable<F extends Fields> {
     this.#owner = this.#becomeOwner()
   }
 
+  /** Numbers of records are below this. */
+  get slots(): number {
+    return this.#shape.slots
+  }
+
+  /** The column of this process; when it ends, whoever attaches next may have it. */
+  get owner(): number {
+    return this.#owner
+  }
+
+  /** Columns that were ever taken are below this. */
+  get columns(): number {
+    return this.#words[columnsAt]!
+  }
+
   /** Records in the table. */
   get used(): number {
     return Atomics.load(this.#words, usedAt)
@@ -139,6 +154,11 @@ export class SharedTable<F extends Fields> {
     } finally {
       this.#lock.unlock()
     }
+  }
+
+  /** True while the number is that of a record, be it of another key than it was. */
+  has(record: number): boolean {
+    return this.#isTaken(record)
   }
 
   key(record: number): string {

@@ -76,12 +76,15 @@ function nameOf(scope: Scope): string {
   return written.startsWith('.') ? written.slice(1) : written
 }
 
-/** Variables that a `set` writes, in the block or in those within it. */
+/** Directives that bring a variable into being by writing to it. */
+const writers: ReadonlySet<string> = new Set(['set', 'vhost_traffic_status_set_by_filter'])
+
+/** Variables that a `set` or its like writes, in the block or in those within it. */
 export function declaredIn({ block }: Directive): readonly string[] {
   if (block === undefined) return []
   const found: string[] = []
   for (const child of directives(block)) {
-    if (child.name === 'set' && child.args[0] !== undefined) found.push(child.args[0])
+    if (writers.has(child.name) && child.args[0] !== undefined) found.push(child.args[0])
     else found.push(...declaredIn(child))
   }
   return found

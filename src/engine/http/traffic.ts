@@ -1,79 +1,119 @@
 /**
- * Traffic counted by virtual server and by keys: requests, bytes, classes of statuses, exact over all
- * workers, in a table of bounded size whose oldest keys make room for new ones.
+ * Traffic of one location: requests that ended there are counted by virtual server, by location, by keys of
+ * one's choosing, and by the upstream servers that were asked.
+ *
+ * The texts of all keys are there already: those of servers and locations since they were compiled, the
+ * others as values of variables. Nothing is put together for a request.
  */
-import type { ColumnField } from '../core/shared-fields.ts'
-import { SharedTable } from '../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
-import type { ZoneMemory } from '../modules/limit-conn.ts'
+import { filterTableOf } from '../modules/traffic/filter-table.ts'
+import type { FilterLimit, FilterKey } from '../modules/traffic/traffic-values.ts'
+import type { TrafficCounter } from '../modules/traffic/traffic-counter.ts'
+import type { TrafficStyle } from '../modules/traffic/traffic-row.ts'
+import type { TrafficTable } from '../modules/traffic/traffic-table.ts'
+import type { TrafficZone } from '../modules/traffic/traffic-zone.ts'
+import type { LocationKind, LocationPattern } from './location.ts'
 import type { Request } from './request.ts'
 import { visibleStatus } from './status.ts'
+import type { UpstreamTrail } from './upstream-trail.ts'
 
-const fields = {
-  requests: 'counter',
-  bytesIn: 'counter',
-  bytesOut: 'counter',
-  status1xx: 'counter',
-  status2xx: 'counter',
-  status3xx: 'counter',
-  status4xx: 'counter',
-  status5xx: 'counter',
-} as const
+/** Servers without a name are counted under this one. */
+export const namelessServer = '_'
 
-type Counter = keyof typeof fields
-
-export type TrafficRow = { readonly [Name in Counter]: number } & { readonly key: string }
-
-const counters = Object.keys(fields) as readonly Counter[]
-const statusClasses = ['status1xx', 'status2xx', 'status3xx', 'status4xx', 'status5xx'] as const
-
-/** Longer keys are cut: they come from requests. */
-const keyBytesMax = 255
-
-export interface TrafficZone {
-  readonly name: string
-  readonly bytes: number
+/** How traffic of a location is counted. */
+export interface TrafficRules {
+  readonly server: string
+  readonly location: LocationPattern | undefined
+  /** Under the name that the client asked for instead of the server's. */
+  readonly byHost: boolean
+  readonly filters: readonly FilterKey[]
+  readonly filterLimit: FilterLimit | undefined
+  readonly style: TrafficStyle
 }
 
-export class TrafficTable {
-  readonly #table: SharedTable<typeof fields>
-  readonly #counters: Readonly<Record<Counter, ColumnField>>
+/** Timings of an upstream's record. */
+const requestTiming = 0
+const responseTiming = 1
 
-  constructor(memory: ZoneMemory, zone: TrafficZone) {
-    const layout = layoutOf(zone)
-    this.#table = new SharedTable(memory.open(`traffic:${zone.name}`, tableBytes(layout)), layout)
-    const entries = counters.map((name) => [name, this.#table.counter(name)] as const)
-    this.#counters = Object.fromEntries(entries) as Record<Counter, ColumnField>
+export class LocationTraffic {
+  readonly #zone: TrafficZone
+  readonly #rules: TrafficRules
+  readonly #location: string
+  #server: TrafficCounter | undefined = undefined
+  #here: TrafficCounter | undefined = undefined
+
+  constructor(zone: TrafficZone, rules: TrafficRules) {
+    this.#zone = zone
+    this.#rules = rules
+    this.#location = rules.location === undefined ? '' : locationName(rules.location)
   }
 
-  /** Counts a request that is over under a key. */
-  count(key: string, request: Request): void {
-    const record = this.#table.acquire(key.slice(0, keyBytesMax))
-    if (record < 0) return
-    const all = this.#counters
-    all.requests.add(record, 1)
-    all.bytesIn.add(record, request.head.end + request.body.received)
-    all.bytesOut.add(record, request.bytesSent)
-    const kind = statusClasses[Math.floor(visibleStatus(request.response.status) / 100) - 1]
-    if (kind !== undefined) all[kind].add(record, 1)
-    this.#table.release(record)
+  /** Counts a request that is over. */
+  count(request: Request): void {
+    const now = Date.now()
+    const ms = request.begunAt > 0 ? performance.now() - request.begunAt : now - request.startedAt
+    const bytesIn = request.head.end + request.body.received
+    const status = visibleStatus(request.response.status)
+    const { bytesSent } = request
+    const server = this.#serverOf(request)
+    if (server.count(status, bytesIn, bytesSent, now)) server.time(requestTiming, ms)
+    if (this.#location !== '') {
+      const here = (this.#here ??= this.#counterHere())
+      if (here.count(status, bytesIn, bytesSent, now)) here.time(requestTiming, ms)
+    }
+    for (const filter of this.#rules.filters) {
+      const counter = this.#filtered(filter, request)
+      if (counter?.count(status, bytesIn, bytesSent, now) === true) counter.time(requestTiming, ms)
+    }
+    const { trail } = request
+    if (trail !== undefined && trail.count > 0) this.#countAttempts(trail, ms, now)
   }
 
-  /** What was counted so far. */
-  *rows(): Generator<TrafficRow, void, undefined> {
-    for (const record of this.#table.records()) {
-      const sums = counters.map((name) => [name, this.#counters[name].sum(record)] as const)
-      const row = Object.fromEntries(sums) as Record<Counter, number>
-      yield { ...row, key: this.#table.key(record) }
+  #serverOf({ host }: Request): TrafficCounter {
+    const { byHost, server, style } = this.#rules
+    if (byHost && host !== '') return this.#zone.servers.counterOf('', host, style)
+    return (this.#server ??= this.#zone.servers.hold('', server, style))
+  }
+
+  #counterHere(): TrafficCounter {
+    const { server, style } = this.#rules
+    return this.#zone.locations.hold(server, this.#location, style)
+  }
+
+  /** What has no value is counted under no key. */
+  #filtered({ key, group }: FilterKey, request: Request): TrafficCounter | undefined {
+    const name = key.evaluate(request)
+    if (name === '') return undefined
+    const { style, filterLimit } = this.#rules
+    if (group === undefined) return this.#zone.servers.counterOf('', name, style)
+    const text = group.evaluate(request)
+    const table: TrafficTable = filterTableOf(this.#zone, text, filterLimit)
+    return table.counterOf(text, name, style)
+  }
+
+  #countAttempts(trail: UpstreamTrail, ms: number, now: number): void {
+    const { upstreams } = this.#zone
+    for (let i = 0; i < trail.count; i += 1) {
+      const attempt = trail.attempts[i]!
+      if (attempt.group === '') continue
+      const counter = upstreams.counterOf(attempt.group, attempt.peer, this.#rules.style)
+      const { status, bytesSent, bytesReceived } = attempt
+      if (!counter.count(status, bytesReceived, bytesSent, now)) continue
+      counter.time(requestTiming, ms)
+      counter.time(responseTiming, attempt.responseMs)
     }
   }
 }
 
-/** As many keys as the zone's size has room for, two at least. */
-function layoutOf({ bytes }: TrafficZone): TableLayout<typeof fields> {
-  const layout = { fields, owners: processesMax, keyBytesMax, unused: 'keep' } as const
-  const one = tableBytes({ ...layout, capacity: 1 })
-  const each = tableBytes({ ...layout, capacity: 2 }) - one
-  const capacity = Math.max(2, Math.floor((bytes - one) / Math.max(each, 1)))
-  return { ...layout, capacity }
+const modifiers: Readonly<Record<LocationKind, string>> = {
+  exact: '= ',
+  noRegex: '^~ ',
+  prefix: '',
+  regex: '~ ',
+  named: '',
+  condition: '',
+}
+
+/** As it is written in the configuration. */
+function locationName({ kind, text }: LocationPattern): string {
+  return `${modifiers[kind]}${text}`
 }

@@ -10,6 +10,8 @@ import { UpstreamHead } from './upstream-head.ts'
 export interface UpstreamAttempt {
   /** Address of the server; name of the group where none was to be had. */
   peer: string
+  /** The group it is of; empty where no server was to be had. */
+  group: string
   status: number
   connectMs: number
   headerMs: number
@@ -76,11 +78,12 @@ export class UpstreamTrail {
     return this.attempts[this.count - 1]!
   }
 
-  /** Notes another try. */
-  begin(peer: string, redirected: boolean): UpstreamAttempt {
+  /** Notes another try, of a server of a group or, where none was to be had, of the group as such. */
+  begin(group: string, peer: string | undefined, redirected: boolean): UpstreamAttempt {
     const attempt = (this.attempts[this.count] ??= newAttempt())
     this.count += 1
-    attempt.peer = peer
+    attempt.peer = peer ?? group
+    attempt.group = peer === undefined ? '' : group
     attempt.status = 0
     attempt.connectMs = -1
     attempt.headerMs = -1
@@ -96,6 +99,7 @@ export class UpstreamTrail {
 function newAttempt(): UpstreamAttempt {
   return {
     peer: '',
+    group: '',
     status: 0,
     connectMs: -1,
     headerMs: -1,

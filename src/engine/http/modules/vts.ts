@@ -1,48 +1,93 @@
-/** `vhost_traffic_status*`: traffic counted by server and by keys of one's choosing. */
+/**
+ * `vhost_traffic_status*`: traffic counted by virtual server, location, keys of one's choosing and upstream
+ * server, and limits of it. It is shown by `vhost_traffic_status_display`, in control.
+ */
 import { ConfError } from '../../conf/diagnostics.ts'
-import { parseSize } from '../../conf/units.ts'
-import type { ComplexValue } from '../../core/complex-value.ts'
-import type { ValueType } from '../../core/module.ts'
-import type { ZoneMemory } from '../../modules/limit-conn.ts'
+import type { Row, ValueType } from '../../core/module.ts'
+import type { VariableDefinition, VariableHost } from '../../core/variables.ts'
+import type { TrafficStyle } from '../../modules/traffic/traffic-row.ts'
+import { accumulated } from '../../modules/traffic/accumulated.ts'
+import { passedLimit } from '../../modules/traffic/traffic-limits.ts'
+import {
+  averageMethod,
+  type AverageMethod,
+  type FilterKey,
+  filterKey,
+  type FilterLimit,
+  filterLimit,
+  histogramBuckets,
+  limitsOnce,
+  limitTraffic,
+  limitTrafficByKey,
+  type TrafficLimit,
+  usualAverage,
+  withoutRepeats,
+} from '../../modules/traffic/traffic-values.ts'
+import {
+  type TrafficZone,
+  type TrafficZoneConf,
+  trafficZone,
+  trafficZoneOf,
+} from '../../modules/traffic/traffic-zone.ts'
 import { concat, flag } from '../../modules/value-types.ts'
-import { defineHttpModule, type HttpModule, type LogHandler } from '../module.ts'
-import { TrafficTable, type TrafficZone } from '../traffic.ts'
-
-interface FilterKey {
-  readonly key: ComplexValue
-  /** What the keys are listed under; empty for none. */
-  readonly group: ComplexValue | undefined
-}
+import {
+  defineHttpModule,
+  type Handler,
+  type HttpModule,
+  type LocationEnv,
+  type LogHandler,
+  outcomes,
+} from '../module.ts'
+import type { Request } from '../request.ts'
+import { timeRequests } from '../request-timing.ts'
+import { LocationTraffic, namelessServer } from '../traffic.ts'
+import { readFigure, type TrafficFigure, trafficFigure } from '../traffic-figures.ts'
+import { trafficVariables } from '../traffic-variables.ts'
 
 export interface HttpVtsConf {
-  readonly vhost_traffic_status_zone: TrafficZone | undefined
+  readonly vhost_traffic_status_zone: TrafficZoneConf | undefined
   readonly vhost_traffic_status: boolean
   readonly vhost_traffic_status_filter: boolean
+  readonly vhost_traffic_status_filter_by_host: boolean
+  readonly vhost_traffic_status_filter_check_duplicate: boolean
   readonly vhost_traffic_status_filter_by_set_key: readonly FilterKey[]
+  readonly vhost_traffic_status_filter_max_node: FilterLimit | undefined
+  readonly vhost_traffic_status_limit: boolean
+  readonly vhost_traffic_status_limit_check_duplicate: boolean
+  readonly vhost_traffic_status_limit_traffic: readonly TrafficLimit[]
+  readonly vhost_traffic_status_limit_traffic_by_set_key: readonly TrafficLimit[]
+  readonly vhost_traffic_status_set_by_filter: readonly TrafficFigure[]
+  readonly vhost_traffic_status_average_method: AverageMethod
+  readonly vhost_traffic_status_histogram_buckets: readonly number[]
+  readonly vhost_traffic_status_bypass_limit: boolean
+  readonly vhost_traffic_status_bypass_stats: boolean
 }
+
+export const usualHttpZone = 'vhost_traffic_status'
 
 const everywhere = ['http', 'http.server', 'http.location'] as const
 
-const usualZone: TrafficZone = { name: 'vhost_traffic_status', bytes: 1024 * 1024 }
+/** Timings of an upstream's record: of the request, and of the response. */
+export const httpUpstreamTimings = 2
 
-const zone: ValueType<TrafficZone | undefined> = {
-  describe: '[shared:name:size]',
-  parse: ([parameter]) => {
-    if (parameter === undefined) return usualZone
-    const match = /^shared:([^:]+):(.+)$/.exec(parameter)
-    if (match === null) throw new ConfError(`invalid parameter "${parameter}"`)
-    const bytes = parseSize(match[2]!)
-    if (bytes === undefined) throw new ConfError(`invalid shared size "${parameter}"`)
-    return { name: match[1]!, bytes }
+/** Shows the figure that the location asks for, as it is when it is first read. */
+const figureReader: VariableDefinition<VariableHost> = Object.freeze({
+  get: (host: VariableHost, name: string) => {
+    const request = host as Request
+    const { scope } = request.location
+    const conf = scope.conf(httpVts)
+    const zone = openZone(conf, request.connection.engine.services)
+    const figures = accumulated(scope, httpVts, 'vhost_traffic_status_set_by_filter')
+    const figure = figures.findLast((one) => one.variable === name)
+    if (zone === undefined || figure === undefined) return '0'
+    return readFigure(figure, {
+      zone,
+      host,
+      filterLimit: conf.vhost_traffic_status_filter_max_node,
+    })
   },
-}
-
-const filterKey: ValueType<readonly FilterKey[]> = {
-  describe: 'key [name]',
-  parse: ([key = '', group], env) => [
-    { key: env.complex(key), group: group === undefined ? undefined : env.complex(group) },
-  ],
-}
+  changeable: true,
+})
 
 export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
   id: 'http.vts',
@@ -52,73 +97,206 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
       contexts: ['http'],
       args: [0, 1],
       syntax: 'vhost_traffic_status_zone [shared:name:size]',
-      value: zone,
+      value: trafficZone(usualHttpZone),
       default: undefined,
       doc: 'Counts traffic in memory that all workers share.',
     },
-    vhost_traffic_status: {
-      contexts: everywhere,
-      args: [1, 1],
-      syntax: 'vhost_traffic_status on | off',
-      value: flag,
-      default: true,
-      doc: 'Counts traffic of servers, where there is a zone.',
+    vhost_traffic_status: switched(
+      'vhost_traffic_status',
+      true,
+      'Counts traffic, where there is a zone.',
+    ),
+    vhost_traffic_status_filter: switched(
+      'vhost_traffic_status_filter',
+      true,
+      'Counts traffic by keys.',
+    ),
+    vhost_traffic_status_filter_by_host: switched(
+      'vhost_traffic_status_filter_by_host',
+      false,
+      'Counts traffic of servers by the names that clients ask for.',
+    ),
+    vhost_traffic_status_filter_check_duplicate: switched(
+      'vhost_traffic_status_filter_check_duplicate',
+      true,
+      'Counts once by a key that is given several times.',
+    ),
+    vhost_traffic_status_filter_by_set_key: listed(
+      'vhost_traffic_status_filter_by_set_key key [name]',
+      [1, 2],
+      filterKey,
+      'Adds a key to count traffic by.',
+    ),
+    vhost_traffic_status_filter_max_node: {
+      contexts: ['http'],
+      args: [1, Infinity],
+      syntax: 'vhost_traffic_status_filter_max_node number [string ...]',
+      value: filterLimit,
+      default: undefined,
+      doc: 'Limits the number of keys in groups whose names begin so; the oldest make room. 0 is no limit.',
     },
-    vhost_traffic_status_filter: {
-      contexts: everywhere,
-      args: [1, 1],
-      syntax: 'vhost_traffic_status_filter on | off',
-      value: flag,
-      default: true,
-      doc: 'Counts traffic by keys.',
-    },
-    vhost_traffic_status_filter_by_set_key: {
-      contexts: everywhere,
-      args: [1, 2],
-      syntax: 'vhost_traffic_status_filter_by_set_key key [name]',
-      value: filterKey,
+    vhost_traffic_status_limit: switched(
+      'vhost_traffic_status_limit',
+      true,
+      'Limits traffic where limits are set.',
+    ),
+    vhost_traffic_status_limit_check_duplicate: switched(
+      'vhost_traffic_status_limit_check_duplicate',
+      true,
+      'Goes by the last of several limits of one thing.',
+    ),
+    vhost_traffic_status_limit_traffic: listed(
+      'vhost_traffic_status_limit_traffic member:size [code]',
+      [1, 2],
+      limitTraffic('request'),
+      'Limits the traffic of the server.',
+    ),
+    vhost_traffic_status_limit_traffic_by_set_key: listed(
+      'vhost_traffic_status_limit_traffic_by_set_key key member:size [code]',
+      [2, 3],
+      limitTrafficByKey('request'),
+      'Limits the traffic of a key: NO@server, FG@group@name, UG@group@address or UA@address.',
+    ),
+    vhost_traffic_status_set_by_filter: {
+      contexts: [...everywhere, 'http.location.if'],
+      args: [2, 2],
+      syntax: 'vhost_traffic_status_set_by_filter $variable group/zone/name',
+      value: trafficFigure(figureReader),
       default: [],
       merge: concat,
-      doc: 'Adds a key to count traffic by.',
+      doc: 'Sets a variable to what was counted.',
     },
+    vhost_traffic_status_average_method: {
+      contexts: everywhere,
+      args: [1, 2],
+      syntax: 'vhost_traffic_status_average_method AMM | WMA [period]',
+      value: averageMethod,
+      default: usualAverage,
+      doc: 'Sets how averages of times are made, and how old a time may be for it; 0 is no limit.',
+    },
+    vhost_traffic_status_histogram_buckets: {
+      contexts: everywhere,
+      args: [1, Infinity],
+      syntax: 'vhost_traffic_status_histogram_buckets seconds ...',
+      value: histogramBuckets,
+      default: [],
+      doc: 'Sets the bounds of a histogram of times beside the one that is always there.',
+    },
+    vhost_traffic_status_bypass_limit: switched(
+      'vhost_traffic_status_bypass_limit',
+      false,
+      'Lets requests pass whatever the limits are.',
+    ),
+    vhost_traffic_status_bypass_stats: switched(
+      'vhost_traffic_status_bypass_stats',
+      false,
+      'Does not count requests.',
+    ),
   },
+  variables: trafficVariables((request) => zoneOf(request.location)),
+  idle: true,
   hooks: {
-    log: (conf, { services }): LogHandler | undefined => {
-      const { vhost_traffic_status_zone: known } = conf
-      if (known === undefined || !conf.vhost_traffic_status) return undefined
-      const keys = conf.vhost_traffic_status_filter
-        ? conf.vhost_traffic_status_filter_by_set_key
-        : []
-      return (request) => {
-        const table = trafficTable(services.zoneMemory, known)
-        table.count(serverKey(request.server.name), request)
-        for (const { key, group } of keys) {
-          table.count(filterKeyOf(group?.evaluate(request) ?? '', key.evaluate(request)), request)
-        }
-      }
-    },
+    preaccess: limiter,
+    log: counter,
   },
 })
 
-/** A name that clients cannot make. */
-const separator = '\x1f'
-
-function serverKey(name: string): string {
-  return `server${separator}${name === '' ? '_' : name}`
+function switched(name: string, usually: boolean, doc: string): Row<boolean> {
+  return {
+    contexts: everywhere,
+    args: [1, 1],
+    syntax: `${name} on | off`,
+    value: flag,
+    default: usually,
+    doc,
+  }
 }
 
-function filterKeyOf(group: string, key: string): string {
-  return `filter${separator}${group}${separator}${key}`
+function listed<T>(
+  syntax: string,
+  args: Row<unknown>['args'],
+  value: ValueType<readonly T[]>,
+  doc: string,
+): Row<readonly T[]> {
+  return { contexts: everywhere, args, syntax, value, default: [], merge: concat, doc }
 }
 
-const tables = new WeakMap<ZoneMemory, Map<string, TrafficTable>>()
+type Services = Pick<LocationEnv['services'], 'zoneMemory'>
 
-/** The table of a zone; opened when the first request is counted. */
-export function trafficTable(memory: ZoneMemory, known: TrafficZone): TrafficTable {
-  const byName = tables.get(memory) ?? new Map<string, TrafficTable>()
-  tables.set(memory, byName)
-  const id = `${known.name}:${known.bytes}`
-  const table = byName.get(id) ?? new TrafficTable(memory, known)
-  byName.set(id, table)
-  return table
+/** Memory is taken when something is counted: a configuration that is only tested needs none. */
+function openZone(conf: HttpVtsConf, { zoneMemory }: Services): TrafficZone | undefined {
+  const zone = conf.vhost_traffic_status_zone
+  if (zone === undefined) return undefined
+  return trafficZoneOf(zoneMemory, zone, httpUpstreamTimings)
+}
+
+function zoneOf(location: Parameters<LogHandler>[0]['location']): TrafficZoneConf | undefined {
+  return location.scope.conf(httpVts).vhost_traffic_status_zone
+}
+
+function counter(conf: HttpVtsConf, env: LocationEnv): LogHandler | undefined {
+  if (!conf.vhost_traffic_status || conf.vhost_traffic_status_bypass_stats) return undefined
+  const zone = openZone(conf, env.services)
+  if (zone === undefined) return undefined
+  timeRequests()
+  const rules = {
+    location: env.pattern,
+    byHost: conf.vhost_traffic_status_filter && conf.vhost_traffic_status_filter_by_host,
+    filters: conf.vhost_traffic_status_filter ? filtersOf(conf, env) : [],
+    filterLimit: conf.vhost_traffic_status_filter_max_node,
+    style: styleOf(conf),
+  }
+  let traffic: LocationTraffic | undefined
+  let fails = false
+  return (request) => {
+    // What is a part of another request is counted with that.
+    if (fails || request.parent !== undefined) return
+    try {
+      traffic ??= new LocationTraffic(zone, { ...rules, server: nameOf(request.server) })
+      traffic.count(request)
+    } catch (error) {
+      if (!(error instanceof ConfError)) throw error
+      fails = true
+      request.logError(`traffic is not counted here: ${error.message}`, 'alert')
+    }
+  }
+}
+
+function filtersOf(conf: HttpVtsConf, { scope }: LocationEnv): readonly FilterKey[] {
+  const all = accumulated(scope, httpVts, 'vhost_traffic_status_filter_by_set_key')
+  return withoutRepeats(all, conf.vhost_traffic_status_filter_check_duplicate)
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name === '' ? namelessServer : name
+}
+
+function styleOf(conf: HttpVtsConf): TrafficStyle {
+  return {
+    ...conf.vhost_traffic_status_average_method,
+    bucketsMs: conf.vhost_traffic_status_histogram_buckets,
+  }
+}
+
+function limiter(conf: HttpVtsConf, { services, scope }: LocationEnv): Handler | undefined {
+  if (!conf.vhost_traffic_status_limit || conf.vhost_traffic_status_bypass_limit) return undefined
+  const once = conf.vhost_traffic_status_limit_check_duplicate
+  const limits = [
+    ...limitsOnce(accumulated(scope, httpVts, 'vhost_traffic_status_limit_traffic'), once),
+    ...limitsOnce(
+      accumulated(scope, httpVts, 'vhost_traffic_status_limit_traffic_by_set_key'),
+      once,
+    ),
+  ]
+  const zone = limits.length === 0 ? undefined : openZone(conf, services)
+  if (zone === undefined) return undefined
+  const { vhost_traffic_status_filter_by_host: byHost } = conf
+  const { vhost_traffic_status_filter_max_node: filterKeys } = conf
+  return (request) => {
+    const server = byHost && request.host !== '' ? request.host : nameOf(request.server)
+    const passed = passedLimit(limits, { zone, host: request, server, filterLimit: filterKeys })
+    if (passed === undefined) return outcomes.next
+    request.logError(`traffic of "${passed.key?.text ?? server}" is over its limit`)
+    return passed.status
+  }
 }

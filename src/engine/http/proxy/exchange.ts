@@ -180,7 +180,7 @@ export class ProxyExchange
     const fresh = this.#again
     this.#again = false
     this.#attemptAt = this.#now()
-    this.#attempt = this.#trail!.begin(peer?.name ?? walk.group.name, this.#redirected)
+    this.#attempt = this.#trail!.begin(walk.group.name, peer?.name, this.#redirected)
     this.#redirected = false
     this.#trail!.hasHead = false
     this.#stage = stages.connecting

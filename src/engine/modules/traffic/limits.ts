@@ -1,0 +1,28 @@
+/** Bounds of what is counted of traffic. */
+
+/** Memory that a zone of that size is taken to need for one key: about what the module for nginx needs. */
+export const zoneBytesPerKey = 8192
+
+/** Keys that the smallest zone has room for. */
+export const keysMin = 16
+
+/** Longer keys are cut, so that whoever makes them up cannot fill a zone with a few. */
+export const keyBytesMax = 255
+
+/** Times that an average is made of, for each worker. */
+export const recentMax = 32
+
+/** Times of all workers that are shown. */
+export const recentShownMax = 64
+
+/** Buckets that a configuration may ask for, as in the module for nginx. */
+export const bucketsMax = 32
+
+/** Values of variables whose records a process remembers, for each table. */
+export const rememberedKeysMax = 4096
+
+/** How long a key that found no room waits before it is tried again. */
+export const roomRetryMs = 1000
+
+/** Keys that `filter_max_node` may allow: so many are walked through when a place is needed. */
+export const filterKeysMax = 65_536

@@ -1,0 +1,173 @@
+/**
+ * What is counted of one key by one process: a row of numbers that nobody else writes to.
+ *
+ * ```text
+ *   │ head: generation, requests, bytes, statuses, cache, style │ times of the last ones │ bounds │ timing │ timing …
+ *                                                                                                  │
+ *                                                          sum · histogram · last ones · counts ◀──┘
+ * ```
+ *
+ * A row counts for the generation of its record that it carries. One of an older generation is what was
+ * counted before a reset, or of a key that was there before: nobody adds it up, and its owner empties it
+ * before it counts again. So nothing is ever written by two processes.
+ */
+import { type Latencies, latencyBuckets, latencyBucketOf } from '../../core/latency-histogram.ts'
+import { bucketsMax, recentMax } from './limits.ts'
+
+/** How an average is made of the last times. */
+export interface TrafficStyle {
+  readonly average: 'AMM' | 'WMA'
+  /** Older times do not count; 0: all do. */
+  readonly periodMs: number
+  /** Upper bounds of the buckets that were asked for, in milliseconds. */
+  readonly bucketsMs: readonly number[]
+}
+
+export const statusClasses = 5
+export const cacheStatuses = [
+  'miss',
+  'bypass',
+  'expired',
+  'stale',
+  'updating',
+  'revalidated',
+  'hit',
+  'scarce',
+] as const
+
+const generationAt = 0
+export const requestsAt = 1
+export const bytesInAt = 2
+export const bytesOutAt = 3
+export const statusesAt = 4
+export const cacheAt: number = statusesAt + statusClasses
+const weightedAt = cacheAt + cacheStatuses.length
+const periodAt = weightedAt + 1
+const boundCountAt = periodAt + 1
+const timesAt = boundCountAt + 1
+const boundsAt = timesAt + recentMax
+const timingsAt = boundsAt + bucketsMax
+
+const histogramAt = 1
+const recentAt = histogramAt + latencyBuckets
+const countsAt = recentAt + recentMax
+const timingNumbers = countsAt + bucketsMax
+
+/** Numbers of a row with so many timings. */
+export function rowNumbers(timings: number): number {
+  return timingsAt + timings * timingNumbers
+}
+
+/** Empties a row and begins a generation in it. */
+export function beginRow(
+  cells: Float64Array,
+  at: number,
+  { generation, style, numbers }: { generation: number; style: TrafficStyle; numbers: number },
+): void {
+  // Until the generation stands there, the row counts for none.
+  cells[at + generationAt] = 0
+  cells.fill(0, at + 1, at + numbers)
+  cells[at + weightedAt] = style.average === 'WMA' ? 1 : 0
+  cells[at + periodAt] = style.periodMs
+  const bounds = style.bucketsMs.slice(0, bucketsMax)
+  cells[at + boundCountAt] = bounds.length
+  for (const [i, bound] of bounds.entries()) cells[at + boundsAt + i] = bound
+  cells[at + generationAt] = generation
+}
+
+export function generationOf(cells: Float64Array, at: number): number {
+  return cells[at + generationAt]!
+}
+
+/** Counts what has ended at that time of the wall clock; its timings follow. */
+export function countInRow(
+  cells: Float64Array,
+  at: number,
+  status: number,
+  bytesIn: number,
+  bytesOut: number,
+  now: number,
+): void {
+  const requests = cells[at + requestsAt]!
+  cells[at + requestsAt] = requests + 1
+  cells[at + bytesInAt]! += bytesIn
+  cells[at + bytesOutAt]! += bytesOut
+  const digit = (status / 100) | 0
+  if (digit >= 1 && digit <= statusClasses) cells[at + statusesAt + digit - 1]! += 1
+  cells[at + timesAt + (requests % recentMax)] = now
+}
+
+/** Times of what was counted last, in milliseconds; one below 0 was not measured. */
+export function timeInRow(cells: Float64Array, at: number, timing: number, ms: number): void {
+  const first = at + timingsAt + timing * timingNumbers
+  const place = (cells[at + requestsAt]! - 1) % recentMax
+  cells[first + recentAt + place] = ms
+  if (!(ms >= 0)) return
+  cells[first]! += ms
+  cells[first + histogramAt + latencyBucketOf(ms)]! += 1
+  const bounds = cells[at + boundCountAt]!
+  // Cumulative, as they are shown.
+  for (let i = bounds - 1; i >= 0 && cells[at + boundsAt + i]! >= ms; i -= 1) {
+    cells[first + countsAt + i]! += 1
+  }
+}
+
+export interface Recent {
+  /** Milliseconds of the wall clock. */
+  readonly time: number
+  readonly ms: number
+}
+
+export interface RowTiming {
+  readonly sumMs: number
+  readonly latencies: Latencies
+  /** The last ones, in no order. */
+  readonly recent: readonly Recent[]
+  readonly bucketCounts: readonly number[]
+}
+
+export interface Row {
+  readonly requests: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** 1xx to 5xx. */
+  readonly statuses: readonly number[]
+  readonly cache: readonly number[]
+  readonly style: TrafficStyle
+  readonly timings: readonly RowTiming[]
+}
+
+export function readRow(cells: Float64Array, at: number, timings: number): Row {
+  const bucketsMs = [...cells.subarray(at + boundsAt, at + boundsAt + cells[at + boundCountAt]!)]
+  return {
+    requests: cells[at + requestsAt]!,
+    bytesIn: cells[at + bytesInAt]!,
+    bytesOut: cells[at + bytesOutAt]!,
+    statuses: [...cells.subarray(at + statusesAt, at + statusesAt + statusClasses)],
+    cache: [...cells.subarray(at + cacheAt, at + cacheAt + cacheStatuses.length)],
+    style: {
+      average: cells[at + weightedAt] === 1 ? 'WMA' : 'AMM',
+      periodMs: cells[at + periodAt]!,
+      bucketsMs,
+    },
+    timings: Array.from({ length: timings }, (_, i) =>
+      readTiming(cells, at, at + timingsAt + i * timingNumbers),
+    ),
+  }
+}
+
+function readTiming(cells: Float64Array, at: number, first: number): RowTiming {
+  const counts = [...cells.subarray(first + histogramAt, first + histogramAt + latencyBuckets)]
+  const sumMs = cells[first]!
+  const bounds = cells[at + boundCountAt]!
+  const filled = Math.min(cells[at + requestsAt]!, recentMax)
+  const recent = Array.from({ length: filled }, (_, i) => {
+    return { time: cells[at + timesAt + i]!, ms: cells[first + recentAt + i]! }
+  })
+  return {
+    sumMs,
+    latencies: { counts, sumMs },
+    recent: recent.filter(({ ms }) => ms >= 0),
+    bucketCounts: [...cells.subarray(first + countsAt, first + countsAt + bounds)],
+  }
+}

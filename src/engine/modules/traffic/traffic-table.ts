@@ -1,0 +1,207 @@
+/**
+ * Traffic counted by key, exact over all workers, in memory that they share.
+ *
+ * A table of keys gives each key a record, and each record a generation. Every process counts in rows of
+ * its own, in a segment that only it writes to; what was counted is the sum of a record's rows of the
+ * record's generation. Counting is a few plain additions. A process that is killed leaves its segment to the
+ * one that takes its column, which goes on in it: nothing is lost, and nothing is counted twice.
+ *
+ * ```text
+ *   keys:  'a' ─▶ record 3, generation 17          segment of column 0:  … [row 3: 17, 120 requests] …
+ *          'b' ─▶ record 5, generation 18          segment of column 1:  … [row 3: 17,  80 requests] …
+ * ```
+ *
+ * A reset is a new generation: whoever counts next empties its row first. The same happens where the place
+ * of a key that nobody needs any more is given to another.
+ */
+import type { Float64Field, Int32Field } from '../../core/shared-fields.ts'
+import { SharedTable } from '../../core/shared-table.ts'
+import { processesMax, tableBytes, type TableLayout } from '../../core/table-layout.ts'
+import type { ZoneMemory } from '../limit-conn.ts'
+import { keyBytesMax, rememberedKeysMax } from './limits.ts'
+import { addRows, type Traffic } from './traffic.ts'
+import { type CounterHome, TrafficCounter } from './traffic-counter.ts'
+import { keyText, partsOf } from './traffic-key.ts'
+import { generationOf, readRow, type Row, rowNumbers, type TrafficStyle } from './traffic-row.ts'
+
+const fields = {
+  /** 0 in a record that is new. */
+  generation: 'int32',
+  /** 1: taken out of sight until something is counted again. */
+  hidden: 'int32',
+  /** In the table's own record: the last generation that was given. */
+  given: 'int32',
+  /** In the table's own record: when the table was made, in milliseconds of the wall clock. */
+  madeAt: 'float64',
+} as const
+
+/** Key of the table's own record; no key of traffic is empty. */
+const ownKey = ''
+
+export interface TrafficTableOptions {
+  readonly memory: ZoneMemory
+  readonly name: string
+  /** Keys that it has room for. */
+  readonly capacity: number
+  /** Times that are taken of each thing that is counted. */
+  readonly timings: number
+}
+
+export class TrafficTable implements CounterHome {
+  readonly keys: SharedTable<typeof fields>
+  readonly generations: Int32Field
+  readonly rowNumbers: number
+  readonly #options: TrafficTableOptions
+  readonly #hidden: Int32Field
+  readonly #given: Int32Field
+  readonly #madeAt: Float64Field
+  readonly #own: number
+  readonly #columns: (Float64Array | undefined)[] = []
+  /** By group and name: counters of values that come from requests. */
+  #remembered = new Map<string, Map<string, TrafficCounter>>()
+  #rememberedCount = 0
+
+  constructor(options: TrafficTableOptions) {
+    const { memory, name, capacity, timings } = options
+    this.#options = options
+    this.rowNumbers = rowNumbers(timings)
+    const layout: TableLayout<typeof fields> = {
+      fields,
+      capacity: capacity + 1,
+      owners: processesMax,
+      keyBytesMax,
+      unused: 'keep',
+    }
+    this.keys = new SharedTable(memory.open(name, tableBytes(layout)), layout)
+    this.generations = this.keys.int32('generation')
+    this.#hidden = this.keys.int32('hidden')
+    this.#given = this.keys.int32('given')
+    this.#madeAt = this.keys.float64('madeAt')
+    this.#own = this.keys.acquire(ownKey)
+    if (this.madeAt === 0) this.#madeAt.set(this.#own, Date.now())
+  }
+
+  /** Milliseconds of the wall clock. */
+  get madeAt(): number {
+    return this.#madeAt.get(this.#own)
+  }
+
+  /** Keys in it. */
+  get used(): number {
+    return this.keys.used - 1
+  }
+
+  get bytes(): number {
+    return tableBytes(this.keys.layout) + this.keys.columns * this.#columnBytes
+  }
+
+  /** The counter of a key that a configuration says: its record stays as long as the counter does. */
+  hold(group: string, name: string, style: TrafficStyle): TrafficCounter {
+    return new TrafficCounter(this, keyText(group, name), style, true)
+  }
+
+  /** The counter of a key that came with a request; its record may be given up for others. */
+  counterOf(group: string, name: string, style: TrafficStyle): TrafficCounter {
+    const known = this.#remembered.get(group)?.get(name)
+    return known ?? this.#remember(group, name, style)
+  }
+
+  #remember(group: string, name: string, style: TrafficStyle): TrafficCounter {
+    if (this.#rememberedCount >= rememberedKeysMax) {
+      this.#remembered = new Map()
+      this.#rememberedCount = 0
+    }
+    const names = this.#remembered.get(group) ?? new Map<string, TrafficCounter>()
+    this.#remembered.set(group, names)
+    const counter = new TrafficCounter(this, keyText(group, name), style, false)
+    names.set(name, counter)
+    this.#rememberedCount += 1
+    return counter
+  }
+
+  /** The generation of a record, given to it where it is new. */
+  generationOf(record: number): number {
+    const known = this.generations.get(record)
+    if (known !== 0) return known
+    this.generations.exchange(record, 0, this.#nextGeneration())
+    return this.generations.get(record)
+  }
+
+  /** The segment that this process counts in. */
+  get ownColumn(): Float64Array {
+    return this.#column(this.keys.owner)
+  }
+
+  /** One number of a key, over all processes; 0 where nothing was counted of it. */
+  sumOf(group: string, name: string, field: number): number {
+    const record = this.keys.find(keyText(group, name))
+    if (record < 0) return 0
+    const generation = this.generations.get(record)
+    let sum = 0
+    for (let column = 0; column < this.keys.columns; column += 1) {
+      const cells = this.#column(column)
+      const at = record * this.rowNumbers
+      if (generationOf(cells, at) === generation) sum += cells[at + field]!
+    }
+    return sum
+  }
+
+  /** What was counted of one key. */
+  find(group: string, name: string): Traffic | undefined {
+    const record = this.keys.find(keyText(group, name))
+    return record < 0 ? undefined : this.#read(record)
+  }
+
+  /** What was counted of all keys. */
+  *all(): Generator<Traffic, void, undefined> {
+    for (const record of this.keys.records()) {
+      if (record === this.#own) continue
+      const traffic = this.#read(record)
+      if (traffic !== undefined) yield traffic
+    }
+  }
+
+  /** Begins anew with those keys, `hide`: and shows them when there is something again. Returns how many. */
+  reset(isMeant: (group: string, name: string) => boolean, hide: boolean): number {
+    let count = 0
+    for (const record of this.keys.records()) {
+      if (record === this.#own) continue
+      const { group, name } = partsOf(this.keys.key(record))
+      if (!isMeant(group, name) || this.#read(record) === undefined) continue
+      this.generations.set(record, this.#nextGeneration())
+      this.#hidden.set(record, hide ? 1 : 0)
+      count += 1
+    }
+    return count
+  }
+
+  #read(record: number): Traffic | undefined {
+    const generation = this.generations.get(record)
+    if (generation === 0) return undefined
+    const rows: Row[] = []
+    for (let column = 0; column < this.keys.columns; column += 1) {
+      const cells = this.#column(column)
+      const at = record * this.rowNumbers
+      if (generationOf(cells, at) !== generation) continue
+      rows.push(readRow(cells, at, this.#options.timings))
+    }
+    const { group, name } = partsOf(this.keys.key(record))
+    const traffic = { group, name, ...addRows(rows, this.#options.timings) }
+    return traffic.requests === 0 && this.#hidden.get(record) === 1 ? undefined : traffic
+  }
+
+  #nextGeneration(): number {
+    return this.#given.add(this.#own, 1) + 1
+  }
+
+  get #columnBytes(): number {
+    return this.keys.slots * this.rowNumbers * Float64Array.BYTES_PER_ELEMENT
+  }
+
+  #column(column: number): Float64Array {
+    const { memory, name } = this.#options
+    return (this.#columns[column] ??= new Float64Array(
+      memory.open(`${name} column ${column}`, this.#columnBytes),
+    ))
+  }
+}
