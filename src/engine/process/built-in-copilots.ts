@@ -11,4 +11,5 @@ export interface BuiltInCopilot {
 export const builtInCopilots: Readonly<Record<string, BuiltInCopilot>> = {
   helper_broker_module: { file: 'broker', ignoreReload: true },
   helper_ctrl_module: { file: 'ctrl', ignoreReload: false },
+  helper_telemetry_module: { file: 'telemetry', ignoreReload: false },
 }

@@ -11,6 +11,7 @@ import { type Directive, reportedAt } from '../conf/tree.ts'
 import { copilotVersion } from './copilot.ts'
 import type { Helper } from './copilot-pool.ts'
 import { copilotFlags, entryPath } from './entry.ts'
+import { impliedHelpers } from './implied-helpers.ts'
 import { confFileOf, type Program, resolveProgram } from './helper-line.ts'
 import { processLimits } from './limits.ts'
 import type { HelperLine } from './modules/main.ts'
@@ -29,7 +30,11 @@ export async function checkHelpers(tree: Directive, prefix: string): Promise<Che
   const nodes = [...directives(tree.block!)].filter(
     ({ name, args }) => name === 'helper' && args.length >= 2,
   )
-  const results = await Promise.all(nodes.map((node) => checkNode(node, prefix)))
+  const implied = impliedHelpers(tree, nodes.map(lineOf))
+  const results = await Promise.all([
+    ...nodes.map((node) => checkNode(node, prefix)),
+    ...implied.map((line) => check(line, prefix)),
+  ])
   return {
     helpers: results.filter((result) => 'line' in result),
     diagnostics: results.filter((result) => 'severity' in result),
@@ -37,13 +42,16 @@ export async function checkHelpers(tree: Directive, prefix: string): Promise<Che
 }
 
 async function checkNode(node: Directive, prefix: string): Promise<Helper | Diagnostic> {
-  const [tag = '', module = '', conf] = node.args
   try {
-    return await check({ tag, module, conf }, prefix)
+    return await check(lineOf(node), prefix)
   } catch (error) {
     if (!(error instanceof ConfError)) throw error
     return { severity: 'emerg', message: error.message, at: reportedAt(node) }
   }
+}
+
+function lineOf({ args: [tag = '', module = '', conf] }: Directive): HelperLine {
+  return { tag, module, conf }
 }
 
 async function check(line: HelperLine, prefix: string): Promise<Helper> {

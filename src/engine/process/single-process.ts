@@ -26,8 +26,8 @@ export async function runSingleProcess(options: SingleProcessOptions): Promise<n
   const { place, candidate, announcer, detached } = options
   const { settings, files } = candidate
   process.title = 'trijet: single process'
-  for (const { tag } of settings.helper) {
-    announcer.say('warn', `helper "${tag}" is not started: there is no master process`)
+  for (const { line } of candidate.helpers) {
+    announcer.say('warn', `helper "${line.tag}" is not started: there is no master process`)
   }
   if (settings.range.length > 0) {
     announcer.say('warn', 'the "range" directive has no effect: there is no master process')
