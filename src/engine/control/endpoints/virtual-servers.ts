@@ -20,7 +20,6 @@ import type { Edit } from '../instruction.ts'
 import { findVirtualServer, type VirtualServerKind } from '../instructions/virtual-server.ts'
 import type { VirtualServerBody } from '../instructions/virtual-server-text.ts'
 import { listenKey, parseAddrPort } from '../listen-address.ts'
-import { overridesOf } from '../overrides.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 
 export interface VirtualServersOptions {
@@ -55,7 +54,7 @@ export function createVirtualServers({ kind, module, about }: VirtualServersOpti
       const edits = (state: DynamicState): readonly Edit[] =>
         body.type === 'add'
           ? [addition(state, kind, body, request.body!)]
-          : removal(state, kind, body)
+          : [removal(state, kind, body)]
       return changeByInstruction(request, plane, { module, edits })
     },
   }
@@ -75,7 +74,7 @@ function removal(
   state: DynamicState,
   { form: { subsystem } }: VirtualServerKind,
   { addr_port, server_name = '' }: ServerRequest,
-): readonly Edit[] {
+): Edit {
   const index = state[subsystem]
   if (!index.hasBlock) {
     throw new Refusal(replyCodes.failure, `no ${subsystem} module when del vs!`)
@@ -88,7 +87,7 @@ function removal(
   if (server.instruction === undefined) {
     throw new Refusal(replyCodes.notAllowed, 'only dynamic server,can to be delete!')
   }
-  return [...overridesOf(state, subsystem, server), { key: server.instruction, body: null }]
+  return { key: server.instruction, body: null }
 }
 
 function list(state: DynamicState, { topic }: VirtualServerKind): readonly VirtualServerBody[] {
