@@ -160,7 +160,7 @@ test('a peer on another machine is not let in', patient, async (t) => {
     const url = `http://${address}:${port}${list}`
     return parseAnswer(Buffer.from(await from.exec('curl', '-sS', '-i', url))).status
   }
-  assert.equal(await status(client, server.address), 403)
+  assert.equal(await status(client, server.address), 401)
   assert.equal(await status(server, server.address), 200, 'its own address')
   assert.equal(await status(server, host), 200)
 })

@@ -7,6 +7,10 @@
  *    └───────────── whatever the location is called
  * ```
  */
+import { type Access, type AccessScope, everything, objectionOf } from './access/grant.ts'
+import { type AuditLog, silentAudit } from './access/audit-log.ts'
+import { visibleResponse } from './access/redaction.ts'
+import { auditEntry, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
 import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
 import type { Actor, ChangeResult, ControlPlane } from './plane.ts'
@@ -23,6 +27,8 @@ export interface ApiRequest {
   /** Method and path, for the history. */
   readonly action: string
   readonly actor: Actor
+  /** What whoever asks may do; that the request itself is among it was seen to. */
+  readonly access: Access
   readonly dryRun: boolean
   readonly timeoutMs: number
 }
@@ -32,12 +38,14 @@ export interface Endpoint {
   readonly key: string
   /** What it offers, for the OpenAPI document. */
   readonly operations: readonly Operation[]
+  /** Scope that all of it needs, where that is more than `read` for looking and `change` for the rest. */
+  readonly scope?: AccessScope
   handle(request: ApiRequest, plane: ControlPlane): Promise<Response>
 }
 
 export type ApiHandler = (
   request: Request,
-  caller: { readonly remoteAddress: string },
+  caller: { readonly remoteAddress: string; readonly access?: Access },
 ) => Promise<Response>
 
 export interface ApiOptions {
@@ -45,9 +53,13 @@ export interface ApiOptions {
   readonly timeoutMs: number
   /** Requests that may wait at the same time. */
   readonly inFlightMax: number
+  readonly audit?: AuditLog
 }
 
 const optionsDefault: ApiOptions = { timeoutMs: changeTimeoutMs, inFlightMax }
+
+/** Whoever reaches an interface without a door in front. */
+const nobody: Access = { name: undefined, grant: everything }
 
 /** Composes the API over a set of endpoints; done once, when the control configuration is compiled. */
 export function createApi(
@@ -56,26 +68,45 @@ export function createApi(
   options: ApiOptions = optionsDefault,
 ): ApiHandler {
   const byKey = new Map(endpoints.map((endpoint) => [endpoint.key, endpoint]))
+  const { timeoutMs, audit = silentAudit } = options
   let inFlight = 0
-  return async (request, { remoteAddress }) => {
+  return async (request, { remoteAddress: peer, access = nobody }) => {
     const url = new URL(request.url)
-    const [, version = '', name = '', ...path] = segmentsOf(url.pathname)
-    const endpoint = byKey.get(`/${version}/${name}`)
+    const [, ...segments] = segmentsOf(url.pathname)
+    const endpoint = byKey.get(`/${segments.slice(0, 2).join('/')}`)
     if (endpoint === undefined) return json(404, { code: 404, msg: ' not register api module' })
+    const { method } = request
+    const subject = { url, method, actor: { peer, name: access.name } }
+    const scope = endpoint.scope ?? (isLook(method) ? 'read' : 'change')
+    const objection = objectionOf(access.grant, { scope, method, path: `/${segments.join('/')}` })
+    if (objection !== undefined) {
+      const denial = json(403, { code: 403, msg: objection })
+      audit.write({ ...(await auditEntry(subject, denial)), outcome: 'denied' })
+      return denial
+    }
     if (inFlight >= options.inFlightMax)
       return json(503, { code: 503, msg: 'too many requests in flight' })
     inFlight += 1
     try {
-      const { timeoutMs } = options
-      const peer = remoteAddress
-      return await endpoint.handle(
-        await toApiRequest(request, { url, path, peer, timeoutMs }),
-        plane,
-      )
+      const path = segments.slice(2)
+      const body = await readBody(request)
+      const asked = toApiRequest(request, { ...subject, path, body, access, timeoutMs })
+      const response = await endpoint.handle(asked, plane)
+      if (isLook(method)) return await visibleResponse(access, response)
+      audit.write(await auditEntry(subject, response))
+      return response
+    } catch (error) {
+      const failure = new Response(null, { status: 500 })
+      if (!isLook(method)) audit.write(await auditEntry(subject, failure))
+      throw error
     } finally {
       inFlight -= 1
     }
   }
+}
+
+function isLook(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** A JSON reply on one line. */
@@ -95,12 +126,18 @@ export function notFound(): Response {
 
 /** How a change is answered; the time-out's text has the form that clients know (reference §0.3). */
 export function changeResponse(result: ChangeResult): Response {
-  if (result.kind === 'done') return json(200, success)
+  if (result.kind === 'done') return withRevision(json(200, success), result.revision)
   if (result.kind === 'refused') return json(200, result.reply)
   return new Response('{\n  "code": 500,\n  "msg": "rpc timeout"\n}', {
     status: 500,
     headers: { 'content-type': 'application/json' },
   })
+}
+
+/** Tells which revision of the history an answer is about, beside the body that clients know. */
+export function withRevision(response: Response, revision: number): Response {
+  response.headers.set(revisionField, `${revision}`)
+  return response
 }
 
 function isReply(value: unknown): value is Reply {
@@ -111,30 +148,18 @@ function segmentsOf(pathname: string): readonly string[] {
   return pathname.split('/').filter((segment) => segment !== '')
 }
 
-async function toApiRequest(
-  request: Request,
-  {
-    url,
-    path,
-    peer,
-    timeoutMs,
-  }: {
-    readonly url: URL
-    readonly path: readonly string[]
-    readonly peer: string
-    readonly timeoutMs: number
-  },
-): Promise<ApiRequest> {
+type Known = Pick<ApiRequest, 'path' | 'body' | 'actor' | 'access' | 'timeoutMs'> & {
+  readonly url: URL
+}
+
+function toApiRequest({ method, headers }: Request, { url, ...known }: Known): ApiRequest {
   return {
-    method: request.method,
-    path,
+    ...known,
+    method,
     query: url.searchParams,
-    headers: request.headers,
-    body: await readBody(request),
-    action: `${request.method} ${url.pathname}`,
-    actor: { peer, name: undefined },
-    dryRun: ['1', 'true', 'on'].includes(url.searchParams.get('dry_run') ?? ''),
-    timeoutMs,
+    headers,
+    action: `${method} ${url.pathname}`,
+    dryRun: isDryRun(url),
   }
 }
 

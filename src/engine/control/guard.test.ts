@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { objectionTo } from './guard.ts'
+import { browserObjection, isOfThisMachine } from './guard.ts'
 
 const names = ['control.test']
 
@@ -10,25 +10,32 @@ function ask(
   local = '127.0.0.1',
 ): boolean {
   const request = new Request('http://x/', { headers })
-  return objectionTo(request, { peer, local }, names) === undefined
+  return browserObjection(request, { peer, local }, names) === undefined
 }
 
-test('programs of this machine may come in, by whatever address', () => {
-  const host = { host: '127.0.0.1:8081' }
-  assert.ok(ask('127.0.0.1', host))
-  assert.ok(ask('127.9.9.9', host))
-  assert.ok(ask('::1', { host: '[::1]:8081' }, '::1'))
-  assert.ok(ask('::ffff:127.0.0.1', host))
-  assert.ok(ask('unix:', {}))
-  assert.ok(ask('10.1.2.3', { host: '10.1.2.3' }, '10.1.2.3'))
-  assert.ok(!ask('10.1.2.4', { host: '10.1.2.3' }, '10.1.2.3'))
+test('this machine has many addresses', () => {
+  const local = '127.0.0.1'
+  for (const peer of ['127.0.0.1', '127.9.9.9', '::ffff:127.0.0.1', '::1', 'unix:']) {
+    assert.ok(isOfThisMachine({ peer, local }), peer)
+  }
+  assert.ok(isOfThisMachine({ peer: '10.1.2.3', local: '10.1.2.3' }))
+  assert.ok(!isOfThisMachine({ peer: '10.1.2.4', local: '10.1.2.3' }))
+  assert.ok(!isOfThisMachine({ peer: '::ffff:10.1.2.4', local }))
 })
 
 test('a name that leads here without being ours is refused', () => {
-  assert.ok(ask('127.0.0.1', { host: 'localhost:8081' }))
-  assert.ok(ask('127.0.0.1', { host: 'Control.Test' }))
+  for (const host of [
+    'localhost:8081',
+    'Control.Test',
+    '127.0.0.1:8081',
+    '[::1]:8081',
+    '10.1.2.3',
+  ]) {
+    assert.ok(ask('127.0.0.1', { host }), host)
+  }
   assert.ok(!ask('127.0.0.1', { host: 'evil.test' }))
   assert.ok(!ask('127.0.0.1', {}))
+  assert.ok(ask('unix:', {}), 'no page gets to a unix socket')
 })
 
 test('pages of other sites are refused, the page of this server is not', () => {

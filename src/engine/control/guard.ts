@@ -1,8 +1,7 @@
 /**
- * Who may talk to control without showing anything: programs of this machine, and nobody's browser pages.
+ * Keeps pages of other sites out of the trust that programs of this machine have.
  *
  * ```text
- *   peer is loopback, a unix socket, or this machine's own address     else 403
  *   Host is an address, localhost, or a name of the server             else 403   DNS rebinding
  *   Origin is absent or this server; Sec-Fetch-Site is not foreign     else 403   pages elsewhere
  * ```
@@ -16,15 +15,12 @@ export interface Caller {
   readonly local: string
 }
 
-/** Why a request is refused; `undefined` when it may go on. */
-export function objectionTo(
+/** Why a request is refused that a browser may have been made to send; `undefined` when it may go on. */
+export function browserObjection(
   request: Request,
   caller: Caller,
   serverNames: readonly string[],
 ): string | undefined {
-  if (!isOfThisMachine(caller)) {
-    return `control answers programs of this machine only, and ${caller.peer} is not on it`
-  }
   const { headers } = request
   const host = hostOf(headers.get('host') ?? '')
   if (caller.peer !== 'unix:' && !isOwnName(host, serverNames)) {
@@ -41,7 +37,8 @@ export function objectionTo(
   return undefined
 }
 
-function isOfThisMachine({ peer, local }: Caller): boolean {
+/** True for loopback, a unix socket, and this machine's own address. */
+export function isOfThisMachine({ peer, local }: Caller): boolean {
   const plain = peer.startsWith('::ffff:') ? peer.slice(7) : peer
   return plain === 'unix:' || plain === '::1' || plain.startsWith('127.') || peer === local
 }

@@ -10,11 +10,10 @@ import { ConfError } from '../conf/diagnostics.ts'
 import type { ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
 import type { VariablePrefix } from '../core/variables.ts'
-import { fetchHandler, type FetchFunction } from '../http/fetch-handler.ts'
 import type { Request } from '../http/request.ts'
 import { type AnyHttpModule, defineHttpModule, type HttpModule } from '../http/module.ts'
 import { count, present, timeMs } from '../modules/value-types.ts'
-import { createApi, type Endpoint, json } from './api.ts'
+import { createApi, type Endpoint } from './api.ts'
 import { createDoc } from './doc/doc.ts'
 import { toOpenApi } from './doc/openapi.ts'
 import { httpCertificates, streamCertificates } from './endpoints/certificates.ts'
@@ -29,8 +28,9 @@ import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
+import { tokensEndpoint } from './endpoints/tokens.ts'
 import { httpGroups, streamGroups } from './endpoints/upstream-groups.ts'
-import { objectionTo } from './guard.ts'
+import { controlAccess, type Entrance, guarded } from './http-access.ts'
 import { changeTimeoutMs, inFlightMax } from './limits.ts'
 import { loadName } from './loaded-modules.ts'
 import type { ControlPlane } from './plane.ts'
@@ -38,6 +38,7 @@ import type { ControlPlane } from './plane.ts'
 export interface Control {
   readonly plane: ControlPlane
   readonly version: string
+  readonly entrance: Entrance
 }
 
 interface ControlBusConf {
@@ -138,7 +139,7 @@ export function wantsKeyValues(tree: Directive): boolean {
 
 /** The modules of one process; without `control` their content is refused when it is compiled. */
 export function createControlModules(control?: Control): readonly AnyHttpModule[] {
-  return [controlBus, defineApi(control), defineDoc(control)]
+  return [controlBus, controlAccess, defineApi(control), defineDoc(control)]
 }
 
 function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {
@@ -158,15 +159,14 @@ function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {
     hooks: {
       content: ({ dyn_module_api: on }, { scope }) => {
         if (!on) return undefined
-        const { plane } = required(control, 'dyn_module_api')
+        const { plane, entrance } = required(control, 'dyn_module_api')
         const conf = scope.conf(controlBus)
-        return guarded(
-          createApi(endpointsOf(scope), plane, {
-            timeoutMs: conf.dyn_sendmsg_rpc_timeout,
-            inFlightMax: conf.config_req_pool_size,
-          }),
-          scope,
-        )
+        const serve = createApi(endpointsOf(scope, entrance), plane, {
+          timeoutMs: conf.dyn_sendmsg_rpc_timeout,
+          inFlightMax: conf.config_req_pool_size,
+          audit: entrance.audit,
+        })
+        return guarded(serve, scope, entrance)
       },
     },
   })
@@ -189,9 +189,9 @@ function defineDoc(control: Control | undefined): HttpModule<ControlDocConf> {
     hooks: {
       content: ({ doc_api: on }, { scope, pattern }) => {
         if (!on) return undefined
-        const { version } = required(control, 'doc_api')
-        const document = toOpenApi(endpointsOf(scope), { version, base: '/api' })
-        return guarded(createDoc(document, pattern?.text ?? ''), scope)
+        const { version, entrance } = required(control, 'doc_api')
+        const document = toOpenApi(endpointsOf(scope, entrance), { version, base: '/api' })
+        return guarded(createDoc(document, pattern?.text ?? ''), scope, entrance)
       },
     },
   })
@@ -203,27 +203,10 @@ function required(control: Control | undefined, name: string): Control {
 }
 
 /** Endpoints that the `load_module` lines of this configuration ask for. */
-function endpointsOf(scope: Scope): readonly Endpoint[] {
+function endpointsOf(scope: Scope, { door }: Entrance): readonly Endpoint[] {
   let main = scope
   while (main.parent !== undefined) main = main.parent
   const loaded = main.own('load_module').map(({ args }) => byModule[loadName(args[0] ?? '')])
-  return [...new Set(loaded.filter((endpoint) => endpoint !== undefined)), ...always]
-}
-
-/** Keeps out who must show something first. */
-function guarded(serve: FetchFunction, scope: Scope): ReturnType<typeof fetchHandler> {
-  const names = serverNames(scope)
-  return fetchHandler((request, context) => {
-    const { remoteAddress: peer, localAddress: local } = context
-    const objection = objectionTo(request, { peer, local }, names)
-    return objection === undefined
-      ? serve(request, context)
-      : json(403, { code: 403, msg: objection })
-  })
-}
-
-function serverNames(scope: Scope): readonly string[] {
-  let server: Scope | undefined = scope
-  while (server !== undefined && server.context !== 'http.server') server = server.parent
-  return server?.own('server_name').flatMap(({ args }) => args) ?? []
+  const asked = new Set(loaded.filter((endpoint) => endpoint !== undefined))
+  return [...asked, ...always, tokensEndpoint(door.tokens)]
 }

@@ -7,6 +7,22 @@ export const instructionBytesMin = 8
 /** Largest body of a request (reference §0.3 and §2.2). */
 export const bodyBytesMax: number = 5 * 1024 * 1024
 
+/** Texts from outside in one line of the audit. */
+export const auditTextCharsMax = 1_000
+
+/** Tokens that are good at the same time. */
+export const tokensMax = 1_000
+
+/** Bits that nobody can guess, as bytes: 256 of the key, and enough to tell tokens apart. */
+export const tokenKeyBytes = 32
+export const tokenIdBytes = 12
+
+/** A token that says nothing about its end lives so long. */
+export const tokenLifetimeMs: number = 90 * 24 * 60 * 60 * 1000
+
+/** Longest name of a token. */
+export const tokenNameCharsMax = 64
+
 /** Longest password that `crypt` takes. */
 export const passwordBytesMax = 511
 

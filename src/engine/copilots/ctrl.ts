@@ -8,10 +8,14 @@
  *                                                      └▶ bus: retained topics, key values
  * ```
  */
+import { join } from 'node:path'
 import { findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { Kv } from '../bus/kv.ts'
 import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
+import { FileAuditLog } from '../control/access/audit-log.ts'
+import { Tokens } from '../control/access/tokens.ts'
+import type { Entrance } from '../control/http-access.ts'
 import { createControlModules } from '../control/http-modules.ts'
 import type { LogRule } from '../core/log.ts'
 import { engineModules } from '../process/built-ins.ts'
@@ -45,10 +49,18 @@ export const copilot: Copilot = defineCopilot({
     const values = new SqliteStore(keyValuesPath(context.prefix))
     const isSecret = (name: string): boolean => name.startsWith(passwordKeyPrefix)
     const kv = new Kv({ store: values, bus: link.client, log: context.log, isSecret })
-    const plane = createOwnPlane(context, image, own.logRules)
+    const audit = new FileAuditLog(join(context.prefix, 'logs/audit.log'))
+    const tokens = new Tokens(context.prefix)
+    const door = { tokens, isAdmin: (uid: number) => isAdmin(uid, image) }
+    const plane = createOwnPlane(context, image, {
+      logRules: own.logRules,
+      entrance: { door, audit },
+    })
     try {
-      await serve(plane, own.files, context)
+      await serve(plane, own.files, { context, audit })
     } finally {
+      await tokens.close()
+      audit.close()
       await kv.close()
       await link.close()
       await values.close()
@@ -89,13 +101,18 @@ function joinBus(
   })
 }
 
+/** Root, whoever runs this process, and the user of the workers. */
+function isAdmin(uid: number, { settings }: Image): boolean {
+  return uid === 0 || uid === process.getuid?.() || uid === settings.user?.uid
+}
+
 function createOwnPlane(
   { prefix, master, kv, sockets, log }: CopilotContext,
   image: Image,
-  logRules: readonly LogRule[],
+  { logRules, entrance }: { readonly logRules: readonly LogRule[]; readonly entrance: Entrance },
 ): DataPlane {
   const plane = new LivePlane({ prefix, master, image, keyValues: kv })
-  const control = { plane, version: product.version }
+  const control = { plane, version: product.version, entrance }
   log.write('info', 'control has an image of the data plane')
   return new DataPlane({
     source: sockets,
@@ -110,7 +127,7 @@ function createOwnPlane(
 async function serve(
   plane: DataPlane,
   files: ConfigurationFiles,
-  context: CopilotContext,
+  { context, audit }: { readonly context: CopilotContext; readonly audit: FileAuditLog },
 ): Promise<void> {
   try {
     await plane.runtime.load({ files, instructions: [], revision: 0 })
@@ -120,7 +137,11 @@ async function serve(
     throw error
   }
   for await (const command of context.commands) {
-    if (command !== 'restart') continue
+    if (command === 'reopen') {
+      plane.reopenLogs()
+      audit.reopen()
+      continue
+    }
     try {
       const own = readOwn(context)
       await plane.runtime.prepare({ files: own.files, edits: [] })

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { createInstance, findShared, openShared, removeInstance, removeStale } from './shared-memory.ts'
+import {
+  createInstance,
+  findShared,
+  openShared,
+  removeInstance,
+  removeStale,
+} from './shared-memory.ts'
 
 const linux = process.platform === 'linux' && existsSync('/dev/shm')
 const instance = createInstance(`/test/${process.pid}`)

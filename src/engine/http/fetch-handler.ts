@@ -10,6 +10,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { formatHost } from '../net/address.ts'
+import { type PeerCredentials, peerCredentials } from '../net/peer-credentials.ts'
+import type { Socket } from '../net/socket.ts'
+import { SecureSocket } from '../net/tls/secure-socket.ts'
 import { outcomes, type Handler } from './module.ts'
 import type { BodyProducer, Request } from './request.ts'
 import { RequestStream } from './request-stream.ts'
@@ -23,6 +26,10 @@ export interface FetchContext {
   readonly localAddress: string
   /** True over TLS. */
   readonly secure: boolean
+  /** Who has the other end, where that is a unix socket and the system tells. */
+  readonly credentials: PeerCredentials | undefined
+  /** Subject (RFC 2253) of the client's certificate, where it has shown one that was verified. */
+  readonly certificateSubject: string | undefined
 }
 
 type WebRequest = globalThis.Request
@@ -36,6 +43,30 @@ export type FetchFunction = (
 /** Makes a content handler of a fetch function. */
 export function fetchHandler(serve: FetchFunction): Handler {
   return (request) => new FetchExchange(request, serve).start()
+}
+
+/** Reads what most handlers do not ask for when it is asked for. */
+class RequestContext implements FetchContext {
+  readonly remoteAddress: string
+  readonly localAddress: string
+  readonly secure: boolean
+  readonly #socket: Socket
+
+  constructor({ connection, remote }: Request) {
+    this.remoteAddress = formatHost(remote)
+    this.localAddress = formatHost(connection.socket.local)
+    this.secure = connection.secure
+    this.#socket = connection.socket
+  }
+
+  get credentials(): PeerCredentials | undefined {
+    return peerCredentials(this.#socket)
+  }
+
+  get certificateSubject(): string | undefined {
+    const facts = this.#socket instanceof SecureSocket ? this.#socket.facts : undefined
+    return facts?.verifyFault === undefined ? facts?.peerCertificate?.subject : undefined
+  }
 }
 
 /** One request that a fetch function answers. */
@@ -62,12 +93,7 @@ class FetchExchange implements BodyProducer {
   }
 
   async #run(web: WebRequest): Promise<void> {
-    const { connection, remote } = this.#request
-    const response = await this.#serve(web, {
-      remoteAddress: formatHost(remote),
-      localAddress: formatHost(connection.socket.local),
-      secure: connection.secure,
-    })
+    const response = await this.#serve(web, new RequestContext(this.#request))
     if (this.#over) {
       await response.body?.cancel()
       return

@@ -76,6 +76,8 @@ export class CopilotHost {
 
   reopenLogs(): void {
     this.#files.reopen()
+    this.#commands.push('reopen')
+    this.#wake()
   }
 
   #context(): CopilotContext {

@@ -25,8 +25,11 @@ import type { MasterLink } from './master-link.ts'
 /** The one version of this contract. */
 export const copilotVersion = 1
 
-/** RESTART means: begin anew, with the configuration file as it is now. STOP comes by the signal. */
-export type CopilotCommand = 'restart'
+/**
+ * RESTART means: begin anew, with the configuration file as it is now. `reopen` means that log files were
+ * moved away: those of its own are to be opened anew. STOP comes by the signal.
+ */
+export type CopilotCommand = 'restart' | 'reopen'
 
 export interface CopilotContext {
   /** The tag of its `helper` line. */
@@ -40,7 +43,7 @@ export interface CopilotContext {
   readonly log: Log
   /** Aborts on STOP. */
   readonly signal: AbortSignal
-  /** Sent by HUP to the copilot's process. Ends when the signal aborts. */
+  /** RESTART is sent by HUP to the copilot's process. Ends when the signal aborts. */
   readonly commands: AsyncIterable<CopilotCommand>
   /** The event bus of the installation; connects when it is first asked for. */
   readonly bus: BusClient

@@ -11,6 +11,7 @@ import { kvTopic } from '../../bus/topics.ts'
 import { type ApiRequest, type Endpoint, json, notFound, plain } from '../api.ts'
 import type { Operation, QueryParameter } from '../operation.ts'
 import type { ControlPlane } from '../plane.ts'
+import { passwordKeyPrefix } from './passwords.ts'
 import { parseWorkerCount, workerCountKey } from '../worker-count.ts'
 import { workersMax } from '../limits.ts'
 
@@ -46,6 +47,7 @@ const operations: readonly Operation[] = [
     query: [keyParameter],
     responses: {
       200: { description: 'The value.', type: 'text/plain', schema: { type: 'string' } },
+      403: { description: 'The value is a secret, and the caller no admin.', type: 'text/plain' },
       404: { description: 'There is no such key.', type: 'text/plain' },
     },
   },
@@ -104,8 +106,15 @@ async function setWorkers(
   return result.kind === 'refused' ? json(500, result.reply) : undefined
 }
 
-async function get({ query }: ApiRequest, { keyValues: store }: ControlPlane): Promise<Response> {
-  const value = await store.get(query.get('key') ?? '')
+async function get(
+  { query, access }: ApiRequest,
+  { keyValues: store }: ControlPlane,
+): Promise<Response> {
+  const key = query.get('key') ?? ''
+  if (key.startsWith(passwordKeyPrefix) && access.grant.scope !== 'admin') {
+    return plain(403, 'hashes of passwords are for admins\n')
+  }
+  const value = await store.get(key)
   return value === undefined ? plain(404, missing) : plain(200, value)
 }
 

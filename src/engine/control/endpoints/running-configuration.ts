@@ -8,6 +8,7 @@ import { hash } from 'node:crypto'
 import { toJson } from '../../conf/json.ts'
 import { print } from '../../conf/printer.ts'
 import type { Directive } from '../../conf/tree.ts'
+import { visibleTree } from '../access/redaction.ts'
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import { type Operation, replySchema } from '../operation.ts'
 
@@ -41,8 +42,10 @@ export const runningConfiguration: Endpoint = {
     if (request.path.length > 0 || request.method !== 'GET') return notFound()
     const format = formatOf(request)
     if (format === undefined) return json(400, { code: 10, msg: '"format" must be text or json' })
-    const body = write(plane.state().tree, format)
-    const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`
+    const { tree } = plane.state()
+    // Of what is in force, and not of what may be seen of it: whoever looks may go on to change it.
+    const etag = `"${hash('sha256', write(tree, format), 'base64url').slice(0, 22)}"`
+    const body = write(visibleTree(request.access, tree), format)
     const headers = { etag, vary: 'accept' }
     if (isKnown(request, etag)) return new Response(null, { status: 304, headers })
     return new Response(body, { headers: { ...headers, 'content-type': types[format] } })

@@ -18,6 +18,7 @@ export const SO_RCVBUF = 8
 export const SO_KEEPALIVE = 9
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
+export const SO_PEERCRED = 17
 
 export const SOL_IP = 0
 export const IP_TRANSPARENT = 19

@@ -1,0 +1,61 @@
+/** What the audit says of a request and its answer. */
+import type { AuditEntry, AuditOutcome } from './access/audit-log.ts'
+import { auditTextCharsMax } from './limits.ts'
+import type { Actor } from './plane.ts'
+
+/** Field of an answer that names the revision a change has in the history. */
+export const revisionField = 'trijet-revision'
+
+export interface AuditSubject {
+  readonly url: URL
+  readonly method: string
+  readonly actor: Actor
+}
+
+export async function auditEntry(
+  { url, method, actor: { peer, name } }: AuditSubject,
+  response: Response,
+): Promise<AuditEntry> {
+  const { status } = response
+  const { code, msg } = await replyOf(response)
+  const revision = response.headers.get(revisionField)
+  return {
+    outcome: outcomeOf(status, code),
+    actor: name ?? peer,
+    peer,
+    action: `${method} ${url.pathname}`.slice(0, auditTextCharsMax),
+    ...(url.search !== '' && { query: url.search.slice(1, auditTextCharsMax) }),
+    ...(isDryRun(url) && { dryRun: true }),
+    status,
+    ...(code !== undefined && { code }),
+    ...(msg !== undefined && { msg: msg.slice(0, auditTextCharsMax) }),
+    ...(revision !== null && { revision: Number(revision) }),
+  }
+}
+
+export function isDryRun({ searchParams }: URL): boolean {
+  return ['1', 'true', 'on'].includes(searchParams.get('dry_run') ?? '')
+}
+
+function outcomeOf(status: number, code: number | undefined): AuditOutcome {
+  if (status >= 500) return 'failed'
+  // A partial success has changed something.
+  return status >= 400 || (code !== undefined && code !== 0 && code !== 1) ? 'refused' : 'done'
+}
+
+/** Code and message of a reply; of anything else nothing, for it may hold secrets. */
+async function replyOf(
+  response: Response,
+): Promise<{ readonly code?: number; readonly msg?: string }> {
+  if (response.body === null) return {}
+  if (response.headers.get('content-type')?.startsWith('application/json') !== true) return {}
+  try {
+    const { code, msg } = (await response.clone().json()) as Record<string, unknown>
+    return {
+      ...(typeof code === 'number' && { code }),
+      ...(typeof msg === 'string' && { msg }),
+    }
+  } catch {
+    return {}
+  }
+}
