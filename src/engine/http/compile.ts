@@ -115,7 +115,7 @@ function isTypes({ name, block }: Directive): boolean {
 }
 
 function definesVariable({ name, block }: Directive): boolean {
-  return block !== undefined && name !== 'server' && name !== 'upstream'
+  return block !== undefined && !['server', 'upstream', 'match'].includes(name)
 }
 
 /** True when the last server goes that declares a variable which others may read, and none comes that does. */
@@ -204,6 +204,7 @@ function compileBlocks(input: HttpCompileInput, plan: Plan): void {
   const { scope, types, variables, servers, upstreams, added, successors } = plan
   const { session, modules, hooks, engine } = input
   const definers = variableBlocksOf(modules)
+  for (const node of added) if (node.name === 'match') upstreams.defineMatch(node)
   for (const node of added) {
     if (node.name === 'upstream') upstreams.define(node)
     else definers.get(node.name)?.(node, { session, variables })

@@ -8,6 +8,7 @@ import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
 import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
 import type { FetchFiles } from '../core/protected-files.ts'
+import { probersOf } from '../modules/upstreams/upstream-probers.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { SyslogSockets } from '../net/syslog-sockets.ts'
 import { createSubsystems, type ServingSubsystem } from './built-ins.ts'
@@ -106,6 +107,7 @@ export class DataPlane {
   /** Stops accepting and waits until what is under way has ended, or for the given time. */
   async drain(timeoutMs: number | undefined): Promise<void> {
     this.#listeners.close()
+    probersOf(this.#services).stop()
     const idle = Promise.all(this.#subsystems.map((subsystem) => subsystem.drain()))
     await withLimit(idle, timeoutMs)
     this.#services.accessLogs.flush()
@@ -114,6 +116,7 @@ export class DataPlane {
   /** Ends everything at once. */
   close(): void {
     this.#listeners.close()
+    probersOf(this.#services).stop()
     this.#services.accessLogs.flush()
     this.#services.transport.close()
     void this.#services.keyValues.close()

@@ -94,7 +94,7 @@ function canContinue(
 
 /** True when a variable goes that somebody may read, or when two blocks define one and order matters. */
 function losesVariable(before: StreamPart, { removed, added }: BlockDiff): boolean {
-  const others = ({ name }: Directive): boolean => name !== 'server' && name !== 'upstream'
+  const others = ({ name }: Directive): boolean => !['server', 'upstream', 'match'].includes(name)
   const gone = removed.filter(others).map(definedVariable)
   const come = added.filter(others).map(definedVariable)
   if (gone.length > 0 && !gone.every((name) => come.includes(name))) return true
@@ -179,9 +179,11 @@ function compileBlocks(input: StreamCompileInput, plan: Plan): void {
   const { session, modules, engine } = input
   const { scope, variables, upstreams, servers } = plan
   const definers = variableBlocksOf(modules)
+  for (const node of plan.added) if (node.name === 'match') upstreams.defineMatch(node)
   for (const node of plan.added) {
     if (node.name === 'upstream') upstreams.define(node)
-    else if (node.name !== 'server') defineVariables(node, definers, { session, variables })
+    else if (node.name !== 'server' && node.name !== 'match')
+      defineVariables(node, definers, { session, variables })
   }
   for (const node of plan.added) {
     if (node.name !== 'server' || node.block === undefined) continue

@@ -23,7 +23,11 @@ class Bench {
   readonly clock = new Clock()
   readonly group: Group
 
-  constructor(breaker: Partial<BreakerConfig>, ports: readonly number[], rest: Partial<GroupConfig> = {}) {
+  constructor(
+    breaker: Partial<BreakerConfig>,
+    ports: readonly number[],
+    rest: Partial<GroupConfig> = {},
+  ) {
     const peers = ports.map((port) => peerConfig(port, { maxFails: 0 }))
     const config = { ...groupConfig(roundRobin, peers), ...rest, breaker: { ...never, ...breaker } }
     this.group = new Group(config, { now: this.clock.now })
@@ -55,7 +59,11 @@ const bad =
 const tripped = [
   { name: 'a ratio of errors', breaker: { errorRatio: 50 }, outcome: bad('error') },
   { name: 'a ratio of failures', breaker: { errorRatio: 50 }, outcome: bad('broken') },
-  { name: 'a ratio of slow answers', breaker: { slowMs: 300, slowRatio: 50 }, outcome: bad('slow') },
+  {
+    name: 'a ratio of slow answers',
+    breaker: { slowMs: 300, slowRatio: 50 },
+    outcome: bad('slow'),
+  },
   { name: 'errors in a row', breaker: { consecutive: 4 }, outcome: bad('error') },
 ] as const
 
@@ -79,7 +87,10 @@ test('fewer requests than there must be say nothing of a ratio', () => {
 test('what lies behind the window is forgotten', () => {
   const bench = new Bench({ errorRatio: 50, windowMs: 1000 }, [1])
   for (let turn = 0; turn < 20; turn += 1) {
-    assert.equal(bench.request(() => 'error'), 1)
+    assert.equal(
+      bench.request(() => 'error'),
+      1,
+    )
     bench.clock.ms += 1000
   }
 })
@@ -87,17 +98,29 @@ test('what lies behind the window is forgotten', () => {
 test('a good answer ends a row of errors', () => {
   const bench = new Bench({ consecutive: 2 }, [1])
   for (const what of ['error', 'ok', 'error', 'ok', 'error'] as const) {
-    assert.equal(bench.request(() => what), 1)
+    assert.equal(
+      bench.request(() => what),
+      1,
+    )
   }
-  assert.equal(bench.request(() => 'error'), 1)
-  assert.equal(bench.request(() => 'ok'), 0)
+  assert.equal(
+    bench.request(() => 'error'),
+    1,
+  )
+  assert.equal(
+    bench.request(() => 'ok'),
+    0,
+  )
 })
 
 test('after its time as many requests as are trials are let through, and close the circuit', () => {
   const bench = new Bench({ consecutive: 1, trials: 2 }, [1])
   bench.request(() => 'error')
   bench.clock.ms += 29_999
-  assert.equal(bench.request(() => 'ok'), 0)
+  assert.equal(
+    bench.request(() => 'ok'),
+    0,
+  )
   bench.clock.ms += 1
   const walks = Array.from({ length: 3 }, () => new PeerWalk(bench.group, ''))
   const begun = walks.filter((walk) => walk.next() !== undefined)
@@ -108,24 +131,39 @@ test('after its time as many requests as are trials are let through, and close t
   }
   assert.equal(bench.group.peers[0]!.status(), 'up')
   for (const walk of begun) walk.done(false)
-  assert.deepEqual(bench.requests(3, () => 'ok'), [1, 1, 1])
+  assert.deepEqual(
+    bench.requests(3, () => 'ok'),
+    [1, 1, 1],
+  )
 })
 
 test('a trial that goes wrong opens the circuit again', () => {
   const bench = new Bench({ consecutive: 1 }, [1])
   bench.request(() => 'error')
   bench.clock.ms += 30_000
-  assert.equal(bench.request(() => 'error'), 1)
+  assert.equal(
+    bench.request(() => 'error'),
+    1,
+  )
   bench.clock.ms += 29_999
-  assert.equal(bench.request(() => 'ok'), 0)
+  assert.equal(
+    bench.request(() => 'ok'),
+    0,
+  )
 })
 
 test('a trial that the client gave up leaves its place to another', () => {
   const bench = new Bench({ consecutive: 1 }, [1])
   bench.request(() => 'error')
   bench.clock.ms += 30_000
-  assert.equal(bench.request(() => 'given up'), 1)
-  assert.equal(bench.request(() => 'ok'), 1)
+  assert.equal(
+    bench.request(() => 'given up'),
+    1,
+  )
+  assert.equal(
+    bench.request(() => 'ok'),
+    1,
+  )
   assert.equal(bench.group.peers[0]!.status(), 'up')
 })
 
@@ -135,9 +173,15 @@ test('trials that were lost with their process are made again', () => {
   bench.clock.ms += 30_000
   const lost = new PeerWalk(bench.group, '')
   assert.ok(lost.next())
-  assert.equal(bench.request(() => 'ok'), 0)
+  assert.equal(
+    bench.request(() => 'ok'),
+    0,
+  )
   bench.clock.ms += 30_000
-  assert.equal(bench.request(() => 'ok'), 1)
+  assert.equal(
+    bench.request(() => 'ok'),
+    1,
+  )
 })
 
 test('requests under way when the circuit opened do not decide a trial', () => {

@@ -22,6 +22,10 @@ import {
 } from '../core/module.ts'
 import { dependOnFile } from '../core/file-dependencies.ts'
 import type { BalancerConfig } from './balancer.ts'
+import type { BreakerConfig } from './breaker.ts'
+import { breakerValue, retryBudgetValue } from './breaker-directive.ts'
+import { type CheckParameters, healthCheckValue } from './health/check-parameters.ts'
+import { matchBlockRow } from './health/match-block.ts'
 import { queueWaitersMax, zoneBytesMin } from './limits.ts'
 import type { QueueConfig } from './peer-queue.ts'
 import type { TimeKind } from './peer-state.ts'
@@ -31,6 +35,7 @@ import {
   resolverTimeoutValue,
   resolverValue,
 } from './resolver-directive.ts'
+import type { RetryBudgetConfig } from './retry-budget.ts'
 import { type ServerConfig, serverValue } from './server-directive.ts'
 import type { StickyConfig } from './sticky.ts'
 import { stickyValue } from './sticky-directive.ts'
@@ -39,6 +44,13 @@ export interface ZoneConfig {
   readonly name: string
   /** `undefined`: as another group that shares the zone says. */
   readonly bytes: number | undefined
+}
+
+export interface StateConfig {
+  /** Absolute path. */
+  readonly file: string
+  /** The servers stand in the block, as the control plane made them, and the file is kept like them. */
+  readonly inline: boolean
 }
 
 type Method = BalancerConfig | undefined
@@ -51,9 +63,12 @@ export interface UpstreamConf {
   readonly least_conn: Method
   readonly least_time: Method
   readonly random: Method
-  readonly state: string | undefined
+  readonly state: StateConfig | undefined
   readonly resolver: ResolverConfig | undefined
   readonly resolver_timeout: number
+  readonly health_check: readonly CheckParameters[]
+  readonly circuit_breaker: BreakerConfig | undefined
+  readonly retry_budget: RetryBudgetConfig | undefined
 }
 
 export interface HttpUpstreamConf extends UpstreamConf {
@@ -121,12 +136,14 @@ const randomValue: ValueType<Method> = {
   },
 }
 
-const stateValue: ValueType<string | undefined> = {
-  describe: 'file',
-  parse([path = ''], env) {
+const stateValue: ValueType<StateConfig | undefined> = {
+  describe: 'file [inline]',
+  parse([path = '', option], env) {
+    if (option !== undefined && option !== 'inline') throw invalidParameter(option)
     const file = env.prefixPath(path)
-    dependOnFile(env.node, file)
-    return file
+    const inline = option !== undefined
+    if (!inline) dependOnFile(env.node, file)
+    return Object.freeze({ file, inline })
   },
 }
 
@@ -241,11 +258,11 @@ function upstreamRows(context: Context): Rows<UpstreamConf> {
       doc: 'Chooses a server by chance, or the less busy one of two.',
     }),
     state: row(context, {
-      args: [1, 1],
-      syntax: 'state file',
+      args: [1, 2],
+      syntax: 'state file [inline]',
       value: stateValue,
       default: undefined,
-      doc: 'File of "server" directives, in place of those of the block.',
+      doc: 'File of "server" directives, in place of those of the block; kept up to date when members change.',
     }),
     resolver: row(context, {
       args: [1, Infinity],
@@ -260,6 +277,36 @@ function upstreamRows(context: Context): Rows<UpstreamConf> {
       value: resolverTimeoutValue,
       default: resolverTimeoutDefaultMs,
       doc: 'How long the look-up of a name may take.',
+    }),
+    ...guardRows(context),
+  }
+}
+
+function guardRows(
+  context: Context,
+): Rows<Pick<UpstreamConf, 'health_check' | 'circuit_breaker' | 'retry_budget'>> {
+  return {
+    health_check: row<readonly CheckParameters[]>(context, {
+      args: [0, Infinity],
+      syntax: 'health_check [mandatory [persistent]] [parameters]',
+      value: { ...healthCheckValue, parse: (args, env) => [healthCheckValue.parse(args, env)] },
+      default: [],
+      merge: (checks) => checks.flat(),
+      doc: 'Checks the servers of the group again and again; those that are not well get no clients.',
+    }),
+    circuit_breaker: row(context, {
+      args: [1, Infinity],
+      syntax: `circuit_breaker ${breakerValue.describe}`,
+      value: breakerValue,
+      default: undefined,
+      doc: 'Takes a server out of use that answers with errors or too late, and lets it back by trials.',
+    }),
+    retry_budget: row(context, {
+      args: [0, Infinity],
+      syntax: `retry_budget ${retryBudgetValue.describe}`,
+      value: retryBudgetValue,
+      default: undefined,
+      doc: 'Bounds how many requests are passed to a second server.',
     }),
   }
 }
@@ -325,6 +372,7 @@ function upstreamBlock(context: 'http' | 'stream'): Readonly<Record<string, Bloc
       repeated: true,
       doc: 'Defines a group of servers.',
     },
+    match: matchBlockRow(context),
   }
 }
 

@@ -14,13 +14,20 @@
 import type { SharedLock } from '../core/shared-lock.ts'
 import { monotonicMs } from '../core/monotonic.ts'
 import type { VariableHost } from '../core/variables.ts'
-import { formatAddress } from '../net/address.ts'
 import { type Balancer, type BalancerConfig, createTier, type Tier } from './balancer.ts'
 import type { Chance } from './balancers/random.ts'
+import type { BreakerChange, BreakerConfig, Outcome } from './breaker.ts'
 import { createBalancer } from './create-balancer.ts'
-import { createPrivateZone, PeerState, type PeerZone, type TimeKind } from './peer-state.ts'
+import type { IdleGauge } from './keepalive-pool.ts'
+import type { ProbeLease } from './health/health-cells.ts'
+import type { HealthConfig } from './health/probe.ts'
+import { groupKey, peerKeys } from './peer-keys.ts'
+import { serverMark } from './peer-statistics.ts'
+import { PeerState, type TimeKind } from './peer-state.ts'
+import { createPrivateZone, type PeerZone } from './peer-zone.ts'
 import { PeerQueue, type QueueConfig } from './peer-queue.ts'
-import { Peer, type PeerConfig } from './peer.ts'
+import { Peer, type PeerConfig, type PeerGuards } from './peer.ts'
+import type { RetryBudget, RetryBudgetConfig } from './retry-budget.ts'
 import { createSticky, type Sticky, type StickyConfig, type StickyOptions } from './sticky.ts'
 import { digestOf, type ZoneSource } from './sticky-sessions.ts'
 
@@ -33,6 +40,10 @@ export interface GroupConfig {
   readonly sticky?: StickyConfig | undefined
   /** Where requests wait for a peer. */
   readonly queue?: QueueConfig | undefined
+  /** Active checks of the peers. */
+  readonly health?: HealthConfig | undefined
+  readonly breaker?: BreakerConfig | undefined
+  readonly retryBudget?: RetryBudgetConfig | undefined
 }
 
 export interface GroupOptions {
@@ -58,6 +69,10 @@ export class Group {
   readonly now: () => number
   /** Held while a peer is chosen and its outcome noted; a process of its own needs none. */
   readonly lock: SharedLock | undefined
+  readonly breaker: BreakerConfig | undefined
+  /** Of all workers together, where the group has a zone. */
+  readonly retryBudget: RetryBudget | undefined
+  readonly #guards: PeerGuards | undefined
   readonly #states: GroupStates
   readonly #joinsAtWork: boolean
   /** The version itself, until it is closed, and every walk that has a peer of it. */
@@ -73,6 +88,9 @@ export class Group {
     this.#joinsAtWork = before !== undefined
     this.#states = new GroupStates(config, options.zone, statesBefore(options, before))
     this.lock = this.#states.lock
+    this.breaker = config.breaker
+    this.retryBudget = config.retryBudget && this.#states.budget(config.retryBudget)
+    this.#guards = guardsOf(config)
     const primary = config.peers.filter((peer) => !peer.backup)
     const backup = config.peers.filter((peer) => peer.backup)
     this.primary = this.#tier(primary, primary.length === 1 && backup.length === 0)
@@ -105,6 +123,16 @@ export class Group {
     return undefined
   }
 
+  /** Counts connections that wait, where somebody could see it. */
+  get idle(): IdleGauge | undefined {
+    return this.#states.idle()
+  }
+
+  /** The right to probe this group's peers. */
+  get probeLease(): ProbeLease {
+    return this.#states.probeLease()
+  }
+
   /** Peers that one client may try. */
   get tries(): number {
     return this.config.peers.length
@@ -125,10 +153,12 @@ export class Group {
     this.#active = true
     const locked = this.lock !== undefined && this.lock.lock()
     try {
-      for (const { state, weight } of this.peers) {
+      for (const { state, weight, server } of this.peers) {
+        if (state.statistics !== undefined) state.statistics.server = serverMark(this.name, server)
         const isNew = state.configure(weight, () => this.#states.nextId())
         // A peer that joins a group at work starts slowly where it is configured to.
         if (isNew && this.#joinsAtWork) state.startedAt = this.now()
+        this.#prepareChecks(state, isNew)
       }
     } finally {
       if (locked) this.lock.unlock()
@@ -152,6 +182,32 @@ export class Group {
     if (this.#users === 0) this.#states.close()
   }
 
+  /** For the circuit of a peer, under the lock. True when it has opened: the peer is out of use. */
+  settleBreaker(peer: Peer, outcome: Outcome, now: number): boolean {
+    const change = peer.state.breaker.end(this.breaker!, outcome, now)
+    if (change === 'opened' && this.#isTooManyOut()) {
+      peer.state.breaker.takeBack(now)
+      return false
+    }
+    noteChange(peer.state, change, now)
+    return change === 'opened' || change === 'reopened'
+  }
+
+  #isTooManyOut(): boolean {
+    const { peers } = this
+    const out = peers.filter(({ state }) => state.breaker.isOut).length
+    return out * 100 > peers.length * this.breaker!.ejectionMax
+  }
+
+  #prepareChecks(state: PeerState, isNew: boolean): void {
+    const { mandatory = false, probes = [] } = this.config.health ?? {}
+    if (!isNew) state.health.keep(probes.length, mandatory)
+    else if (mandatory) {
+      state.health.awaitChecks(probes.length)
+      state.beginDowntime(this.now())
+    }
+  }
+
   /** What the group's method goes by for this client: the value of `hash`'s key, its address, or nothing. */
   keyOf(host: VariableHost, clientAddress: string): string {
     const { balancer } = this.config
@@ -165,9 +221,23 @@ export class Group {
   }
 
   #tier(configs: readonly PeerConfig[], single: boolean): Tier {
-    const peers = configs.map((config, i) => new Peer(config, this.#states.of(config), i))
+    const peers = configs.map(
+      (config, i) => new Peer(config, this.#states.of(config), i, this.#guards),
+    )
     return createTier(peers, single)
   }
+}
+
+function noteChange(state: PeerState, change: BreakerChange, now: number): void {
+  if (change === 'opened') state.beginOutage(now)
+  if (change !== 'closed') return
+  state.endOutage(now)
+  state.startedAt = now
+}
+
+function guardsOf({ health, breaker }: GroupConfig): PeerGuards | undefined {
+  if (health === undefined && breaker === undefined) return undefined
+  return Object.freeze({ checked: health !== undefined, breaker })
 }
 
 function stickyOf(
@@ -207,7 +277,7 @@ class GroupStates {
   readonly #home: PeerZone
 
   constructor(config: GroupConfig, zone: PeerZone | undefined, before: GroupStates | undefined) {
-    const keys = keysOf(config.peers)
+    const keys = peerKeys(config.peers.map(({ address }) => address))
     const fresh = keys.filter((key) => before === undefined || !before.#byKey.has(key))
     // A zone of this process alone cannot grow: peers that join later get one of their own.
     const home = zone ?? createPrivateZone(fresh.length + 1)
@@ -236,8 +306,21 @@ class GroupStates {
     return this.#byConfig.get(config)!
   }
 
+  idle(): IdleGauge | undefined {
+    const { active, statistics } = this.#zone
+    return statistics && { add: (delta) => active.add(this.#record, delta) }
+  }
+
   nextId(): number {
     return this.#zone.id.add(this.#record, 1)
+  }
+
+  probeLease(): ProbeLease {
+    return this.#zone.leaseOf(this.#record)
+  }
+
+  budget(config: RetryBudgetConfig): RetryBudget {
+    return this.#zone.budgetOf(this.#record, config)
   }
 
   close(): void {
@@ -248,7 +331,7 @@ class GroupStates {
 
   #acquireOwn({ name }: GroupConfig): number {
     try {
-      return this.#zone.acquire(`${name}\n`)
+      return this.#zone.acquire(groupKey(name))
     } catch (error) {
       this.#home.leave()
       throw error
@@ -263,16 +346,5 @@ interface Origin {
 }
 
 function stateOf(key: string, { config, home, known }: Origin): PeerState {
-  return known?.retain() ?? new PeerState(home, home.acquire(`${config.name}\n${key}`))
-}
-
-/** A peer's address; a number tells several peers with one address apart. */
-function keysOf(peers: readonly PeerConfig[]): readonly string[] {
-  const seen = new Map<string, number>()
-  return peers.map(({ address }) => {
-    const name = formatAddress(address)
-    const count = (seen.get(name) ?? 0) + 1
-    seen.set(name, count)
-    return count === 1 ? name : `${name} ${count}`
-  })
+  return known?.retain() ?? new PeerState(home, home.acquire(`${groupKey(config.name)}${key}`))
 }

@@ -6,8 +6,11 @@ export const zonePeerBytes = 256
 /** Smallest zone: eight pages, as in nginx. */
 export const zoneBytesMin = 32_768
 
-/** Longest key of a peer in a zone; longer ones (unix paths of long-named groups) become digests. */
+/** Longest key of a peer in a zone; longer ones (paths of unix sockets) become digests. */
 export const zoneKeyBytesMax = 128
+
+/** Longest name of a group in such a key: an IP address has room behind it. */
+export const zoneGroupBytesMax = 64
 
 /** Picks by hash or by chance that may fall on unusable peers before round robin decides, as in nginx. */
 export const picksMax = 20
@@ -56,6 +59,27 @@ export const refreshRetryMs = 10_000
 
 /** How often a queue looks whether a server came back, or was given back by another worker. */
 export const queueLookMs = 50
+
+/** Active checks that one group may have: each has two bits in the record of a peer. */
+export const probesMax = 8
+
+/** How often a process says that it probes a group, and others look whether it still does. */
+export const probeTickMs = 1000
+
+/** Who probes a group and has been silent for so long is taken for stopped. */
+export const probeLeaseMs = 10_000
+
+/** Checks under way at one time in a process; further ones wait. */
+export const probesAtOnceMax = 64
+
+/** How much of a body is looked at, as in nginx. */
+export const probeBodyBytesMax = 262_144
+
+/** What a server of TCP or UDP may say before it has said what is expected. */
+export const probeReplyBytesMax = 65_536
+
+/** Datagrams that no answer is expected to are taken for well received after that without an error. */
+export const probeSilenceMs = 1000
 
 /** Longest name of a server for clients that are bound to it, as in nginx. */
 export const routeBytesMax = 32

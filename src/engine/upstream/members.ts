@@ -66,6 +66,9 @@ export function toGroupConfig(config: UpstreamConfig, members: Members = new Map
     peers: Object.freeze(peers),
     sticky: config.sticky,
     queue: config.queue,
+    health: config.health,
+    breaker: config.breaker,
+    retryBudget: config.retryBudget,
   })
 }
 

@@ -5,19 +5,27 @@
  * with a warning), parameters that a method does not support, and servers there must be.
  */
 import { directives, emptyBlock } from '../conf/block.ts'
+import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { Row, ValueEnv } from '../core/module.ts'
 import type { VariableScope } from '../core/variable-scope.ts'
 import type { BalancerConfig } from './balancer.ts'
+import type { BreakerConfig } from './breaker.ts'
 import {
   type HttpUpstreamConf,
   httpUpstream,
+  type StateConfig,
   streamUpstream,
   type ZoneConfig,
 } from './directives.ts'
+import type { CheckParameters } from './health/check-parameters.ts'
+import { compileProbe, type HealthCheckNode, toHealthConfig } from './health/compile-health.ts'
+import type { Match } from './health/match-block.ts'
+import type { HealthConfig } from './health/probe.ts'
 import type { QueueConfig } from './peer-queue.ts'
 import type { ResolverConfig } from './resolver-directive.ts'
+import type { RetryBudgetConfig } from './retry-budget.ts'
 import type { ServerConfig } from './server-directive.ts'
 import { readState } from './state-file.ts'
 import type { StickyConfig } from './sticky.ts'
@@ -42,12 +50,19 @@ export interface UpstreamConfig {
   readonly keepalive: KeepaliveConfig | undefined
   readonly sticky: StickyConfig | undefined
   readonly queue: QueueConfig | undefined
+  readonly health?: HealthConfig | undefined
+  readonly breaker?: BreakerConfig | undefined
+  readonly retryBudget?: RetryBudgetConfig | undefined
+  /** Blocks of rules that its health checks go by, by name. */
+  readonly matches?: ReadonlyMap<string, Match>
 }
 
 export interface UpstreamEnv {
   readonly context: 'http.upstream' | 'stream.upstream'
   readonly session: CompileSession
   readonly variables: VariableScope
+  /** The `match` block of that name in the block around. */
+  readonly match?: ((name: string) => Match | undefined) | undefined
   /** `resolver` and `resolver_timeout` of the block around. */
   readonly outer?: { readonly resolver: ResolverConfig | undefined; readonly timeoutMs: number }
 }
@@ -77,6 +92,8 @@ class BlockReader {
   readonly #rows: Readonly<Record<string, Row<unknown>>>
   readonly #values: Values = {}
   readonly #servers: ServerConfig[] = []
+  readonly #checks: HealthCheckNode[] = []
+  readonly #matches = new Map<string, Match>()
   #balancer: BalancerConfig | undefined
   #inState = false
   failed = false
@@ -101,6 +118,7 @@ class BlockReader {
   finish(node: Directive): UpstreamConfig {
     const { session, outer } = this.#env
     const name = node.args[0] ?? ''
+    const health = this.#health(name)
     const fault = this.#faultOf(name)
     if (fault !== undefined) {
       this.failed = true
@@ -117,14 +135,47 @@ class BlockReader {
       keepalive: this.#keepalive(),
       sticky: this.#values.sticky,
       queue: this.#values.queue,
+      health,
+      breaker: this.#values.circuit_breaker,
+      retryBudget: this.#values.retry_budget,
+      matches: this.#matches,
     })
+  }
+
+  /** Each type once: it is how the API calls a check. */
+  #health(upstream: string): HealthConfig | undefined {
+    const { session } = this.#env
+    const checks = this.#checks
+    const written = checks.filter(({ parameters }) => parameters.isCheck)
+    const probes = written.flatMap((check, at) => {
+      const { node, parameters } = check
+      const probe = session.attempt(node, () => {
+        const isTwice = written.findIndex((other) => other.parameters.type === parameters.type) < at
+        if (isTwice) throw new ConfError(`duplicate health check of type "${parameters.type}"`)
+        if (this.#values.zone === undefined) {
+          throw new ConfError(`"health_check" needs a "zone" in upstream "${upstream}"`)
+        }
+        return compileProbe(check, { upstream, match: (name) => this.#match(name) })
+      })
+      if (probe === undefined) this.failed = true
+      return probe ?? []
+    })
+    return checks.length === 0 ? undefined : toHealthConfig(checks, probes)
+  }
+
+  #match(name: string): Match | undefined {
+    const match = this.#env.match?.(name)
+    if (match !== undefined) this.#matches.set(name, match)
+    return match
   }
 
   #faultOf(name: string): string | undefined {
     if (this.failed) return undefined
     if (this.#servers.length === 0) {
-      // A file of state may be empty: its servers come and go by other means.
-      return this.#values.state === undefined ? 'no servers are inside upstream' : undefined
+      // Servers that others may change come and go by other means.
+      const { state, zone } = this.#values
+      const mayBeEmpty = state !== undefined || zone !== undefined
+      return mayBeEmpty ? undefined : 'no servers are inside upstream'
     }
     if (this.#servers.every(({ backup }) => backup)) return `no servers in upstream "${name}"`
     const names = this.#servers.some(({ resolve }) => resolve)
@@ -135,7 +186,9 @@ class BlockReader {
 
   #take(node: Directive, value: unknown): void {
     if (node.name === 'server') this.#takeServer(node, (value as readonly ServerConfig[])[0]!)
-    else if (node.name === 'state') this.#takeState(node, value as string)
+    else if (node.name === 'health_check') {
+      this.#checks.push({ node, parameters: (value as readonly CheckParameters[])[0]! })
+    } else if (node.name === 'state') this.#takeState(node, value as StateConfig)
     else if (methods.has(node.name)) this.#takeMethod(node, value as BalancerConfig)
     else Object.assign(this.#values, { [node.name]: value })
   }
@@ -150,7 +203,7 @@ class BlockReader {
 
   /** As in nginx, what a method supports counts for the servers below it. */
   #takeServer(node: Directive, server: ServerConfig): void {
-    if (this.#values.state !== undefined && !this.#inState) {
+    if (this.#values.state?.inline === false && !this.#inState) {
       this.failed = true
       const text = '"server" directives are incompatible with the "state" directive'
       this.#env.session.fail(text, node)
@@ -163,16 +216,17 @@ class BlockReader {
     this.#servers.push(server)
   }
 
-  /** The file holds `server` directives and nothing else. */
-  #takeState(node: Directive, path: string): void {
+  /** The file holds `server` directives and nothing else; what stands in the block instead comes behind. */
+  #takeState(node: Directive, state: StateConfig): void {
     const { session } = this.#env
-    Object.assign(this.#values, { state: path })
+    Object.assign(this.#values, { state })
     if (this.#servers.length > 0) {
       this.failed = true
       session.fail('"state" directive is incompatible with "server" directives', node)
       return
     }
-    const nodes = session.attempt(node, () => readState(path))
+    if (state.inline) return
+    const nodes = session.attempt(node, () => readState(state.file))
     if (nodes === undefined) this.failed = true
     this.#inState = true
     for (const server of nodes ?? []) this.read(server)

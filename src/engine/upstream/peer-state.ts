@@ -62,6 +62,11 @@ export class PeerState {
     return this.#zone.id.get(this.#record)
   }
 
+  /** As it is configured. */
+  get weight(): number {
+    return this.#zone.weight.get(this.#record)
+  }
+
   /** Connections (or requests) under way, of all workers. */
   get active(): number {
     return this.#zone.active.sum(this.#record)

@@ -6,6 +6,7 @@
  */
 import { type Address, formatAddress } from '../net/address.ts'
 import { md5Hex } from './peer-name.ts'
+import type { BreakerConfig } from './breaker.ts'
 import type { PeerState } from './peer-state.ts'
 
 export interface PeerConfig {
@@ -28,7 +29,14 @@ export interface PeerConfig {
   readonly route?: string | undefined
 }
 
-export type PeerStatus = 'up' | 'down' | 'unavail'
+export type PeerStatus = 'up' | 'down' | 'unavail' | 'checking' | 'unhealthy'
+
+/** What keeps peers of a group out of use beside failures that clients meet; absent where it is not configured. */
+export interface PeerGuards {
+  /** Active checks have a say. */
+  readonly checked: boolean
+  readonly breaker: BreakerConfig | undefined
+}
 
 /** The least share of its weight that a peer in slow start has: it must get some work to be seen to work. */
 const rampMin = 0.01
@@ -40,9 +48,11 @@ export class Peer {
   readonly name: string
   /** Place in its tier. */
   readonly index: number
+  readonly #guards: PeerGuards | undefined
   #stickyId: string | undefined = undefined
 
-  constructor(config: PeerConfig, state: PeerState, index: number) {
+  constructor(config: PeerConfig, state: PeerState, index: number, guards?: PeerGuards) {
+    this.#guards = guards
     this.config = config
     this.state = state
     this.name = formatAddress(config.address)
@@ -79,7 +89,19 @@ export class Peer {
 
   /** May be used by a client that is bound to it. */
   isAvailableToBound(now: number): boolean {
-    return !this.config.down && !this.#isDisabled(now) && !this.isFull()
+    return this.isUsableAlone(now) && !this.#isDisabled(now)
+  }
+
+  /** May be used where it is the only one of its group: failures that clients met do not count. */
+  isUsableAlone(now: number): boolean {
+    return !this.config.down && !this.isFull() && this.#isAdmitted(now)
+  }
+
+  #isAdmitted(now: number): boolean {
+    const guards = this.#guards
+    if (guards === undefined) return true
+    if (guards.checked && !this.state.health.fine) return false
+    return guards.breaker === undefined || this.state.breaker.admits(guards.breaker, now)
   }
 
   isFull(): boolean {
@@ -98,7 +120,10 @@ export class Peer {
 
   status(): PeerStatus {
     if (this.config.down) return 'down'
-    return this.#hasFailed() ? 'unavail' : 'up'
+    const found = this.#guards?.checked === true ? this.state.health.status : undefined
+    if (found !== undefined) return found
+    const isOut = this.#guards?.breaker !== undefined && this.state.breaker.isOut
+    return isOut || this.#hasFailed() ? 'unavail' : 'up'
   }
 
   /** Share of the weight that is in force: below 1 while a peer that came back warms up. */

@@ -27,11 +27,14 @@ export class PeerWalk implements Selection {
   rehash = 0
   /** The peer in use: between `next` and `done`. */
   peer: Peer | undefined = undefined
-  /** Tries that are left; nginx gives up without a further look when there are none. */
-  tries = 0
   /** Name of the peer that the client is bound to; empty for none, and once it was tried. */
   bound = ''
   #picked = false
+  #triesLeft = 0
+  /** The peer in use is tried out, for its circuit breaker. */
+  #trial = false
+  /** Its circuit breaker knows already how it does. */
+  #judged = false
   #tried: Int32Array
 
   constructor(group: Group, key: string, bound = '') {
@@ -52,8 +55,20 @@ export class PeerWalk implements Selection {
     this.bound = bound
     this.#picked = false
     group.activate()
-    this.tries = group.tries
+    this.#triesLeft = group.tries
     this.#enter(group.primary)
+  }
+
+  /** Tries that are left, that of the peer in use among them; callers may lower it. */
+  get tries(): number {
+    const left = this.#triesLeft
+    const { retryBudget } = this.group
+    if (retryBudget === undefined || !this.#picked || retryBudget.allows) return left
+    return Math.min(left, this.peer === undefined ? 0 : 1)
+  }
+
+  set tries(tries: number) {
+    this.#triesLeft = tries
   }
 
   /** The peer to try now, counted as in use until `done`; `undefined` when no live peer is left. */
@@ -72,7 +87,7 @@ export class PeerWalk implements Selection {
       peer.state.hold(now)
       group.hold()
       this.peer = peer
-      this.#picked = true
+      this.#begin(peer, now)
       return peer
     } finally {
       if (locked) group.lock.unlock()
@@ -84,9 +99,28 @@ export class PeerWalk implements Selection {
     return !this.#picked && this.group.queue?.enter(waiter) === true
   }
 
-  /** What the peer in use took, for methods that go by it. */
+  /** What the peer in use took: for methods that go by it, and for who looks on. */
   recordTime(kind: TimeKind, ms: number): void {
-    if (this.group.timeKind === kind && ms >= 0) this.peer?.state.recordTime(kind, ms)
+    const { peer, group } = this
+    if (peer === undefined || ms < 0) return
+    const { statistics } = peer.state
+    if (statistics !== undefined || group.timeKind === kind) peer.state.recordTime(kind, ms)
+    if (kind === 'last_byte') statistics?.recordLatency(ms)
+  }
+
+  /**
+   * The peer in use has answered, after that time: with the head of a response, in streams by connecting.
+   * Its circuit breaker hears of it now, as what follows may last; `failed`: it was an error of its own.
+   */
+  noteAnswer(answerMs: number, failed = false): void {
+    const { group, peer } = this
+    if (group.breaker === undefined || peer === undefined) return
+    const locked = group.lock !== undefined && group.lock.lock()
+    try {
+      this.#judge(peer, failed, answerMs)
+    } finally {
+      if (locked) group.lock.unlock()
+    }
   }
 
   /** Ends the use of the peer. True when this failure put the peer out of use for a while. */
@@ -135,17 +169,37 @@ export class PeerWalk implements Selection {
     return this.tier.peers.length === 0 ? undefined : this.group.balancer.pick(this, now)
   }
 
+  #begin(peer: Peer, now: number): void {
+    const { breaker, retryBudget } = this.group
+    if (breaker !== undefined) this.#trial = peer.state.breaker.begin(breaker, now)
+    if (retryBudget !== undefined) {
+      if (this.#picked) retryBudget.countRetry()
+      else retryBudget.countRequest(now)
+    }
+    this.#picked = true
+    this.#judged = false
+  }
+
   #settle(peer: Peer, failed: boolean): boolean {
-    if (this.tries > 0) this.tries -= 1
+    if (this.#triesLeft > 0) this.#triesLeft -= 1
     if (failed) peer.state.countFailure()
+    const isOut = this.group.breaker !== undefined && this.#judge(peer, failed, -1)
     if (this.tier.single) {
-      this.tries = 0
-      return false
+      this.#triesLeft = 0
+      return isOut
     }
     const now = this.group.now()
-    if (failed) return peer.markFailed(now)
+    if (failed) return peer.markFailed(now) || isOut
     peer.markAlive(now)
-    return false
+    return isOut
+  }
+
+  /** Once for each attempt: the first that is known of it counts. True when its circuit opened. */
+  #judge(peer: Peer, failed: boolean, answerMs: number): boolean {
+    if (this.#judged) return false
+    this.#judged = true
+    const { group } = this
+    return group.settleBreaker(peer, { trial: this.#trial, failed, answerMs }, group.now())
   }
 
   #enter(tier: Tier): void {

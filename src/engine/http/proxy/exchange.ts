@@ -324,6 +324,8 @@ export class ProxyExchange
     this.#trail!.hasHead = true
     attempt.headerMs = this.#now() - this.#attemptAt
     attempt.status = head.status
+    this.#walk!.peer!.state.statistics?.countResponse(head.status)
+    this.#walk!.noteAnswer(attempt.headerMs, head.status >= 500)
     if (head.status === 101) return this.#switch()
     const failure = failureOfStatus(head.status)
     if (failure !== 0 && this.#mayGoOn(failure, 1)) {
@@ -471,9 +473,10 @@ export class ProxyExchange
     const walk = this.#walk!
     const { peer } = walk
     if (peer === undefined) return
-    peer.state.countBytes(this.#attempt!.bytesSent, this.#attempt!.bytesReceived)
-    walk.recordTime('header', this.#attempt!.headerMs)
-    if (!failed) walk.recordTime('last_byte', this.#attempt!.responseMs)
+    const { headerMs, responseMs, bytesSent, bytesReceived } = this.#attempt!
+    peer.state.statistics?.countBytes(bytesSent, bytesReceived)
+    walk.recordTime('header', headerMs)
+    if (!failed && headerMs >= 0) walk.recordTime('last_byte', responseMs)
     if (walk.done(failed)) this.#log('upstream server temporarily disabled', 'warn')
   }
 
@@ -515,7 +518,9 @@ export class ProxyExchange
       attempt: this.#attempt!,
       silenceMaxMs: this.#settings!.readTimeoutMs,
       onEnd: () => {
+        const { bytesSent, bytesReceived } = this.#attempt!
         this.#attempt!.responseMs = this.#now() - this.#attemptAt
+        this.#walk!.peer!.state.statistics?.countBytes(bytesSent, bytesReceived)
         this.#walk!.done(false)
         this.#recycle()
       },

@@ -14,6 +14,8 @@ import type { BlockDiff } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
 import { PersistentMap } from '../../core/persistent-map.ts'
 import type { Group } from '../../upstream/group.ts'
+import type { GroupProber } from '../../upstream/health/group-prober.ts'
+import type { Match } from '../../upstream/health/match-block.ts'
 import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
 import type { MemberWatch } from '../../upstream/member-watch.ts'
 import type { UpstreamConfig } from '../../upstream/parse-upstream.ts'
@@ -26,6 +28,8 @@ export interface UpstreamCell {
   watch: MemberWatch | undefined
   /** Connections that wait for their next request, where the group keeps any. */
   pool: KeepalivePool | undefined
+  /** Checks the peers, where the group has checks. */
+  prober: GroupProber | undefined
 }
 
 export interface UpstreamEntry {
@@ -54,9 +58,15 @@ export interface TargetOptions {
 /** The groups of one part. */
 export class UpstreamTable {
   readonly entries: PersistentMap<UpstreamEntry>
+  /** What good answers to checks are, by the names of their blocks. */
+  readonly matches: ReadonlyMap<string, Match>
 
-  constructor(entries: PersistentMap<UpstreamEntry> = PersistentMap.empty()) {
+  constructor(
+    entries: PersistentMap<UpstreamEntry> = PersistentMap.empty(),
+    matches: ReadonlyMap<string, Match> = new Map(),
+  ) {
     this.entries = entries
+    this.matches = matches
   }
 
   /** The group of that name, for targets that are known only while serving. */
@@ -69,11 +79,12 @@ export class UpstreamTable {
   }
 
   /**
-   * True when a group goes that servers may refer to. Edits cannot take away a group that is in use, so
-   * that only uses that are left have to be looked at then.
+   * True when a group goes that servers may refer to, or what groups' checks may go by. Edits cannot take
+   * away a group that is in use, so that only uses that are left have to be looked at then.
    */
   losesUsed({ removed, added }: BlockDiff, edits: boolean): boolean {
     return removed.some((node) => {
+      if (node.name === 'match') return true
       if (edits || node.name !== 'upstream') return false
       const name = node.args[0]?.toLowerCase() ?? ''
       const again = added.some(

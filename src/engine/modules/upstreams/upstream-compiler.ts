@@ -13,6 +13,7 @@ import type { Resolvers } from '../resolvers.ts'
 import { formatAddress } from '../../net/address.ts'
 import { parseEndpoint } from '../../upstream/addresses.ts'
 import { Group, type GroupOptions } from '../../upstream/group.ts'
+import { compileMatch, type Match } from '../../upstream/health/match-block.ts'
 import { KeepalivePool } from '../../upstream/keepalive-pool.ts'
 import { MemberWatch } from '../../upstream/member-watch.ts'
 import {
@@ -32,6 +33,9 @@ import {
   type UpstreamEntry,
   UpstreamTable,
 } from './upstream-cells.ts'
+import { endProber, probersOf, setProber } from './upstream-probers.ts'
+
+const emptyCell = { watch: undefined, pool: undefined, prober: undefined } as const
 
 /** How long a change waits for the first addresses of names that are looked up again and again. */
 const firstLookUpTimeoutMs = 2000
@@ -50,6 +54,7 @@ export class UpstreamCompiler implements UpstreamCells {
   readonly #options: UpstreamCompilerOptions
   readonly #before: PersistentMap<UpstreamEntry>
   #entries: PersistentMap<UpstreamEntry>
+  readonly #matches: Map<string, Match>
   /** Names of groups whose blocks went. */
   readonly #removed = new Set<string>()
   /** Names of those that should not have. */
@@ -60,6 +65,17 @@ export class UpstreamCompiler implements UpstreamCells {
     this.#options = options
     this.#before = (before ?? new UpstreamTable()).entries
     this.#entries = keep ? this.#before : new UpstreamTable().entries
+    this.#matches = new Map(keep ? before?.matches : undefined)
+  }
+
+  /** Compiles a `match` block; it must be there before the groups that refer to it. */
+  defineMatch(node: Directive): void {
+    const { session, context } = this.#options
+    const name = node.args[0] ?? ''
+    if (this.#matches.has(name)) session.fail(`duplicate match "${name}"`, node)
+    const subsystem = context === 'http.upstream' ? 'http' : 'stream'
+    const match = session.attempt(node, () => compileMatch(node, subsystem))
+    if (match !== undefined) this.#matches.set(name, match)
   }
 
   /** Compiles an `upstream` block; a group of that name goes on as its next version. */
@@ -71,14 +87,22 @@ export class UpstreamCompiler implements UpstreamCells {
       session.fail(`duplicate upstream "${node.args[0]}"`, node)
       return
     }
-    const config = parseUpstream(node, { context, session, variables, outer })
+    const match = (name: string): Match | undefined => this.#matches.get(name)
+    const config = parseUpstream(node, { context, session, variables, outer, match })
     if (config === undefined) return
     const before = this.#before.get(key)
     const uses = known?.uses ?? 0
     // The very block that the group was made of, in surroundings that say the same.
-    const same = before?.node === node && before.config.resolver === config.resolver
+    const same =
+      before?.node === node &&
+      before.config.resolver === config.resolver &&
+      this.#hasMatchesOf(before.config)
     const entry = same ? { ...before, uses } : this.#build(key, { node, config, before, uses })
     this.#entries = this.#entries.set(key, entry)
+  }
+
+  #hasMatchesOf({ matches = new Map() }: UpstreamConfig): boolean {
+    return [...matches].every(([name, match]) => this.#matches.get(name) === match)
   }
 
   /** Takes the block of a group away; what still refers to it is checked by the caller. */
@@ -125,13 +149,14 @@ export class UpstreamCompiler implements UpstreamCells {
     if (gone.length > 0) {
       this.#options.session.onCommit(() => {
         for (const { before } of gone) {
+          if (before !== undefined) endProber(before.cell, probersOf(this.#options.services))
           before?.cell.watch?.close()
           before?.cell.pool?.close()
           before?.cell.current.close()
         }
       })
     }
-    return new UpstreamTable(this.#entries)
+    return new UpstreamTable(this.#entries, this.#matches)
   }
 
   /** The group that a change of what runs takes away; files may do so. */
@@ -166,7 +191,7 @@ export class UpstreamCompiler implements UpstreamCells {
   ): UpstreamEntry {
     const { node, config, before, uses } = draft
     const { session } = this.#options
-    const cell = before?.cell ?? ({ name: key, watch: undefined, pool: undefined } as UpstreamCell)
+    const cell = before?.cell ?? ({ ...emptyCell, name: key } as UpstreamCell)
     const unknown = serversToLookUp(config)
     const watched = config.servers.some(({ resolve }) => resolve)
     if (unknown.length === 0 && !watched) this.#point(cell, config, new Map())
@@ -222,6 +247,7 @@ export class UpstreamCompiler implements UpstreamCells {
       cell.current = group
       setPool(cell, config)
       group.activate()
+      if (!session.dryRun) setProber(cell, probersOf(this.#options.services))
       if (last !== group) last.close()
       // Answers that came while the change was prepared.
       if (watch !== undefined) renew(cell, config, watch.members)
@@ -239,11 +265,12 @@ export class UpstreamCompiler implements UpstreamCells {
 
 /** Connections that wait go on waiting; those to addresses that are gone end by their time-out. */
 function setPool(cell: UpstreamCell, { keepalive }: UpstreamConfig): void {
+  const { idle } = cell.current
   if (keepalive === undefined || keepalive.connections === 0) {
     cell.pool?.close()
     cell.pool = undefined
-  } else if (cell.pool === undefined) cell.pool = new KeepalivePool(keepalive)
-  else cell.pool.configure(keepalive)
+  } else if (cell.pool === undefined) cell.pool = new KeepalivePool(keepalive, idle)
+  else cell.pool.configure(keepalive, idle)
 }
 
 /** The next version of a group whose names have other addresses now. */
@@ -251,6 +278,7 @@ function renew(cell: UpstreamCell, config: UpstreamConfig, members: Members): vo
   const before = cell.current
   cell.current = before.next(toGroupConfig(config, members))
   cell.current.activate()
+  cell.prober?.follow(cell.current)
   before.close()
 }
 

@@ -7,14 +7,14 @@ import type { Peer } from '../peer.ts'
 
 export const roundRobin: Balancer = {
   pick(selection, now) {
-    return selection.tier.single ? pickSingle(selection) : pickByWeight(selection, now)
+    return selection.tier.single ? pickSingle(selection, now) : pickByWeight(selection, now)
   },
 }
 
 /** With one peer alone nothing is gained by leaving it out: failures do not count. */
-function pickSingle(selection: Selection): Peer | undefined {
+function pickSingle(selection: Selection, now: number): Peer | undefined {
   const peer = selection.tier.peers[0]!
-  return peer.config.down || peer.isFull() || selection.isTried(peer) ? undefined : peer
+  return peer.isUsableAlone(now) && !selection.isTried(peer) ? peer : undefined
 }
 
 function pickByWeight(selection: Selection, now: number): Peer | undefined {

@@ -68,4 +68,3 @@ export class GroupProber {
     this.#checks = new Map()
   }
 }
-

@@ -133,9 +133,11 @@ async function exchange(asked: ClientRequest, signal: AbortSignal): Promise<Exch
   const stop = (): void => fail(new ProbeFailure(timedOut))
   signal.addEventListener('abort', stop, { once: true })
   asked.on('error', fail)
-  asked.on('close', () => reject(new ProbeFailure('connection closed before a response')))
+  const lost = (): void => reject(new ProbeFailure('connection closed before a response'))
+  asked.on('close', lost)
   asked.on('response', (response) => {
-    response.on('error', fail)
+    // A body that is cut off is told of by its stream.
+    asked.off('close', lost)
     collect(response).then((body) => resolve({ response, body }), fail)
   })
   asked.end()

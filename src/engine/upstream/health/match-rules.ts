@@ -15,7 +15,7 @@ import { compileRegex } from '../../core/regex.ts'
 export interface CheckedResponse {
   readonly status: number
   /** Values of a field by its name in lower case. */
-  header(name: string): string | undefined
+  readonly header: (name: string) => string | undefined
   readonly body: string
 }
 
@@ -64,7 +64,8 @@ export function headerRule(words: readonly string[]): ResponseRule {
     return ({ header }) =>
       (header(key) === undefined) === negated ? undefined : `unexpected header "${name}"`
   }
-  if (negated || values.length !== 1) throw new ConfError(`invalid header match "${words.join(' ')}"`)
+  if (negated || values.length !== 1)
+    throw new ConfError(`invalid header match "${words.join(' ')}"`)
   const test = comparison(operator, values[0]!)
   // A field that is not there is not equal to anything, and matches nothing.
   return ({ header }) => (test(header(key)) ? undefined : `unexpected value of header "${name}"`)

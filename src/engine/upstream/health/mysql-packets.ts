@@ -102,7 +102,10 @@ export function decodeAuthSwitch(payload: Buffer): Pick<Greeting, 'plugin' | 'no
 
 export function refuseError(payload: Buffer): void {
   if (payload[0] !== packetKinds.error) return
-  const text = payload.subarray(3).toString().replace(/^#.{5}/, '')
+  const text = payload
+    .subarray(3)
+    .toString()
+    .replace(/^#.{5}/, '')
   throw new ProbeFailure(`server error ${payload.readUInt16LE(1)}: ${text}`)
 }
 

@@ -111,7 +111,11 @@ async function finishLogin(
 /** The server does not know the password's digest yet: it wants the password. */
 async function tellPassword(
   channel: Channel,
-  { password, ssl, nonce }: { readonly password: string; readonly ssl: boolean; readonly nonce: Buffer },
+  {
+    password,
+    ssl,
+    nonce,
+  }: { readonly password: string; readonly ssl: boolean; readonly nonce: Buffer },
 ): Promise<void> {
   const secret = Buffer.from(`${password}\0`)
   if (ssl) {

@@ -136,7 +136,10 @@ export class PeerCheck {
   #say(level: 'notice' | 'warn', text: string): void {
     const { log, upstream } = this.#context
     const { type } = this.config
-    log.write(level, `${text}, health check "${type}" of peer ${this.#peer.name} in upstream "${upstream}"`)
+    log.write(
+      level,
+      `${text}, health check "${type}" of peer ${this.#peer.name} in upstream "${upstream}"`,
+    )
   }
 }
 

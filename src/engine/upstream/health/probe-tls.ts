@@ -53,7 +53,11 @@ export class ProbeTls {
     this.#context = buildContext(conf)
   }
 
-  start(socket: Duplex, memory: { session: Buffer | undefined }, alpn: readonly string[] = []): TLSSocket {
+  start(
+    socket: Duplex,
+    memory: { session: Buffer | undefined },
+    alpn: readonly string[] = [],
+  ): TLSSocket {
     const { name, serverName, sessionReuse, verify, verifyDepth } = this.#conf
     const secure = connect({
       socket,
@@ -102,7 +106,12 @@ function buildContext(conf: ProbeTlsConf): SecureContext {
   }
 }
 
-function checkFiles({ certificate, certificateKey, verify, trustedCertificate }: ProbeTlsConf): void {
+function checkFiles({
+  certificate,
+  certificateKey,
+  verify,
+  trustedCertificate,
+}: ProbeTlsConf): void {
   if (certificate !== undefined && certificateKey === undefined) {
     throw new ConfError(`no "ssl_certificate_key" is defined for the health check's certificate`)
   }

@@ -74,8 +74,7 @@ export class UdpProbe implements Probe {
     const socket = createSocket(address.family === 6 ? 'udp6' : 'udp4')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const silence = expect === undefined ? setTimeout(resolve, probeSilenceMs) : undefined
-    const stop = (): void =>
-      expect === undefined ? resolve() : reject(new ProbeFailure(timedOut))
+    const stop = (): void => (expect === undefined ? resolve() : reject(new ProbeFailure(timedOut)))
     signal.addEventListener('abort', stop, { once: true })
     socket.on('error', (error) => reject(toFailure(error)))
     socket.on('message', (data) => {
