@@ -2,7 +2,8 @@
  * Certificates made by openssl once per test process: one authority, and leaves by name and key type.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +16,8 @@ export interface Certificate {
   readonly keyFile: string
   readonly cert: string
   readonly key: string
+  /** As peers tell it: hexadecimal digits. */
+  readonly serial: string
 }
 
 const keyOptions = {
@@ -61,6 +64,39 @@ export function certificateFor(
   ])
 }
 
+/** What the authority has revoked, as a file and as text. */
+export function revocationListOf(revoked: readonly Certificate[]): {
+  readonly file: string
+  readonly text: string
+} {
+  const { certFile, keyFile } = certificateAuthority()
+  const base = join(folder(), `list-${++listsMade}`)
+  const entries = revoked.map(
+    ({ serial }) => `R\t491231235959Z\t250101000000Z\t${serial}\tunknown\t/CN=revoked\n`,
+  )
+  writeFileSync(`${base}.txt`, entries.join(''))
+  writeFileSync(`${base}.cnf`, listConf(base))
+  const file = `${base}.crl.pem`
+  const signer = ['-cert', certFile, '-keyfile', keyFile]
+  const command = ['ca', '-config', `${base}.cnf`, '-gencrl', ...signer, '-out', file]
+  execFileSync('openssl', command, { stdio: 'pipe' })
+  return { file, text: readFileSync(file, 'utf8') }
+}
+
+let listsMade = 0
+
+function listConf(base: string): string {
+  return [
+    '[ca]',
+    'default_ca = authority',
+    '[authority]',
+    `database = ${base}.txt`,
+    'default_md = sha256',
+    'default_crl_days = 3',
+    '',
+  ].join('\n')
+}
+
 function cached(id: string, options: () => readonly string[]): Certificate {
   const known = made.get(id)
   if (known !== undefined) return known
@@ -72,12 +108,9 @@ function cached(id: string, options: () => readonly string[]): Certificate {
     ['req', '-x509', '-nodes', '-sha256', '-days', '3', ...options(), ...output],
     { stdio: 'pipe' },
   )
-  const certificate = {
-    certFile,
-    keyFile,
-    cert: readFileSync(certFile, 'utf8'),
-    key: readFileSync(keyFile, 'utf8'),
-  }
+  const cert = readFileSync(certFile, 'utf8')
+  const { serialNumber: serial } = new X509Certificate(cert)
+  const certificate = { certFile, keyFile, cert, key: readFileSync(keyFile, 'utf8'), serial }
   made.set(id, certificate)
   return certificate
 }

@@ -50,6 +50,7 @@ const prototypes = {
     'int SSL_CTX_set_session_id_context(uintptr_t, const void *, uint32_t)',
   SSL_CTX_use_certificate: 'int SSL_CTX_use_certificate(uintptr_t, uintptr_t)',
   SSL_CTX_use_PrivateKey: 'int SSL_CTX_use_PrivateKey(uintptr_t, uintptr_t)',
+  SSL_CTX_check_private_key: 'int SSL_CTX_check_private_key(uintptr_t)',
   SSL_CTX_set0_tmp_dh_pkey: 'int SSL_CTX_set0_tmp_dh_pkey(uintptr_t, uintptr_t)',
   SSL_CTX_get_cert_store: 'uintptr_t SSL_CTX_get_cert_store(uintptr_t)',
   SSL_CTX_set_client_CA_list: 'void SSL_CTX_set_client_CA_list(uintptr_t, uintptr_t)',

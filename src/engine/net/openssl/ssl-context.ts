@@ -99,11 +99,16 @@ export class SslContext {
     }
   }
 
+  /** The key of the certificate that was set last. */
   usePrivateKey(key: Pointer, name: string): void {
     const ssl = openssl()
     const taken = ssl.SSL_CTX_use_PrivateKey(this.address, key)
     ssl.EVP_PKEY_free(key)
     if (taken !== 1) throw new SslContextError(`SSL_CTX_use_PrivateKey("${name}")`)
+    // A key of another kind has a place of its own, and the certificate would be left without any.
+    if (ssl.SSL_CTX_check_private_key(this.address) !== 1) {
+      throw new SslContextError(`SSL_CTX_check_private_key("${name}")`)
+    }
   }
 
   /** Who may sign peers' certificates; takes the certificates over. */
