@@ -77,7 +77,11 @@ function root(parts: readonly Block[]): Block {
 }
 
 /** Every directive in order. */
-export function* directives(block: Block): Generator<Directive, void, undefined> {
+export function directives(block: Block): Iterable<Directive> {
+  return block.kind === 'leaf' ? block.items : inOrder(block)
+}
+
+function* inOrder(block: Block): Generator<Directive, void, undefined> {
   const ahead = [block]
   for (let part = ahead.pop(); part !== undefined; part = ahead.pop()) {
     if (part.kind === 'leaf') for (const node of part.items) yield node

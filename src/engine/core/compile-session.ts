@@ -63,10 +63,15 @@ export class CompileSession {
     try {
       return work()
     } catch (error) {
-      if (!(error instanceof ConfError)) throw error
-      this.fail(error.message, node)
+      this.note(error, node)
       return undefined
     }
+  }
+
+  /** Makes a diagnostic of a `ConfError`, and throws anything else. */
+  note(error: unknown, node: Directive | undefined): void {
+    if (!(error instanceof ConfError)) throw error
+    this.fail(error.message, node)
   }
 
   prefixPath(path: string): string {

@@ -70,38 +70,83 @@ export function constantValue(text: string): ComplexValue {
 }
 
 function toComplexValue(text: string, parts: readonly Part[]): ComplexValue {
+  const [only] = parts
+  if (parts.length === 1 && typeof only === 'number')
+    return Object.freeze(new OneVariable(text, only))
   const slots = parts.filter((part) => typeof part === 'number')
-  const constant = slots.length === 0 ? parts.join('') : undefined
-  const evaluate = composeEvaluate(parts, constant)
-  return Object.freeze({ text, constant, slots, evaluate, append: composeAppend(parts) })
+  return Object.freeze(
+    slots.length === 0
+      ? new ConstantText(text, parts.join(''))
+      : new Composition(text, parts, slots),
+  )
 }
 
-/** Chooses the cheapest reader once, so that serving does not look at the parts' kinds again. */
-function composeEvaluate(
-  parts: readonly Part[],
-  constant: string | undefined,
-): (host: VariableHost) => string {
-  if (constant !== undefined) return () => constant
-  const [only] = parts
-  if (parts.length === 1 && typeof only === 'number') return (host) => host.get(only) ?? ''
-  return (host) => {
-    let out = ''
-    for (const part of parts) out += typeof part === 'number' ? (host.get(part) ?? '') : part
-    return out
+class ConstantText implements ComplexValue {
+  readonly text: string
+  readonly constant: string
+  readonly slots: readonly number[] = noSlots
+
+  constructor(text: string, constant: string) {
+    this.text = text
+    this.constant = constant
+  }
+
+  evaluate(): string {
+    return this.constant
+  }
+
+  append(_host: VariableHost, sink: ByteSink): void {
+    sink.text(this.constant)
   }
 }
 
-function composeAppend(parts: readonly Part[]): ComplexValue['append'] {
-  const pieces = parts.map((part) => (typeof part === 'number' ? part : Buffer.from(part)))
-  const [only] = pieces
-  if (pieces.length === 1 && typeof only === 'number')
-    return (host, sink) => void host.append(only, sink)
-  return (host, sink) => {
-    for (const piece of pieces) {
-      if (typeof piece === 'number') host.append(piece, sink)
-      else sink.all(piece)
+class OneVariable implements ComplexValue {
+  readonly text: string
+  readonly constant: undefined = undefined
+  readonly slots: readonly number[]
+  readonly #slot: number
+
+  constructor(text: string, slot: number) {
+    this.text = text
+    this.slots = Object.freeze([slot])
+    this.#slot = slot
+  }
+
+  evaluate(host: VariableHost): string {
+    return host.get(this.#slot) ?? ''
+  }
+
+  append(host: VariableHost, sink: ByteSink): void {
+    host.append(this.#slot, sink)
+  }
+}
+
+class Composition implements ComplexValue {
+  readonly text: string
+  readonly constant: undefined = undefined
+  readonly slots: readonly number[]
+  readonly #parts: readonly Part[]
+
+  constructor(text: string, parts: readonly Part[], slots: readonly number[]) {
+    this.text = text
+    this.slots = Object.freeze(slots)
+    this.#parts = parts
+  }
+
+  evaluate(host: VariableHost): string {
+    let out = ''
+    for (const part of this.#parts) out += typeof part === 'number' ? (host.get(part) ?? '') : part
+    return out
+  }
+
+  append(host: VariableHost, sink: ByteSink): void {
+    for (const part of this.#parts) {
+      if (typeof part === 'number') host.append(part, sink)
+      else sink.text(part)
     }
   }
 }
+
+const noSlots: readonly number[] = Object.freeze([])
 
 export type { VariableValue }

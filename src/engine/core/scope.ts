@@ -17,9 +17,14 @@ import { type Block, directives } from '../conf/block.ts'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
+import { FewEntries } from './few-entries.ts'
 import { ModuleSet } from './module-set.ts'
 import type { AnyModule, Context, Module, Row, ValueEnv } from './module.ts'
 import type { VariableScope } from './variable-scope.ts'
+
+const none: readonly Directive[] = Object.freeze([])
+
+type Confs = FewEntries<AnyModule, object>
 
 export class Scope {
   readonly context: Context
@@ -28,21 +33,28 @@ export class Scope {
   readonly settings: readonly Directive[]
   /** Modules of which something is set here or in a block around; the settings of all others are their defaults. */
   readonly touched: ModuleSet
-  readonly #confs: Map<AnyModule, object>
+  /** Modules of which something is set in this very block. */
+  readonly set: ModuleSet
+  readonly #confs: Confs
 
   constructor(
     context: Context,
     parent: Scope | undefined,
     settings: readonly Directive[],
-    confs: Map<AnyModule, object>,
+    confs: Confs,
   ) {
     this.context = context
     this.parent = parent
     this.settings = settings
     this.#confs = confs
     let touched = parent?.touched ?? ModuleSet.empty
-    for (const module of confs.keys()) touched = touched.with(module)
+    let set = ModuleSet.empty
+    for (const module of confs.keys()) {
+      touched = touched.with(module)
+      set = set.with(module)
+    }
     this.touched = touched
+    this.set = set
   }
 
   /** The module's settings here. */
@@ -52,13 +64,15 @@ export class Scope {
     const outer = this.parent?.conf(module)
     const conf = inheritedConf(module, outer)
     // What is the outer block's need not be remembered here: there are many more inner blocks.
-    if (conf !== outer) this.#confs.set(module, conf)
+    if (conf !== outer) this.#confs.add(module, conf)
     return conf as Conf
   }
 
   /** The occurrences of one simple directive in this very block. */
   own(name: string): readonly Directive[] {
-    return this.settings.filter((node) => node.name === name)
+    // Nearly always there is none: asked without making a list.
+    const first = this.settings.findIndex((node) => node.name === name)
+    return first < 0 ? none : this.settings.slice(first).filter((node) => node.name === name)
   }
 }
 
@@ -80,9 +94,9 @@ export function createScope(options: ScopeOptions): Scope {
   if (before !== undefined && before.parent === parent && sameList(before.settings, settings)) {
     return before
   }
-  const confs = new Map<AnyModule, object>()
+  const confs: Confs = new FewEntries()
   for (const [module, nodes] of groupByModule(settings, context, session)) {
-    confs.set(module, ownConf(module, nodes, options))
+    confs.add(module, ownConf(module, nodes, options))
   }
   return new Scope(context, parent, settings, confs)
 }
@@ -91,20 +105,31 @@ const settingsMemo = new WeakMap<Block, readonly Directive[]>()
 
 /** Simple directives of a block; remembered per chunk, so that a block of 100,000 servers is not read again. */
 export function settingsOf(block: Block): readonly Directive[] {
+  if (block.kind === 'leaf' && block.items.every(isSimple)) return block.items
   const known = settingsMemo.get(block)
   if (known !== undefined) return known
   const found =
-    block.kind === 'leaf'
-      ? block.items.filter((node) => node.block === undefined)
-      : block.parts.flatMap(settingsOf)
+    block.kind === 'leaf' ? block.items.filter(isSimple) : block.parts.flatMap(settingsOf)
   settingsMemo.set(block, found)
   return found
 }
 
+function isSimple({ block }: Directive): boolean {
+  return block === undefined
+}
+
 /** Block directives of a block, in order. */
-export function* blocksOf(block: Block | undefined): Generator<Directive, void, undefined> {
-  if (block === undefined) return
-  for (const node of directives(block)) if (node.block !== undefined) yield node
+export function blocksOf(block: Block | undefined): Iterable<Directive> {
+  if (block === undefined) return none
+  return block.kind === 'leaf' ? block.items.filter(isBlock) : blocksWithin(block)
+}
+
+function* blocksWithin(block: Block): Generator<Directive, void, undefined> {
+  for (const node of directives(block)) if (isBlock(node)) yield node
+}
+
+function isBlock({ block }: Directive): boolean {
+  return block !== undefined
 }
 
 function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
@@ -150,6 +175,13 @@ function holds(whole: object, part: object): boolean {
 function ownConf(module: AnyModule, nodes: readonly Directive[], options: ScopeOptions): object {
   const outer = options.parent?.conf(module) ?? startOf(module).defaults
   const conf = startingConf(module, outer)
+  const [only] = nodes
+  if (nodes.length === 1) {
+    const row = module.directives[only!.name] as Row<unknown>
+    const value = parseValue(row, only!, options)
+    if (value !== failed) conf[only!.name] = row.merge === undefined ? value : row.merge([value])
+    return Object.freeze(conf)
+  }
   const occurrences = new Map<string, unknown[]>()
   for (const node of nodes) {
     const row = module.directives[node.name] as Row<unknown>

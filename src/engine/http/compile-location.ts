@@ -8,7 +8,7 @@ import { constantValue } from '../core/complex-value.ts'
 import { blocksOf, createScope, type Scope } from '../core/scope.ts'
 import { capturing } from '../modules/captures.ts'
 import type { DocumentRoot } from './file-path.ts'
-import type { HookAnswer, HookName, HookTable } from './hook-table.ts'
+import { type HookAnswer, type HookName, type HookTable, none } from './hook-table.ts'
 import {
   isPath,
   type LimitedMethods,
@@ -36,17 +36,18 @@ export interface Outer {
   readonly pattern: LocationPattern | undefined
 }
 
-/** The locations that stand in a block. */
+/** The locations that stand in a block; `undefined` where there is none, as in most locations. */
 export function compileLocations(
   input: LocationInput,
   node: Directive,
   outer: Outer,
-): LocationTable {
+): LocationTable | undefined {
   const { session } = input
-  const table = new LocationTable()
+  let table: LocationTable | undefined
   for (const child of blocksOf(node.block)) {
     if (child.name !== 'location') continue
-    session.attempt(child, () => table.add(compileLocation(input, child, outer)))
+    const locations = (table ??= new LocationTable())
+    session.attempt(child, () => locations.add(compileLocation(input, child, outer)))
   }
   return table
 }
@@ -65,29 +66,13 @@ function compileLocation(input: LocationInput, node: Directive, outer: Outer): L
   const root = rootOf(scope, outer.root, pattern, session.prefix)
   const types = typesOf(node.block, outer.types, session)
   const place = { scope, root, types, pattern }
-  return {
-    node,
-    scope,
-    pattern,
-    expression: pattern.regex && capturing(pattern.regex, variables),
-    condition:
-      pattern.condition && compileLocationCondition(pattern.condition, { node, variables }),
-    children: compileLocations(input, node, place),
-    ...composeLocation(input, node, place),
-  }
+  const children = compileLocations(input, node, place)
+  return composeLocation(input, node, place, { children })
 }
 
 /** What a server does where no location matches. */
 export function compileFallback(input: LocationInput, node: Directive, place: Outer): Location {
-  return {
-    node,
-    scope: place.scope,
-    pattern: undefined,
-    expression: undefined,
-    condition: undefined,
-    children: undefined,
-    ...composeLocation(input, node, place),
-  }
+  return composeLocation(input, node, place, {})
 }
 
 /** nginx's rules of nesting, and its words. */
@@ -126,11 +111,6 @@ export function rootOf(
   return { path, cut: 0, whole: false, prefix }
 }
 
-type Composed = Omit<
-  Location,
-  'node' | 'scope' | 'pattern' | 'expression' | 'condition' | 'children'
->
-
 /** A block within a location that has no name of its own: what it does not set is the location's. */
 interface Unnamed {
   /** Content of the location around it, where a module takes that whole. */
@@ -138,31 +118,54 @@ interface Unnamed {
   readonly gateway: boolean
 }
 
+interface Surroundings {
+  /** Set for an unnamed block. */
+  readonly around?: Unnamed
+  /** Locations that stand within it. */
+  readonly children?: LocationTable | undefined
+}
+
 function composeLocation(
   input: LocationInput,
   node: Directive,
   place: Outer,
-  around?: Unnamed,
-): Composed {
-  const { hooks, session, services } = input
-  const { scope, root, types } = place
-  const content = composeContents(input, node, place, around)
-  const env = envOf(input, node, place, content)
+  { around, children }: Surroundings,
+): Location {
+  const { hooks, session, services, variables } = input
+  const { scope, root, types, pattern } = place
+  // Blocks within are compiled by the hooks of the phases, which are asked when the content is known.
+  let content: Content = { handlers: [], whole: false, gateway: false }
+  const env: LocationEnv = {
+    ...input,
+    node,
+    scope,
+    pattern,
+    compileInner: (inner) => compileUnnamed(input, inner, place, 'http.location.if', content),
+  }
+  content = composeContents(hooks, env, around)
   const core = scope.conf(httpCore)
   const { name, version } = services.product
-  for (const { http } of hooks.modules(scope.touched, 'check')) http.check!(scope, session)
+  const matcher = around === undefined ? pattern : undefined
+  for (const { http } of hooks.modules(scope.set, 'check')) http.check!(scope, session)
   const preaccess = collect(hooks, env, 'preaccess')
   const access = collect(hooks, env, 'access')
   const precontent = collect(hooks, env, 'precontent')
   return {
+    node,
+    scope,
+    pattern,
+    // The block of an "if" has matched with its location.
+    expression: matcher?.regex && capturing(matcher.regex, variables),
+    condition: matcher?.condition && compileLocationCondition(matcher.condition, env),
+    children,
     core,
     root,
     types,
     errorLog: services.errorLog(scope),
     signature: core.server_tokens === 'off' ? name : `${name}/${version}`,
     // An unnamed block is entered while its location's own are under way.
-    rewrites: around === undefined ? collect(hooks, env, 'rewrite') : [],
-    handlers: [...preaccess, ...access, ...precontent],
+    rewrites: around === undefined ? collect(hooks, env, 'rewrite') : none,
+    handlers: hooks.share('handlers', [...preaccess, ...access, ...precontent]),
     accessFrom: preaccess.length,
     accessTo: preaccess.length + access.length,
     contents: content.handlers,
@@ -180,22 +183,6 @@ interface Content {
   readonly gateway: boolean
 }
 
-function envOf(
-  input: LocationInput,
-  node: Directive,
-  place: Outer,
-  content: Content | undefined,
-): LocationEnv {
-  const { scope, pattern } = place
-  return {
-    ...input,
-    node,
-    scope,
-    pattern,
-    compileInner: (inner) => compileUnnamed(input, inner, place, 'http.location.if', content!),
-  }
-}
-
 /** The block of an `if` or a `limit_except`. */
 function compileUnnamed(
   input: LocationInput,
@@ -210,15 +197,7 @@ function compileUnnamed(
   const root = rootOf(scope, outer.root, pattern, session.prefix)
   const place = { scope, root, types: outer.types, pattern }
   const around = { contents: content.whole ? content.handlers : [], gateway: content.gateway }
-  return {
-    node,
-    scope,
-    pattern,
-    expression: undefined,
-    condition: undefined,
-    children: undefined,
-    ...composeLocation(input, node, place, around),
-  }
+  return composeLocation(input, node, place, { around })
 }
 
 const limitable: ReadonlySet<string> = new Set(
@@ -258,16 +237,9 @@ function parseMethods(args: readonly string[]): ReadonlySet<string> {
 }
 
 /** One handler of its own, or the chain that looks for files. */
-function composeContents(
-  input: LocationInput,
-  node: Directive,
-  place: Outer,
-  around: Unnamed | undefined,
-): Content {
-  const { hooks } = input
-  const env = envOf(input, node, place, undefined)
+function composeContents(hooks: HookTable, env: LocationEnv, around: Unnamed | undefined): Content {
   let own: Content | undefined
-  for (const module of hooks.modules(place.scope.touched, 'content')) {
+  for (const module of hooks.modules(env.scope.touched, 'content')) {
     const handler = ask(module, env, 'content')
     if (handler === undefined) continue
     own = { handlers: [handler], whole: true, gateway: module.http.gateway === true }
@@ -286,12 +258,16 @@ export function collect<N extends HookName>(
   env: HttpEnv,
   name: N,
 ): readonly HookAnswer<N>[] {
-  const found: HookAnswer<N>[] = []
-  for (const module of hooks.modules(env.scope.touched, name)) {
+  const modules = hooks.modules(env.scope.touched, name)
+  if (modules.length === 0) return none
+  let found: HookAnswer<N>[] | undefined
+  for (const module of modules) {
     const answer = ask(module, env, name)
-    if (answer !== undefined) found.push(answer)
+    if (answer === undefined) continue
+    if (found === undefined) found = [answer]
+    else found.push(answer)
   }
-  return found
+  return found === undefined ? none : hooks.share(name, found)
 }
 
 function ask<N extends HookName>(
@@ -300,5 +276,11 @@ function ask<N extends HookName>(
   name: N,
 ): HookAnswer<N> | undefined {
   const hook = module.http.hooks![name] as (conf: object, env: HttpEnv) => HookAnswer<N> | undefined
-  return env.session.attempt(env.node, () => hook(env.scope.conf(module) as object, env))
+  const { scope, session, node } = env
+  try {
+    return hook(scope.conf(module) as object, env)
+  } catch (error) {
+    session.note(error, node)
+    return undefined
+  }
 }

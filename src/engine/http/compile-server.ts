@@ -13,6 +13,7 @@ import {
   rootOf,
 } from './compile-location.ts'
 import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
+import { LocationTable } from './location.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpListen, HttpServer } from './server.ts'
@@ -59,7 +60,7 @@ export function compileServer(input: ServerInput): HttpServer {
       ignoreInvalid: core.ignore_invalid_headers,
     },
     handlers: serverPhases.flatMap((phase) => collect(hooks, env, phase)),
-    locations: compileLocations(within, node, place),
+    locations: compileLocations(within, node, place) ?? new LocationTable(),
     fallback: compileFallback(within, node, place),
     errorLog: services.errorLog(scope),
     tls: collect(hooks, env, 'tls')[0],

@@ -14,13 +14,27 @@ export type HookAnswer<N extends HookName> = NonNullable<
   ReturnType<NonNullable<HttpHooks<object>[N]>>
 >
 
+/** The list of nothing to do. */
+export const none: readonly never[] = Object.freeze([])
+
 export class HookTable {
   readonly #modules: readonly AnyHttpModule[]
+  readonly #last = new Map<HookName | 'handlers', readonly unknown[]>()
   readonly #asked = new WeakMap<ModuleSet, Map<HookName | 'check', readonly AnyHttpModule[]>>()
 
   /** `modules` in the order in which they are asked. */
   constructor(modules: readonly AnyHttpModule[]) {
     this.#modules = modules
+  }
+
+  /** The list, or one with the same answers that was made just before: locations mostly do what others do. */
+  share<T>(name: HookName | 'handlers', list: readonly T[]): readonly T[] {
+    if (list.length === 0) return none
+    const last = this.#last.get(name)
+    if (last !== undefined && isSame(last, list)) return last as readonly T[]
+    const own = Object.freeze(list.slice())
+    this.#last.set(name, own)
+    return own
   }
 
   /** Modules with that hook that have something to do in a scope. */
@@ -39,8 +53,13 @@ export class HookTable {
   }
 }
 
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
+}
+
 function isAsked(module: AnyHttpModule, touched: ModuleSet, name: HookName | 'check'): boolean {
   const { hooks, check, idle } = module.http
-  const has = name === 'check' ? check !== undefined : hooks?.[name] !== undefined
-  return has && (idle !== true || touched.has(module))
+  // What a block does not set was checked where it was set.
+  if (name === 'check') return check !== undefined && touched.has(module)
+  return hooks?.[name] !== undefined && (idle !== true || touched.has(module))
 }

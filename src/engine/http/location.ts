@@ -129,13 +129,14 @@ interface TreeNode {
   /** Characters on the way from the parent. */
   text: string
   location: Location | undefined
-  readonly children: Map<number, TreeNode>
+  /** By their first characters; `undefined` where nothing is longer. */
+  children: Map<number, TreeNode> | undefined
 }
 
 /** Locations of one level. */
 export class LocationTable {
   readonly #exact = new Map<string, Location>()
-  readonly #root: TreeNode = { text: '', location: undefined, children: new Map() }
+  readonly #root: TreeNode = { text: '', location: undefined, children: undefined }
   readonly #regexes: Location[] = []
   readonly #named = new Map<string, Location>()
   readonly #conditional: Location[] = []
@@ -251,9 +252,10 @@ function insert(root: TreeNode, text: string): TreeNode {
   let node = root
   let rest = text
   while (rest !== '') {
-    const child = node.children.get(rest.charCodeAt(0))
+    const child = node.children?.get(rest.charCodeAt(0))
     if (child === undefined) {
-      const leaf: TreeNode = { text: rest, location: undefined, children: new Map() }
+      const leaf: TreeNode = { text: rest, location: undefined, children: undefined }
+      node.children ??= new Map()
       node.children.set(rest.charCodeAt(0), leaf)
       return leaf
     }
@@ -271,7 +273,7 @@ function split(parent: TreeNode, child: TreeNode, at: number): TreeNode {
     children: new Map([[child.text.charCodeAt(at), child]]),
   }
   child.text = child.text.slice(at)
-  parent.children.set(middle.text.charCodeAt(0), middle)
+  parent.children!.set(middle.text.charCodeAt(0), middle)
   return middle
 }
 
@@ -286,7 +288,7 @@ function findLongest(root: TreeNode, path: string): Location | undefined {
   let best = root.location
   let at = 0
   while (at < path.length) {
-    const child = node.children.get(path.charCodeAt(at))
+    const child = node.children?.get(path.charCodeAt(at))
     if (child === undefined || !path.startsWith(child.text, at)) return best
     at += child.text.length
     best = child.location ?? best

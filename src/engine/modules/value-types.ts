@@ -95,5 +95,5 @@ export function someOf<const T extends string>(...choices: readonly T[]): ValueT
 
 /** `merge` for directives that collect lists over their occurrences. */
 export function concat<T>(lists: readonly (readonly T[])[]): readonly T[] {
-  return lists.flat()
+  return lists.length === 1 ? lists[0]! : lists.flat()
 }

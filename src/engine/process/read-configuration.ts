@@ -35,9 +35,13 @@ export function readConfiguration(source: ConfigurationSource): ReadConfiguratio
   return read(source, createDiskReader())
 }
 
-/** Reads what another process has read. */
+const readBefore = new WeakMap<ConfigurationFiles, ReadConfiguration>()
+
+/** Reads what another process has read; once, however many ask for it. */
 export function readTexts(files: ConfigurationFiles): ReadConfiguration {
-  return read(files, createMemoryReader(files.texts))
+  const known = readBefore.get(files) ?? read(files, createMemoryReader(files.texts))
+  readBefore.set(files, known)
+  return known
 }
 
 function read(

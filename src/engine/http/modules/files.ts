@@ -1,6 +1,7 @@
 /**
  * Files: `root`, `alias`, `try_files`, and what is served from them where no other module takes a location.
  */
+import { bySettings } from '../by-settings.ts'
 import { ConfError } from '../../conf/diagnostics.ts'
 import { numberArgument, parseNumber, parseTimeSeconds } from '../../conf/units.ts'
 import type { CompileSession } from '../../core/compile-session.ts'
@@ -11,7 +12,7 @@ import { flag, oneOf, timeMs } from '../../modules/value-types.ts'
 import { fileSystem } from '../../net/create-file-system.ts'
 import { serveFile } from '../file-content.ts'
 import { FileOpener } from '../file-opener.ts'
-import { defineHttpModule, type HttpEnv, type HttpModule } from '../module.ts'
+import { defineHttpModule, type HttpEnv, type HttpModule, type LocationEnv } from '../module.ts'
 import { OpenFileCache, type OpenFileCacheSpec } from '../open-file-cache.ts'
 import { tryFiles, type TryFiles, tryFilesType } from '../try-files.ts'
 
@@ -169,19 +170,27 @@ export const httpFiles: HttpModule<HttpFilesConf> = defineHttpModule<HttpFilesCo
       const opener = openerOf(env)
       return (request) => tryFiles(request, files, opener)
     },
-    fallbackContent: ({ etag }, env) => {
+    fallbackContent: bySettings(({ etag }, env: LocationEnv) => {
       const rules = { etag, ranges: true, opener: openerOf(env) }
       return (request) => serveFile(request, rules)
-    },
+    }),
   },
 })
 
 /** Caches by the directives that ask for them. */
 const caches = new WeakMap<OpenFileCacheSpec, OpenFileCache>()
 
+const openers = new WeakMap<HttpFilesConf, FileOpener>()
+
 /** How files are opened in a block; for all modules that open some. */
 export function openerOf({ scope, services }: Pick<HttpEnv, 'scope' | 'services'>): FileOpener {
   const conf = scope.conf(httpFiles)
+  const opener = openers.get(conf) ?? createOpener(conf, services)
+  openers.set(conf, opener)
+  return opener
+}
+
+function createOpener(conf: HttpFilesConf, services: HttpEnv['services']): FileOpener {
   const spec = conf.open_file_cache
   let cache = spec && caches.get(spec)
   if (spec !== undefined && cache === undefined) {

@@ -1,9 +1,16 @@
 /** `index`: files that stand for the folders they lie in. */
+import { bySettings } from '../by-settings.ts'
 import { type ComplexValue, constantValue } from '../../core/complex-value.ts'
-import { complexValue } from '../../modules/value-types.ts'
+import { complexValue, concat } from '../../modules/value-types.ts'
 import { findIndex } from '../file-index.ts'
 import { methods } from '../methods.ts'
-import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
+import {
+  defineHttpModule,
+  type Handler,
+  type HttpModule,
+  type LocationEnv,
+  outcomes,
+} from '../module.ts'
 import { openerOf } from './files.ts'
 
 export interface HttpIndexConf {
@@ -22,12 +29,12 @@ export const httpIndex: HttpModule<HttpIndexConf> = defineHttpModule<HttpIndexCo
         parse: (args, env) => args.map((text) => complexValue.parse([text], env)),
       },
       default: [constantValue('index.html')],
-      merge: (lists) => lists.flat(),
+      merge: concat,
       doc: 'Sets files that stand for a folder.',
     },
   },
   hooks: {
-    fallbackContent: ({ index }, env) => {
+    fallbackContent: bySettings(({ index }, env: LocationEnv): Handler => {
       const opener = openerOf(env)
       return (request) => {
         if (!request.uri.endsWith('/')) return outcomes.next
@@ -35,6 +42,6 @@ export const httpIndex: HttpModule<HttpIndexConf> = defineHttpModule<HttpIndexCo
         const reads = method === methods.get || method === methods.head || method === methods.post
         return reads ? findIndex(request, index, opener) : outcomes.next
       }
-    },
+    }, openerOf),
   },
 })

@@ -2,6 +2,7 @@
 import type { ValueType } from '../../core/module.ts'
 import { flag } from '../../modules/value-types.ts'
 import { startBackgroundRequest } from '../background-request.ts'
+import { concat } from '../../modules/value-types.ts'
 import { defineHttpModule, type HttpModule, outcomes } from '../module.ts'
 import type { Request } from '../request.ts'
 import { readWhole } from '../stored-body.ts'
@@ -29,7 +30,7 @@ export const httpMirror: HttpModule<HttpMirrorConf> = defineHttpModule<HttpMirro
       syntax: 'mirror uri | off',
       value: target,
       default: [],
-      merge: (lists) => lists.flat(),
+      merge: concat,
       doc: 'Makes a copy of each request for another path.',
     },
     mirror_request_body: {

@@ -1,4 +1,5 @@
 /** Conditional requests: what the client has already is not sent again. */
+import { bySettings } from '../by-settings.ts'
 import { oneOf } from '../../modules/value-types.ts'
 import { checkConditions, type ModifiedRule } from '../conditions.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
@@ -22,14 +23,12 @@ export const httpNotModified: HttpModule<HttpNotModifiedConf> =
       },
     },
     hooks: {
-      headerFilter:
-        ({ if_modified_since: rule }) =>
-        (request) => {
-          const { response, parent } = request
-          // What another server answers it has judged itself.
-          const ours = response.forwarded === undefined && parent === undefined
-          if (ours && response.status === 200) judge(request, rule)
-        },
+      headerFilter: bySettings(({ if_modified_since: rule }) => (request) => {
+        const { response, parent } = request
+        // What another server answers it has judged itself.
+        const ours = response.forwarded === undefined && parent === undefined
+        if (ours && response.status === 200) judge(request, rule)
+      }),
     },
   })
 

@@ -1,4 +1,5 @@
 /** Parts of bodies: `Range`, `If-Range` and `max_ranges`, for everything that can be had in parts. */
+import { bySettings } from '../by-settings.ts'
 import { count } from '../../modules/value-types.ts'
 import { parseHttpDate } from '../conditions.ts'
 import { nameId } from '../header-names.ts'
@@ -30,12 +31,13 @@ export const httpRange: HttpModule<HttpRangeConf> = defineHttpModule<HttpRangeCo
     },
   },
   hooks: {
-    headerFilter: ({ max_ranges: max }) =>
+    headerFilter: bySettings(({ max_ranges: max }) =>
       max === 0
         ? undefined
         : (request) => {
             if (request.response.allowRanges) offerRanges(request, max)
           },
+    ),
   },
 })
 

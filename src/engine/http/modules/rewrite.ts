@@ -2,7 +2,7 @@
  * `rewrite`, `if`, `set`, `break` and `return`: run in the order in which they stand, in a server before its
  * locations and in a location before everything else.
  */
-import { directives } from '../../conf/block.ts'
+import { directives, findDirective } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
 import type { BlockRow, Context, Row, ValueEnv } from '../../core/module.ts'
 import { createScope, type Scope } from '../../core/scope.ts'
@@ -144,8 +144,9 @@ function compileScript(
   openIf: (node: Directive) => Inner,
   relocates: boolean,
 ): Handler | undefined {
-  const steps: Step[] = []
   const own = stepsByNode(conf)
+  if (own.size === 0 && findDirective(env.node.block, 'if') === undefined) return undefined
+  const steps: Step[] = []
   for (const node of directives(env.node.block!)) {
     const step = own.get(node)
     if (step !== undefined) steps.push(step)
@@ -154,7 +155,7 @@ function compileScript(
       if (branch !== undefined) steps.push(branch)
     }
   }
-  return scriptHandler(steps, { logs: conf.rewrite_log, relocates })
+  return scriptHandler(steps.slice(), { logs: conf.rewrite_log, relocates })
 }
 
 function stepsByNode(conf: HttpRewriteConf): ReadonlyMap<Directive, Step> {
