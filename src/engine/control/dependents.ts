@@ -12,6 +12,7 @@ import {
   partKey,
 } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
+import { httpMember, streamMember } from './instructions/upstream-member.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { type GroupBody, httpGroup, streamGroup } from './instructions/upstream-group.ts'
 import { certificateKeys, overridesOf, proxyPassKey, revocationListKey } from './overrides.ts'
@@ -52,7 +53,8 @@ export function dependentsOf(state: DynamicState, { key, body }: Edit): Dependen
   for (const { topic, subsystem } of [httpGroup, streamGroup]) {
     if (!key.startsWith(topic)) continue
     const { upstream_name: name } = JSON.parse(text) as GroupBody
-    return only(withinPlace(state, { steps: [[subsystem]], target: ['upstream', name.trim()] }))
+    const places = withinPlace(state, { steps: [[subsystem]], target: ['upstream', name.trim()] })
+    return only([...places, ...memberKeys(state, subsystem, name.trim())])
   }
   return key.startsWith(httpLocation.topic) ? only(ofLocation(state, JSON.parse(text))) : none
 }
@@ -71,10 +73,13 @@ function ofPlace(state: DynamicState, key: string, place: CanonicalPlace): Depen
       server.instruction === undefined || server.instruction === key ? [] : [server.instruction]
     return { within, beside: maker }
   }
-  const within = state.places.within(key)
+  const within = [...state.places.within(key), ...membersAt(state, steps, target)]
   const owner = steps.at(-1)
   if (owner === undefined) return only(within)
-  if (!isServerStep(owner)) return { within, beside: present(state, groupKeys(steps, target)) }
+  if (!isServerStep(owner)) {
+    const keys = [...groupKeys(steps, target), ...membersBeside(state, steps, target)]
+    return { within, beside: present(state, keys) }
+  }
   const server = findServer(state, steps.slice(0, -1), owner)
   if (server === undefined) return only(within)
   const keys = keysBeside(requireSubsystem(steps.slice(0, -1)), server, target)
@@ -109,6 +114,36 @@ function groupKeys([step]: CanonicalPlace['steps'], [name, group]: BlockStep): r
   if (name !== 'upstream' || group === undefined) return []
   if (subsystem === 'http') return [httpGroup.keyOf(group)]
   return subsystem === 'stream' ? [streamGroup.keyOf(group)] : []
+}
+
+/** Changes of the members of a group that stands at the place. */
+function membersAt(
+  state: DynamicState,
+  [step]: CanonicalPlace['steps'],
+  [name, group]: BlockStep,
+): readonly string[] {
+  if (name !== 'upstream' || group === undefined || step === undefined) return []
+  const [subsystem] = step as BlockStep
+  return subsystem === 'http' || subsystem === 'stream' ? memberKeys(state, subsystem, group) : []
+}
+
+/** Changes of members of the group around, where the place is that of its servers. */
+function membersBeside(
+  state: DynamicState,
+  steps: CanonicalPlace['steps'],
+  [name]: BlockStep,
+): readonly string[] {
+  const group = steps.at(-1)
+  if ((name !== 'server' && name !== 'state') || group === undefined) return []
+  return isServerStep(group) ? [] : membersAt(state, steps.slice(0, -1), group)
+}
+
+function memberKeys(
+  { members }: DynamicState,
+  subsystem: SubsystemName,
+  group: string,
+): readonly string[] {
+  return members.of((subsystem === 'http' ? httpMember : streamMember).prefixOf(group))
 }
 
 function withinServer(

@@ -9,6 +9,7 @@ import { PersistentMap } from '../core/persistent-map.ts'
 import { dependentsOf } from './dependents.ts'
 import type { Applied, Displaced, Edit, Instruction, Instructions } from './instruction.ts'
 import { byRank, kindOf, kindRank } from './instruction-kinds.ts'
+import { MemberIndex } from './member-index.ts'
 import { PlaceIndex } from './place-index.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 import { ServerIndex } from './server-index.ts'
@@ -29,6 +30,7 @@ interface Version extends Applied {
   readonly instructions: Instructions
   readonly displaced: PersistentMap<Displaced>
   readonly places: PlaceIndex
+  readonly members: MemberIndex
 }
 
 export class DynamicState {
@@ -38,6 +40,8 @@ export class DynamicState {
   readonly instructions: Instructions
   /** Which places are set. */
   readonly places: PlaceIndex
+  /** Which members of groups are changed. */
+  readonly members: MemberIndex
   readonly #displaced: PersistentMap<Displaced>
   readonly #base: Applied
   readonly #prefix: string
@@ -50,6 +54,7 @@ export class DynamicState {
     this.stream = version.stream
     this.instructions = version.instructions
     this.places = version.places
+    this.members = version.members
     this.#displaced = version.displaced
   }
 
@@ -65,6 +70,7 @@ export class DynamicState {
       instructions: PersistentMap.empty<string>(),
       displaced: PersistentMap.empty<Displaced>(),
       places: PlaceIndex.empty,
+      members: MemberIndex.empty,
     }
     return putOnTop(new DynamicState(base, version, prefix), byRank([...instructions]))
   }
@@ -130,7 +136,7 @@ export class DynamicState {
     version: Version,
     { key, before, body }: { key: string; before: string | undefined; body: string | null },
   ): Version {
-    const { instructions, places } = version
+    const { instructions, places, members } = version
     const outcome = kindOf(key).apply({
       tree: version.tree,
       http: version.http,
@@ -142,6 +148,7 @@ export class DynamicState {
       prefix: this.#prefix,
       displaced: version.displaced,
       bodyOf: (other) => parseBody(instructions.get(other)),
+      members,
     })
     return {
       tree: outcome.tree,
@@ -150,12 +157,13 @@ export class DynamicState {
       displaced: outcome.displaced ?? version.displaced,
       instructions: body === null ? instructions.delete(key) : instructions.set(key, body),
       places: body === null ? places.delete(key) : places.add(key),
+      members: body === null ? members.delete(key) : members.add(key),
     }
   }
 
   #version(): Version {
-    const { tree, http, stream, instructions, places } = this
-    return { tree, http, stream, instructions, places, displaced: this.#displaced }
+    const { tree, http, stream, instructions, places, members } = this
+    return { tree, http, stream, instructions, places, members, displaced: this.#displaced }
   }
 }
 

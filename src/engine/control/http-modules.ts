@@ -18,6 +18,7 @@ import { createDoc } from './doc/doc.ts'
 import { toOpenApi } from './doc/openapi.ts'
 import { httpCertificates, streamCertificates } from './endpoints/certificates.ts'
 import { configuration } from './endpoints/configuration.ts'
+import { healthChecks } from './endpoints/health-checks.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { httpLocations } from './endpoints/http-locations.ts'
 import { httpServers } from './endpoints/http-servers.ts'
@@ -27,6 +28,7 @@ import { portRanges } from './endpoints/port-ranges.ts'
 import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
+import { upstreamMembers } from './endpoints/upstream-members.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
 import { tokensEndpoint } from './endpoints/tokens.ts'
 import { httpGroups, streamGroups } from './endpoints/upstream-groups.ts'
@@ -72,8 +74,10 @@ const always: readonly Endpoint[] = [
   streamCertificates,
   revocationLists,
   passwords,
+  upstreamMembers,
   portRanges,
   privilegedAgent,
+  healthChecks,
   runningConfiguration,
   history,
   rollback,

@@ -14,6 +14,7 @@ import { streamMap } from './instructions/stream-map.ts'
 import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { httpGroup, streamGroup } from './instructions/upstream-group.ts'
+import { httpMember, streamMember } from './instructions/upstream-member.ts'
 import { placeDepth } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
@@ -21,6 +22,8 @@ export const instructionKinds: readonly InstructionKind[] = [
   portRange,
   httpGroup,
   streamGroup,
+  httpMember,
+  streamMember,
   streamServer,
   httpServer,
   place,

@@ -10,14 +10,13 @@
  *   /ins/stream_srv/s_1234567      {"type":"add","addr_port":…}          a virtual server
  *   /ins/loc/l_2345678             {"type":"add","locations":[…],…}      a location of an HTTP server
  *   /ins/stream_ssl/l_7654321      {"listens":…,"cert_info":…}           a certificate of a server
- *   /dyn/stream_proxy_pass/l_…     {"listens":…,"proxy_pass":…}          a changed target
- *   /dyn/stream_dyn_map/m_…        {"keyFrom":…,"keyTo":…,"values":[…]}  a changed map
  *   /dyn/config/http/gzip          {"place":…,"text":"gzip on;"}         what stands at a place
  * ```
  */
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Block } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
+import type { MemberIndex } from './member-index.ts'
 import type { ServerIndex } from './server-index.ts'
 
 /** One key set to a body, or taken away. */
@@ -58,6 +57,8 @@ export interface Transition extends Applied {
   readonly displaced: PersistentMap<Displaced>
   /** Body of another instruction in force. */
   readonly bodyOf: (key: string) => unknown
+  /** Instructions of members in force, by group. */
+  readonly members: MemberIndex
   /** Folder that messages name in front of `logs/…`. */
   readonly prefix: string
 }

@@ -2,6 +2,7 @@
  * A control plane without processes: changes are applied to a state in memory. It gives tests of endpoints
  * the whole contract, and the document of the interface something to try in a test.
  */
+import { ZoneReader } from '../upstream/zone-reader.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type {
   ChangeRequest,
@@ -18,12 +19,15 @@ import { Refusal, replyCodes } from './refusal.ts'
 export class MemoryPlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues = memoryKeyValues()
+  /** Of an engine that is not there, unless given: nobody is counted. */
+  readonly peerZones: ZoneReader
   #state: DynamicState
   readonly #entries: HistoryEntry[] = []
   #workers = 1
 
-  constructor(files: Directive, prefix: string) {
+  constructor(files: Directive, prefix: string, instance = 'none') {
     this.prefix = prefix
+    this.peerZones = new ZoneReader(() => ({ instance }))
     this.#state = DynamicState.rebase(files, [], prefix).state
   }
 

@@ -2,6 +2,7 @@
  * What the API needs of the engine it controls. The control copilot implements it over its channel to the
  * master; tests implement it in memory.
  */
+import type { ZoneReader } from '../upstream/zone-reader.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import type { Reply } from './refusal.ts'
@@ -86,6 +87,8 @@ export interface ControlPlane {
     readonly entries: readonly HistoryEntry[]
   }>
   readonly keyValues: KeyValues
+  /** The zones of upstream groups, as the workers have them. */
+  readonly peerZones: Pick<ZoneReader, 'read'>
   /** Grows or shrinks the number of workers, from 1 to 512; `undefined` for what the files say. */
   setWorkers(count: number | undefined): Promise<ChangeResult>
   /** Workers and copilots that there are now. */

@@ -176,8 +176,24 @@ suite('an upstream block as data', () => {
     for (const text of [`state ${path}; server [::1]:1`, `server [::1]:1; state ${path}`]) {
       assert.match(parse(text).messages.join(), /incompatible/)
     }
+    const inline = accepted(`state ${path} inline; server [::1]:1`).servers
+    assert.deepEqual(
+      inline.map(({ text }) => text),
+      ['[::1]:1'],
+    )
+    assert.match(parse(`server [::1]:1; state ${path} inline`).messages.join(), /incompatible/)
+    assert.match(parse(`state ${path} outline`).messages.join(), /invalid parameter "outline"/)
     const other = prefix.write('other', 'zone a 1m;\n')
     assert.match(parse(`state ${other}`).messages.join(), /"zone" directive is not allowed/)
+  })
+
+  test('a group with a zone may be without servers, which come by other means', () => {
+    assert.deepEqual(accepted('zone z 64k').servers, [])
+    assert.match(parse('least_conn').messages.join(), /no servers are inside upstream/)
+    assert.match(
+      parse('zone z 64k; server [::1]:1 backup').messages.join(),
+      /no servers in upstream/,
+    )
   })
 
   test('zones and resolvers', () => {

@@ -10,7 +10,7 @@
  */
 import { ConfError } from '../conf/diagnostics.ts'
 import { parseNumber, parseTimeSeconds } from '../conf/units.ts'
-import type { ValueEnv, ValueType } from '../core/module.ts'
+import type { Context, ValueType } from '../core/module.ts'
 import { type Endpoint, parseEndpoint } from './addresses.ts'
 import { routeBytesMax, weightMax } from './limits.ts'
 
@@ -91,14 +91,20 @@ const flags: Readonly<Record<string, (settings: Settings) => void>> = {
 
 export const serverValue: ValueType<ServerConfig> = {
   describe: 'address [parameters]',
-  parse([text = '', ...parameters], env) {
-    const settings: Settings = { ...defaults, text, parameters }
-    for (const parameter of parameters) readParameter(settings, parameter)
-    settings.endpoint = readEndpoint(settings, env)
-    // An address needs no looking up: the parameter is for names.
-    if (settings.endpoint.family !== 'name') settings.resolve = false
-    return Object.freeze(settings)
-  },
+  parse: (args, { context }) => parseServer(args, context),
+}
+
+/** Reads the arguments of the directive in that context. Throws `ConfError`. */
+export function parseServer(
+  [text = '', ...parameters]: readonly string[],
+  context: Context,
+): ServerConfig {
+  const settings: Settings = { ...defaults, text, parameters }
+  for (const parameter of parameters) readParameter(settings, parameter)
+  settings.endpoint = readEndpoint(settings, context)
+  // An address needs no looking up: the parameter is for names.
+  if (settings.endpoint.family !== 'name') settings.resolve = false
+  return Object.freeze(settings)
 }
 
 const defaults: Omit<Settings, 'text' | 'parameters'> = {
@@ -128,7 +134,7 @@ function readParameter(settings: Settings, parameter: string): void {
   throw new ConfError(`invalid parameter "${parameter}"`)
 }
 
-function readEndpoint({ text, service, resolve }: Settings, { context }: ValueEnv): Endpoint {
+function readEndpoint({ text, service, resolve }: Settings, context: Context): Endpoint {
   if (service === undefined) {
     const options = context === 'http.upstream' ? { defaultPort: 80 } : {}
     const endpoint = parseEndpoint(text, { ...options, purpose: 'upstream' })

@@ -11,6 +11,7 @@ import type {
   RollbackRequest,
 } from '../../control/plane.ts'
 import { replyCodes } from '../../control/refusal.ts'
+import { ZoneReader } from '../../upstream/zone-reader.ts'
 import type { MasterLink } from '../../process/master-link.ts'
 import type { Image } from './image.ts'
 
@@ -24,11 +25,17 @@ export interface LivePlaneOptions {
 export class LivePlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues
+  readonly peerZones: ZoneReader
   readonly #options: LivePlaneOptions
 
   constructor(options: LivePlaneOptions) {
     this.prefix = options.prefix
     this.keyValues = options.keyValues
+    const { image } = options
+    this.peerZones = new ZoneReader(() => ({
+      instance: image.sharedMemory,
+      owner: image.settings.user,
+    }))
     this.#options = options
   }
 
