@@ -51,6 +51,7 @@ import { httpStubStatus } from './modules/stub-status.ts'
 import { httpTrailers } from './modules/trailers.ts'
 import { httpUserid } from './modules/userid.ts'
 import { httpSub } from './modules/sub.ts'
+import { httpSysguard } from './modules/sysguard.ts'
 import { httpVts } from './modules/vts.ts'
 import { httpZstdStatic } from './modules/zstd-static.ts'
 import { httpZstd } from './modules/zstd.ts'
@@ -72,6 +73,7 @@ export const httpModules: readonly AnyModule[] = [
   httpOpenTelemetry,
   httpRewrite,
   httpRealip,
+  httpSysguard,
   httpLimitReq,
   httpLimitConn,
   httpFaultInject,
