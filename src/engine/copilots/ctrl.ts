@@ -34,13 +34,21 @@ import { BusLink } from './ctrl/bus-link.ts'
 import { readBusConf } from './ctrl/bus-conf.ts'
 import { Image } from './ctrl/image.ts'
 import { LivePlane } from './ctrl/live-plane.ts'
+import { StateFiles } from './ctrl/state-files.ts'
 
 export const copilot: Copilot = defineCopilot({
   version: 1,
   run: async (context) => {
     const own = readOwn(context)
     const links: BusLink[] = []
-    const image = new Image((edits) => links.forEach((link) => link.onChange(edits)))
+    const stateFiles = new StateFiles(context)
+    const image = new Image({
+      onLoad: (state) => stateFiles.onLoad(state),
+      onChange: (edits, state) => {
+        stateFiles.onChange(edits, state)
+        for (const link of links) link.onChange(edits)
+      },
+    })
     context.master.follow(image)
     await Promise.race([image.loaded, aborted(context.signal)])
     if (context.signal.aborted) return
@@ -116,7 +124,8 @@ function createOwnPlane(
   log.write('info', 'control has an image of the data plane')
   return new DataPlane({
     source: sockets,
-    sharedMemory: image.sharedMemory,
+    // Its zones are its own: what it counts of itself is not the workers'.
+    sharedMemory: `${image.sharedMemory}.ctrl`,
     logRules,
     owner: image.settings.user,
     modules: [...engineModules, ...createControlModules(control)],

@@ -57,6 +57,9 @@ export interface MemberKind extends InstructionKind {
   keyOf(group: string, id: number | 'state'): string
 }
 
+/** End of the keys of groups that keep their members in a file. */
+const heldSuffix = '/state'
+
 export const httpMember: MemberKind = defineMember('http', '/ins/ups_peer/')
 
 export const streamMember: MemberKind = defineMember('stream', '/ins/stream_ups_peer/')
@@ -74,6 +77,16 @@ function defineMember(subsystem: SubsystemName, topic: string): MemberKind {
       return 'id' in rest ? { upstream, id: rest.id } : { upstream }
     },
   })
+}
+
+/** The group whose members are all said by the instruction of that key; `undefined` for any other key. */
+export function heldGroupOf(
+  key: string,
+): { readonly subsystem: SubsystemName; readonly name: string } | undefined {
+  const kind = [httpMember, streamMember].find(({ topic }) => key.startsWith(topic))
+  if (kind === undefined || !key.endsWith(heldSuffix)) return undefined
+  const name = decodeURIComponent(key.slice(kind.topic.length, -heldSuffix.length))
+  return { subsystem: kind.subsystem, name }
 }
 
 /** The roster of a group, with the instructions in force for it. */

@@ -11,16 +11,22 @@ import { placeOf } from '../../process/place.ts'
 import { readTexts } from '../../process/read-configuration.ts'
 import { readSettings, type Settings } from '../../process/settings.ts'
 
+/** Hears of what the image shows, once it does. */
+export interface ImageListener {
+  /** The first state, or the one after a reload. */
+  onLoad(state: DynamicState): void
+  onChange(edits: readonly Edit[], state: DynamicState): void
+}
+
 export class Image implements Follower {
-  readonly #onChange: (edits: readonly Edit[]) => void
+  readonly #listener: ImageListener
   readonly #loaded = Promise.withResolvers<void>()
   #state: DynamicState | undefined
   #settings: Settings | undefined
   #sharedMemory = ''
 
-  /** `onChange` hears of every change once the image shows it. */
-  constructor(onChange: (edits: readonly Edit[]) => void) {
-    this.#onChange = onChange
+  constructor(listener: ImageListener) {
+    this.#listener = listener
   }
 
   /** Resolves when the state is there for the first time. */
@@ -47,11 +53,12 @@ export class Image implements Follower {
     this.#settings = readSettings(tree, placeOf(files)).settings
     this.#sharedMemory = sharedMemory
     this.#state = DynamicState.rebase(tree, instructions, files.prefix).state
+    this.#listener.onLoad(this.#state)
   }
 
   apply(edits: readonly Edit[]): void {
     this.#state = this.state.edit(edits)
-    this.#onChange(edits)
+    this.#listener.onChange(edits, this.#state)
   }
 
   onCurrent(): void {
