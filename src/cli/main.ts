@@ -13,6 +13,11 @@ process.exitCode = await main(process.argv.slice(2))
 if (process.exitCode !== undefined) process.exit()
 
 async function main(words: readonly string[]): Promise<number> {
+  const [first, ...rest] = words
+  if (first === 'help') {
+    const { helpCommand } = await import('./help-command.ts')
+    return helpCommand(rest)
+  }
   try {
     return await run(parseOptions(words))
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Directive, withBlock } from '../conf/tree.ts'
 import { DynamicState } from '../control/dynamic-state.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
 import { portRange } from '../control/instructions/port-range.ts'
+import { placeKey } from '../control/place.ts'
 import { isSameRange, type PortRange, rangesOf } from '../control/port-range.ts'
 import type { Log } from '../core/log.ts'
 import type { Change, ConfigurationFiles } from './messages.ts'
@@ -102,8 +103,11 @@ export class PortRanges implements OwnPart {
   }
 }
 
+/** Under which the general interface sets all `range` lines at once. */
+const rangePlace = placeKey({ steps: [], target: 'range' })
+
 function isOwn({ key }: Instruction | Edit): boolean {
-  return key.startsWith(portRange.topic)
+  return key === rangePlace || key.startsWith(portRange.topic)
 }
 
 /** The main context without its blocks. */
