@@ -5,12 +5,8 @@
  */
 import { copyRange } from './copy-range.ts'
 import { writeNumber } from './write-number.ts'
+import { bytesPerUnitMax, writeText } from './write-text.ts'
 
-/** Longer texts are written by native code; the call costs as much as so many characters. */
-const shortTextMax = 48
-const asciiMax = 0x7f
-/** UTF-8 takes at most this many bytes for one unit of a string. */
-const bytesPerUnitMax = 3
 /** Digits of the largest whole number that is exact. */
 const digitsMax = 16
 
@@ -49,18 +45,8 @@ export class ByteSink {
 
   /** Appends a text as UTF-8. */
   text(text: string): void {
-    const { length } = text
-    this.reserve(length * bytesPerUnitMax)
-    const { bytes, length: start } = this
-    let i = 0
-    if (length <= shortTextMax) {
-      for (; i < length; i++) {
-        const code = text.charCodeAt(i)
-        if (code > asciiMax) break
-        bytes[start + i] = code
-      }
-    }
-    this.length = i === length ? start + length : start + bytes.write(text, start)
+    this.reserve(text.length * bytesPerUnitMax)
+    this.length = writeText(this.bytes, this.length, text)
   }
 
   /** Appends the digits of a whole number that is not negative, zeros before them up to `width`. */

@@ -7,6 +7,7 @@
 import { httpDate } from '../core/clock.ts'
 import { copyAll } from '../core/copy-range.ts'
 import { writeNumber } from '../core/write-number.ts'
+import { bytesPerUnitMax, writeText } from '../core/write-text.ts'
 import type { Output, OutputOwner } from './output.ts'
 import type { Request } from './request.ts'
 import { safeValue } from './safe-value.ts'
@@ -70,8 +71,6 @@ const keepAliveLine = Buffer.from(keepAliveText, 'latin1')
 const chunkedLine = 'Transfer-Encoding: chunked\r\n'
 /** Room for what is written around the fields of a forwarded head, but texts. */
 const frameBytes = 128
-/** UTF-8 takes at most this many bytes for one unit of a string. */
-const bytesPerUnitMax = 3
 
 function writeForwarded(
   request: Request,
@@ -83,8 +82,7 @@ function writeForwarded(
   const front = frontOf(request, head)
   const type = response.forwardsType ? '' : renderType(request)
   const own = renderOwn(request)
-  const added = renderAdded(request)
-  const texts = type.length + own.length + added.length
+  const texts = type.length + own.length + addedLength(request)
   const room = head.room + front.length + texts * bytesPerUnitMax + frameBytes
   const into = output.reserve(owner, room)
   const start = output.length
@@ -94,7 +92,7 @@ function writeForwarded(
   if (own === keepAliveText) at = copyAll(keepAliveLine, into, at)
   else at += into.write(own, at)
   at = head.copyFields(into, at)
-  if (added !== '') at += into.write(added, at)
+  at = writeAdded(request, into, at)
   into[at++] = 0x0d
   into[at++] = 0x0a
   output.commit(at)
@@ -143,11 +141,26 @@ function renderOwn(request: Request): string {
 }
 
 /** Fields that were added to a forwarded head. */
-function renderAdded({ response }: Request): string {
+/** Units of the fields that were added to those of the other server, with what stands around them. */
+function addedLength({ response }: Request): number {
   const { addedNames: names, addedValues: values } = response
-  let text = ''
-  for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
-  return text
+  let length = 0
+  for (let i = 0; i < names.length; i++) length += names[i]!.length + values[i]!.length + 4
+  return length
+}
+
+function writeAdded({ response }: Request, into: Buffer, start: number): number {
+  const { addedNames: names, addedValues: values } = response
+  let at = start
+  for (let i = 0; i < names.length; i++) {
+    at = writeText(into, at, names[i]!)
+    into[at++] = 0x3a
+    into[at++] = 0x20
+    at = writeText(into, at, values[i]!)
+    into[at++] = 0x0d
+    into[at++] = 0x0a
+  }
+  return at
 }
 
 export function typeText({ response }: Request): string {

@@ -84,10 +84,14 @@ export const httpHeaders: HttpModule<HttpHeadersConf> = defineHttpModule<HttpHea
   hooks: { headerFilter: compose },
 })
 
-/** Statuses whose responses get fields that are not for all. */
-export const usualStatuses: ReadonlySet<number> = new Set([
+const usualStatuses: ReadonlySet<number> = new Set([
   200, 201, 204, 206, 301, 302, 303, 304, 307, 308,
 ])
+
+/** True for statuses whose responses get fields that are not for all. */
+export function isUsual(status: number): boolean {
+  return status === 200 || usualStatuses.has(status)
+}
 
 function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
   const { add_header: fields, expires: expiry } = conf
@@ -95,7 +99,7 @@ function compose(conf: HttpHeadersConf): HeaderFilter | undefined {
   if (expiry === undefined || expiry.known?.kind === 'off') return add
   return (request) => {
     if (request.parent !== undefined) return
-    if (usualStatuses.has(request.response.status)) applyExpiry(request, expiry)
+    if (isUsual(request.response.status)) applyExpiry(request, expiry)
     add?.(request)
   }
 }
@@ -111,7 +115,7 @@ export function addingFilter(fields: readonly AddedField[]): HeaderFilter | unde
   }))
   return (request) => {
     if (request.parent !== undefined) return
-    const usual = usualStatuses.has(request.response.status)
+    const usual = isUsual(request.response.status)
     for (const { name, value, always, set } of setters) {
       if (usual || always) set(request, name, value.evaluate(request))
     }

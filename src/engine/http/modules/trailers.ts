@@ -3,7 +3,7 @@ import { concat } from '../../modules/value-types.ts'
 import type { BodyFilter } from '../body-filter.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
 import type { Request } from '../request.ts'
-import { type AddedField, addedField, usualStatuses } from './headers.ts'
+import { type AddedField, addedField, isUsual } from './headers.ts'
 
 export interface HttpTrailersConf {
   readonly add_trailer: readonly AddedField[]
@@ -32,7 +32,7 @@ export const httpTrailers: HttpModule<HttpTrailersConf> = defineHttpModule<HttpT
 /** The length is not told then: trailers stand behind chunks (RFC 9112 §7.1.2). */
 function announce(request: Request, fields: readonly AddedField[]): void {
   const { response, head } = request
-  const usual = usualStatuses.has(response.status)
+  const usual = isUsual(response.status)
   const wanted = usual ? fields : fields.filter(({ always }) => always)
   if (wanted.length === 0 || response.headOnly || head.minor === 0) return
   if (request.parent !== undefined) return
