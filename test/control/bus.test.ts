@@ -33,7 +33,7 @@ async function retained(where: Where, ...filters: readonly string[]): Promise<re
 
 async function waitForRetained(where: Where, expected: readonly string[]): Promise<void> {
   let found: readonly string[] = []
-  const filters = ['/ins/#', '/dyn/stream_dyn_map/#', '/dyn/stream_proxy_pass/#']
+  const filters = ['/ins/#', '/dyn/config/#']
   const agree = async (): Promise<boolean> => {
     found = await retained(where, ...filters)
     return found.join('\n') === expected.toSorted().join('\n')
@@ -98,7 +98,7 @@ test('every kind of instruction has its topic', patient, async (t) => {
   await control.ask(t, 'PUT', '/api/v1/config/stream_dyn_map', { maps: [map] })
   const target = { listens: [`${host}:${port}`], serverNames: ['fixed'], proxy_pass: `${host}:2` }
   await control.ask(t, 'PUT', '/api/v1/config/stream_proxy_pass', { servers: [target] })
-  const filters = ['/dyn/stream_dyn_map/#', '/dyn/stream_proxy_pass/#']
+  const filters = ['/dyn/config/#']
   await until(async () => (await retained(where, ...filters)).length === 2, { what: 'both topics' })
   const { status } = await control.ask(t, 'POST', '/api/v2/rollback', { to: 0 })
   assert.equal(status, 200)

@@ -27,6 +27,25 @@ const notFound: Reply = {
   text: '{"code":404,"msg":"not found error"}',
 }
 
+/** Documents that are merged, in the order in which they are listed. */
+const documents: readonly string[] = [
+  'http_log',
+  'http_vts',
+  'http_dyn_bwlist',
+  'http_dyn_limit',
+  'http_dyn_map',
+  'stream_dyn_map',
+  'http_split_clients_2',
+  'http_split_clients',
+  'http_dyn_fault_inject',
+  'http_dyn_header',
+  'http_dyn_auth',
+  'proxy_pass',
+  'stream_proxy_pass',
+  'stream_dyn_sts',
+  'otel',
+]
+
 describe('declarative keys, certificates and key values', { timeout: 120_000 }, () => {
   const scope = new Scope()
   let control: Control
@@ -71,7 +90,7 @@ describe('declarative keys, certificates and key values', { timeout: 120_000 }, 
     assert.deepEqual(rest, { status: success.status, type: success.type })
     const keys: unknown = JSON.parse(text)
     assert.ok(Array.isArray(keys) && new Set(keys).size === keys.length)
-    for (const key of ['stream_dyn_map', 'stream_proxy_pass', 'stream_ssl', 'dyn_upstream']) {
+    for (const key of [...documents, 'stream_ssl', 'dyn_upstream']) {
       assert.ok(keys.includes(key), key)
     }
     for (const [method, path] of [
@@ -167,7 +186,7 @@ describe('declarative keys, certificates and key values', { timeout: 120_000 }, 
     assert.ok(servers.some(({ proxy_pass }: { proxy_pass: string }) => proxy_pass === two))
     const wrong = { ...target, proxy_pass: '$nope' }
     const { text } = await ask('PUT', path, { servers: [wrong] })
-    assert.match(text, /^\{"code":4,"msg":"unknown \\"nope\\" variable/)
+    assert.match(JSON.parse(text).data[0], /server_name\[a b\] unknown "nope" variable/)
     assert.deepEqual(await ask('PUT', path, { servers: [{ ...target, proxy_pass: one }] }), success)
     assert.equal(await textFor(scope, plain), 'one')
   })

@@ -168,7 +168,8 @@ test('what fault_inject refuses', async (t) => {
   const fault = async (args: string): Promise<string> =>
     (await refusalOf(t, `server { location / { fault_inject ${args}; } }`))[0] ?? ''
   const wrong: readonly (readonly [args: string, message: RegExp])[] = [
-    ['type=abort', /invalid number of arguments in "fault_inject"/],
+    ['type=abort', /with "type=abort" must have the parameter "status_code"/],
+    ['off header=x', /invalid parameter "off"/],
     ['type=wait x=1', /invalid parameter "type=wait"/],
     ['delay_duration=1s header=x', /must have the parameter "type"/],
     ['type=delay header=x', /with "type=delay" must have the parameter "delay_duration"/],

@@ -1,10 +1,12 @@
 /**
- * What stands together in a block: all simple directives of one name, or the block of one name and arguments.
+ * What stands together in a block: all simple directives of one name, or of names whose order among each
+ * other counts, or the block of one name and arguments.
  *
  * ```text
  *   add_header A 1;       slot "add_header"
  *   location /a { … }     slot ["location","/a"]
  *   add_header B 2;       slot "add_header"
+ *   deny all;             slot "allow"
  *   events { … }          slot "events"
  * ```
  *
@@ -13,14 +15,22 @@
 import { type Block, itemAt } from './block.ts'
 import { type Directive, opensBlock } from './tree.ts'
 
+/** Lists with lines of several names, by the names beside the one that they are known under. */
+const lists: Readonly<Record<string, string>> = { deny: 'allow' }
+
+/** The name under which a directive's list is known. */
+export function listName(name: string): string {
+  return Object.hasOwn(lists, name) ? lists[name]! : name
+}
+
 /** Equal for directives that stand together. */
 export function slotOf(node: Directive): string {
-  return opensBlock(node) ? slotFor(node.name, node.args) : node.name
+  return opensBlock(node) ? slotFor(node.name, node.args) : listName(node.name)
 }
 
 /** The slot of a name with the arguments of its block; without any, that of simple directives too. */
 export function slotFor(name: string, args: readonly string[]): string {
-  return args.length === 0 ? name : JSON.stringify([name, ...args])
+  return args.length === 0 ? listName(name) : JSON.stringify([name, ...args])
 }
 
 /** Positions in the block of all that stands in the slot, ascending. */

@@ -10,8 +10,6 @@ import { httpCertificate, streamCertificate } from './instructions/certificate.t
 import { revocationList } from './instructions/revocation-list.ts'
 import { place } from './instructions/place.ts'
 import { portRange } from './instructions/port-range.ts'
-import { streamMap } from './instructions/stream-map.ts'
-import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { httpGroup, streamGroup } from './instructions/upstream-group.ts'
 import { httpMember, streamMember } from './instructions/upstream-member.ts'
@@ -31,8 +29,6 @@ export const instructionKinds: readonly InstructionKind[] = [
   httpCertificate,
   streamCertificate,
   revocationList,
-  streamMap,
-  streamProxyPass,
 ]
 
 export function kindOf(key: string): InstructionKind {

@@ -50,3 +50,6 @@ export const changeTimeoutMs = 2_000
 /** Entries of one page of the history. */
 export const historyPageEntries = 100
 export const historyPageEntriesMax = 1_000
+
+/** Text of a dump that is made in one turn of the event loop. */
+export const dumpPieceChars: number = 64 * 1024

@@ -8,14 +8,8 @@ import {
   streamCertificate,
 } from './instructions/certificate.ts'
 import { revocationList } from './instructions/revocation-list.ts'
-import { streamProxyPass } from './instructions/stream-proxy-pass.ts'
 import { serverId, textId } from './server-address.ts'
 import type { IndexedServer, SubsystemName } from './server-index.ts'
-
-/** Key of a server's changed target. */
-export function proxyPassKey(server: IndexedServer): string {
-  return `${streamProxyPass.topic}${serverId(server)}`
-}
 
 /** Key of one certificate given to a server. */
 export function certificateKey(
@@ -50,7 +44,6 @@ export function overridesOf(
     ...[...server.parts.values()].map(({ instruction }) => instruction),
     ...certificateKeys(subsystem, server),
     revocationListKey(server),
-    proxyPassKey(server),
   ]
   return keys.filter((key) => instructions.has(key)).map((key) => ({ key, body: null }))
 }

@@ -16,7 +16,7 @@
  * place is one instruction, whoever sets it: the last one wins.
  */
 import { hash } from 'node:crypto'
-import { standingIn, slotFor } from '../conf/standing.ts'
+import { listName, slotFor, standingIn } from '../conf/standing.ts'
 import type { Directive } from '../conf/tree.ts'
 import { joinWords } from '../conf/words.ts'
 import type { Applied, Edit } from './instruction.ts'
@@ -186,7 +186,7 @@ function toCanonical({ steps, target }: Place): CanonicalPlace {
 }
 
 function canonicalStep(step: PlaceStep): PlaceStep {
-  if (!isServerStep(step)) return step
+  if (!isServerStep(step)) return step.length === 1 ? [listName(step[0])] : step
   return { server: listenAddrPort(addressOf(step.server)), name: step.name.trim().toLowerCase() }
 }
 

@@ -5,7 +5,7 @@
  * pairs of every server that has some.
  */
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
-import { nonEmptyString, stringList } from '../declaration.ts'
+import { nonEmptyString, stringList } from '../shape.ts'
 import type { DynamicState } from '../dynamic-state.ts'
 import { change, isObject, parseObject, refuseUnknown } from '../instruction-request.ts'
 import type { Edit } from '../instruction.ts'

@@ -1,8 +1,19 @@
 /** `/api/v1/config[/<key>]`: the list of declarative keys, and each of them (reference §1b). */
 import { type Endpoint, json, notFound } from '../api.ts'
 import { type Declaration, type Dump, handleDeclaration } from '../declaration.ts'
-import { streamMaps } from '../declarations/stream-maps.ts'
+import { httpAccessLists } from '../declarations/http-access-lists.ts'
+import { httpAuthentication } from '../declarations/http-authentication.ts'
+import { httpFaults } from '../declarations/http-faults.ts'
+import { httpHeaderFields } from '../declarations/http-headers.ts'
+import { httpLimits } from '../declarations/http-limits.ts'
+import { httpLogs } from '../declarations/http-logs.ts'
+import { httpProxyPasses } from '../declarations/http-proxy-passes.ts'
+import { httpTraffic } from '../declarations/http-traffic.ts'
+import { httpMaps, streamMaps } from '../declarations/maps.ts'
+import { httpSplitClients, httpSplitClients2 } from '../declarations/split-clients.ts'
 import { streamProxyPasses } from '../declarations/stream-proxy-passes.ts'
+import { streamTraffic } from '../declarations/stream-traffic.ts'
+import { telemetry } from '../declarations/telemetry.ts'
 import { httpGroupDump, streamGroupDump } from '../declarations/upstream-groups.ts'
 import { changeResponses, dryRunParameter, type Operation, replySchema } from '../operation.ts'
 import { streamCertificates } from './certificates.ts'
@@ -10,7 +21,23 @@ import { streamCertificates } from './certificates.ts'
 /** What other interfaces change, and can be looked at here. */
 const dumps: readonly Dump[] = [httpGroupDump, streamGroupDump]
 
-const declarations: readonly Declaration[] = [streamMaps, streamProxyPasses]
+const declarations: readonly Declaration[] = [
+  httpLogs,
+  httpTraffic,
+  httpAccessLists,
+  httpLimits,
+  httpMaps,
+  streamMaps,
+  httpSplitClients2,
+  httpSplitClients,
+  httpFaults,
+  httpHeaderFields,
+  httpAuthentication,
+  httpProxyPasses,
+  streamProxyPasses,
+  streamTraffic,
+  telemetry,
+]
 
 function toDumpOperation({ key, schema }: Dump): Operation {
   return {

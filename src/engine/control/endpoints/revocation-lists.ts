@@ -4,7 +4,7 @@
  * `PUT` gives a server of either subsystem its list, live; `GET` dumps the servers that have one.
  */
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
-import { stringList } from '../declaration.ts'
+import { stringList } from '../shape.ts'
 import type { DynamicState } from '../dynamic-state.ts'
 import { change, parseObject } from '../instruction-request.ts'
 import type { Edit } from '../instruction.ts'

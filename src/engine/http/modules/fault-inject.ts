@@ -49,10 +49,11 @@ const typeParameters = {
   },
 } as const
 
-const fault: ValueType<Fault> = {
+const fault: ValueType<Fault | undefined> = {
   describe:
-    'type=delay | abort | delay_abort [delay_duration=time] [status_code=code] [delay_percentage=number] [abort_percentage=number] [header=name[:value]]',
+    'off | type=delay | abort | delay_abort [delay_duration=time] [status_code=code] [delay_percentage=number] [abort_percentage=number] [header=name[:value]]',
   parse: (args) => {
+    if (args.length === 1 && args[0] === 'off') return undefined
     const given = parametersOf(args)
     checkType(given)
     return {
@@ -71,7 +72,7 @@ export const httpFaultInject: HttpModule<HttpFaultInjectConf> =
     directives: {
       fault_inject: {
         contexts: ['http.location'],
-        args: [2, Infinity],
+        args: [1, Infinity],
         syntax: `fault_inject ${fault.describe}`,
         value: fault,
         default: undefined,
