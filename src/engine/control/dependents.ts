@@ -11,6 +11,7 @@ import {
   argsOf,
   partKey,
 } from './instructions/http-location.ts'
+import { healthCheckKeys } from './instructions/health-check.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpMember, streamMember } from './instructions/upstream-member.ts'
 import { streamServer } from './instructions/stream-server.ts'
@@ -54,7 +55,7 @@ export function dependentsOf(state: DynamicState, { key, body }: Edit): Dependen
     if (!key.startsWith(topic)) continue
     const { upstream_name: name } = JSON.parse(text) as GroupBody
     const places = withinPlace(state, { steps: [[subsystem]], target: ['upstream', name.trim()] })
-    return only([...places, ...memberKeys(state, subsystem, name.trim())])
+    return only([...places, ...changeKeys(state, subsystem, name.trim())])
   }
   return key.startsWith(httpLocation.topic) ? only(ofLocation(state, JSON.parse(text))) : none
 }
@@ -116,26 +117,51 @@ function groupKeys([step]: CanonicalPlace['steps'], [name, group]: BlockStep): r
   return subsystem === 'stream' ? [streamGroup.keyOf(group)] : []
 }
 
-/** Changes of the members of a group that stands at the place. */
+/** Changes of a group that stands at the place: of its members, of its checks. */
 function membersAt(
   state: DynamicState,
   [step]: CanonicalPlace['steps'],
   [name, group]: BlockStep,
+  keysOf: typeof changeKeys = changeKeys,
 ): readonly string[] {
   if (name !== 'upstream' || group === undefined || step === undefined) return []
   const [subsystem] = step as BlockStep
-  return subsystem === 'http' || subsystem === 'stream' ? memberKeys(state, subsystem, group) : []
+  return subsystem === 'http' || subsystem === 'stream' ? keysOf(state, subsystem, group) : []
 }
 
-/** Changes of members of the group around, where the place is that of its servers. */
+/** Changes of members or checks of the group around, where the place is that of its servers or checks. */
 function membersBeside(
   state: DynamicState,
   steps: CanonicalPlace['steps'],
   [name]: BlockStep,
 ): readonly string[] {
   const group = steps.at(-1)
-  if ((name !== 'server' && name !== 'state') || group === undefined) return []
-  return isServerStep(group) ? [] : membersAt(state, steps.slice(0, -1), group)
+  const keysOf = keysBySetting[name]
+  if (keysOf === undefined || group === undefined || isServerStep(group)) return []
+  return membersAt(state, steps.slice(0, -1), group, keysOf)
+}
+
+/** Kinds of instructions that add to directives of a group. */
+const keysBySetting: Readonly<Record<string, typeof changeKeys>> = {
+  server: memberKeys,
+  state: memberKeys,
+  health_check: checkKeys,
+}
+
+function changeKeys(
+  state: DynamicState,
+  subsystem: SubsystemName,
+  group: string,
+): readonly string[] {
+  return [...memberKeys(state, subsystem, group), ...checkKeys(state, subsystem, group)]
+}
+
+function checkKeys(
+  { instructions }: DynamicState,
+  subsystem: SubsystemName,
+  group: string,
+): readonly string[] {
+  return healthCheckKeys(instructions, subsystem, group)
 }
 
 function memberKeys(

@@ -4,6 +4,7 @@
  */
 import { blockDepthMax } from '../conf/limits.ts'
 import type { Instruction, InstructionKind } from './instruction.ts'
+import { healthCheck } from './instructions/health-check.ts'
 import { httpLocation } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpCertificate, streamCertificate } from './instructions/certificate.ts'
@@ -25,6 +26,7 @@ export const instructionKinds: readonly InstructionKind[] = [
   streamServer,
   httpServer,
   place,
+  healthCheck,
   httpLocation,
   httpCertificate,
   streamCertificate,

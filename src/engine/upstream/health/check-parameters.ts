@@ -217,7 +217,7 @@ function defaultsFor(type: ProbeType): Settings {
     tls: {
       name: undefined,
       serverName: false,
-      sessionReuse: true,
+      sessionReuse: false,
       protocols: ['TLSv1.2', 'TLSv1.3'],
       ciphers: 'DEFAULT',
       verify: false,
