@@ -136,6 +136,6 @@ const refused: readonly (readonly [directive: string, message: string])[] = [
 for (const [directive, message] of refused) {
   test(`refused: ${directive}`, async (t) => {
     const [first] = await refusalOf(t, `${directive};`)
-    assert.ok(first!.startsWith(message), first)
+    assert.ok(first!.startsWith(message), first!)
   })
 }

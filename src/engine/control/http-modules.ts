@@ -7,11 +7,11 @@
 import { findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { ConfError } from '../conf/diagnostics.ts'
-import type { ValueType } from '../core/module.ts'
+import type { AnyModule, ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
 import type { VariablePrefix } from '../core/variables.ts'
 import type { Request } from '../http/request.ts'
-import { type AnyHttpModule, defineHttpModule, type HttpModule } from '../http/module.ts'
+import { defineHttpModule, type HttpModule } from '../http/module.ts'
 import { count, present, timeMs } from '../modules/value-types.ts'
 import { createApi, type Endpoint } from './api.ts'
 import { createDoc } from './doc/doc.ts'
@@ -36,6 +36,7 @@ import { controlAccess, type Entrance, guarded } from './http-access.ts'
 import { changeTimeoutMs, inFlightMax } from './limits.ts'
 import { loadName } from './loaded-modules.ts'
 import type { ControlPlane } from './plane.ts'
+import { defineWorkerScaling } from './worker-scaling.ts'
 
 export interface Control {
   readonly plane: ControlPlane
@@ -142,8 +143,9 @@ export function wantsKeyValues(tree: Directive): boolean {
 }
 
 /** The modules of one process; without `control` their content is refused when it is compiled. */
-export function createControlModules(control?: Control): readonly AnyHttpModule[] {
-  return [controlBus, controlAccess, defineApi(control), defineDoc(control)]
+export function createControlModules(control?: Control): readonly AnyModule[] {
+  const scaling = defineWorkerScaling(control !== undefined)
+  return [scaling, controlBus, controlAccess, defineApi(control), defineDoc(control)]
 }
 
 function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {

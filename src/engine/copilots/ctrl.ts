@@ -34,6 +34,7 @@ import { BusLink } from './ctrl/bus-link.ts'
 import { readBusConf } from './ctrl/bus-conf.ts'
 import { Image } from './ctrl/image.ts'
 import { LivePlane } from './ctrl/live-plane.ts'
+import { WorkerScaler } from './ctrl/worker-scaler.ts'
 import { StateFiles } from './ctrl/state-files.ts'
 
 export const copilot: Copilot = defineCopilot({
@@ -65,7 +66,7 @@ export const copilot: Copilot = defineCopilot({
       entrance: { door, audit },
     })
     try {
-      await serve(plane, own.files, { context, audit })
+      await serve(plane, own, { context, audit })
     } finally {
       await tokens.close()
       audit.close()
@@ -135,7 +136,7 @@ function createOwnPlane(
 /** Serves until told to stop; RESTART takes the configuration file as it is now, without a break. */
 async function serve(
   plane: DataPlane,
-  files: ConfigurationFiles,
+  { files, tree }: Own,
   { context, audit }: { readonly context: CopilotContext; readonly audit: FileAuditLog },
 ): Promise<void> {
   try {
@@ -145,6 +146,8 @@ async function serve(
     report(error, context)
     throw error
   }
+  const scaler = new WorkerScaler(context.master, context.log)
+  scaler.follow(tree)
   for await (const command of context.commands) {
     if (command === 'reopen') {
       plane.reopenLogs()
@@ -156,10 +159,12 @@ async function serve(
       await plane.runtime.prepare({ files: own.files, edits: [] })
       plane.runtime.commit()
       plane.useLog(own.logRules)
+      scaler.follow(own.tree)
     } catch (error) {
       report(error, context)
     }
   }
+  scaler.stop()
   await plane.drain(drainLimitMs)
   plane.close()
 }
