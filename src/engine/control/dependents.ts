@@ -4,6 +4,7 @@
  */
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
+import { healthCheckKeys } from './instructions/health-check.ts'
 import {
   httpLocation,
   findHttpServer,
@@ -11,12 +12,16 @@ import {
   argsOf,
   partKey,
 } from './instructions/http-location.ts'
-import { healthCheckKeys } from './instructions/health-check.ts'
+import {
+  findOwner,
+  revocationList,
+  type RevocationListBody,
+} from './instructions/revocation-list.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpMember, streamMember } from './instructions/upstream-member.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { type GroupBody, httpGroup, streamGroup } from './instructions/upstream-group.ts'
-import { certificateKeys, overridesOf, proxyPassKey, revocationListKey } from './overrides.ts'
+import { certificateKeys, overridesOf, revocationListKey } from './overrides.ts'
 import {
   type BlockStep,
   type CanonicalPlace,
@@ -57,6 +62,7 @@ export function dependentsOf(state: DynamicState, { key, body }: Edit): Dependen
     const places = withinPlace(state, { steps: [[subsystem]], target: ['upstream', name.trim()] })
     return only([...places, ...changeKeys(state, subsystem, name.trim())])
   }
+  if (key.startsWith(revocationList.topic)) return ofRevocationList(state, JSON.parse(text))
   return key.startsWith(httpLocation.topic) ? only(ofLocation(state, JSON.parse(text))) : none
 }
 
@@ -99,8 +105,6 @@ function keysBeside(
       return certificateKeys(subsystem, server)
     case 'ssl_crl':
       return [revocationListKey(server)]
-    case 'proxy_pass':
-      return subsystem === 'stream' ? [proxyPassKey(server)] : []
     case 'location': {
       const part = server.parts.get(partKey(args))
       return part === undefined ? [] : [part.instruction]
@@ -202,6 +206,20 @@ function ofLocation(state: DynamicState, body: LocationBody): readonly string[] 
   } catch (error) {
     // A location for which there is no room has nothing within it.
     if (error instanceof Refusal) return []
+    throw error
+  }
+}
+
+/** Whoever sets the list last sets it alone. */
+function ofRevocationList(state: DynamicState, body: RevocationListBody): Dependents {
+  try {
+    const { subsystem, server } = findOwner(state, body)
+    const beside = serverSteps(server).map((step) =>
+      placeKey({ steps: [[subsystem], step], target: 'ssl_crl' }),
+    )
+    return { within: [], beside: present(state, beside) }
+  } catch (error) {
+    if (error instanceof Refusal) return none
     throw error
   }
 }

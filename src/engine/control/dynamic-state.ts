@@ -31,6 +31,16 @@ interface Version extends Applied {
   readonly displaced: PersistentMap<Displaced>
   readonly places: PlaceIndex
   readonly members: MemberIndex
+  /** Numbers of the instructions in the order in which they were set. */
+  readonly ages: PersistentMap<number>
+  readonly lastAge: number
+}
+
+/** An edit as it is applied; with an age when it only puts in again what was there. */
+interface Step {
+  readonly key: string
+  readonly body: string | null
+  readonly age?: number
 }
 
 export class DynamicState {
@@ -42,7 +52,7 @@ export class DynamicState {
   readonly places: PlaceIndex
   /** Which members of groups are changed. */
   readonly members: MemberIndex
-  readonly #displaced: PersistentMap<Displaced>
+  readonly #version: Version
   readonly #base: Applied
   readonly #prefix: string
 
@@ -55,7 +65,7 @@ export class DynamicState {
     this.instructions = version.instructions
     this.places = version.places
     this.members = version.members
-    this.#displaced = version.displaced
+    this.#version = version
   }
 
   /** The state right after the files were read, with the journal's instructions put on top. */
@@ -71,6 +81,8 @@ export class DynamicState {
       displaced: PersistentMap.empty<Displaced>(),
       places: PlaceIndex.empty,
       members: MemberIndex.empty,
+      ages: PersistentMap.empty<number>(),
+      lastAge: 0,
     }
     return putOnTop(new DynamicState(base, version, prefix), byRank([...instructions]))
   }
@@ -82,26 +94,30 @@ export class DynamicState {
 
   /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
   edit(edits: readonly Edit[]): DynamicState {
-    let version: Version = this.#version()
     for (const { key, before: expected } of edits) {
       if (expected !== undefined && expected !== (this.instructions.get(key) ?? null)) {
         throw stale(key)
       }
     }
-    for (const { key, body } of inOrder([...edits, ...this.#repeated(edits)])) {
-      const before = version.instructions.get(key)
-      if (body === null && before === undefined) continue
-      version = this.#apply(version, { key, before, body })
+    let version = this.#version
+    for (const step of this.#inOrder([...this.#repeated(edits), ...edits])) {
+      const before = version.instructions.get(step.key)
+      if (step.body === null && before === undefined) continue
+      version = this.#apply(version, step, before)
     }
     return new DynamicState(this.#base, version, this.#prefix)
   }
 
   /** The same edits, and those that take along what lies within what they set or take away. */
   complete(edits: readonly Edit[]): readonly Edit[] {
-    const others = this.#others(edits, (edit) => {
+    const named = new Set(edits.map(({ key }) => key))
+    const others = new Set<string>()
+    for (const edit of edits) {
       const { within, beside } = dependentsOf(this, edit)
-      return edit.body === null ? within : [...within, ...beside]
-    })
+      for (const key of edit.body === null ? within : [...within, ...beside]) {
+        if (!named.has(key)) others.add(key)
+      }
+    }
     return [...[...others].map((key) => ({ key, body: null })), ...edits]
   }
 
@@ -115,28 +131,54 @@ export class DynamicState {
     })
   }
 
-  /** What lies within something that is set anew, and stays: it is taken out before and put in again after. */
-  #repeated(edits: readonly Edit[]): readonly Edit[] {
-    const others = this.#others(edits, (edit) => {
-      const { within, beside } = dependentsOf(this, edit)
-      return [...within, ...beside]
-    })
-    return [...others].flatMap((key) => [
-      { key, body: null },
-      { key, body: this.instructions.get(key)! },
-    ])
-  }
-
-  #others(edits: readonly Edit[], hanging: (edit: Edit) => readonly string[]): ReadonlySet<string> {
+  /** What hangs on something that changes is taken out before, and put in again after where it stays. */
+  #repeated(edits: readonly Edit[]): readonly Step[] {
     const named = new Set(edits.map(({ key }) => key))
-    return new Set(edits.flatMap(hanging).filter((key) => !named.has(key)))
+    const again: Step[] = []
+    for (const key of this.#hanging(edits)) {
+      const body = this.instructions.get(key)
+      if (body === undefined) continue
+      again.push({ key, body: null })
+      if (!named.has(key)) again.push({ key, body, age: this.#ageOf(key) })
+    }
+    return again
   }
 
-  #apply(
-    version: Version,
-    { key, before, body }: { key: string; before: string | undefined; body: string | null },
-  ): Version {
-    const { instructions, places, members } = version
+  #hanging(edits: readonly Edit[]): ReadonlySet<string> {
+    const found = new Set<string>()
+    for (const edit of edits) {
+      const { within, beside } = dependentsOf(this, edit)
+      for (const key of [...within, ...beside]) found.add(key)
+    }
+    return found
+  }
+
+  /**
+   * What goes makes room for what comes, the inner before the outer and the newest first; then the outer come
+   * before what changes inside them, the oldest first. So one transaction may move a name from one key to
+   * another.
+   */
+  #inOrder(steps: readonly Step[]): readonly Step[] {
+    if (steps.length < 2) return steps
+    const ranked = steps.map((step) => {
+      const age = step.body === null ? this.#ageOf(step.key) : (step.age ?? Infinity)
+      return { step, rank: kindRank(step.key), age }
+    })
+    const removals = ranked
+      .filter(({ step }) => step.body === null)
+      .sort((a, b) => b.rank - a.rank || b.age - a.age)
+    const settings = ranked
+      .filter(({ step }) => step.body !== null)
+      .sort((a, b) => a.rank - b.rank || (a.age === b.age ? 0 : a.age - b.age))
+    return [...removals, ...settings].map(({ step }) => step)
+  }
+
+  #ageOf(key: string): number {
+    return this.#version.ages.get(key) ?? 0
+  }
+
+  #apply(version: Version, { key, body, age }: Step, before: string | undefined): Version {
+    const { instructions, places, members, ages, displaced } = version
     const outcome = kindOf(key).apply({
       tree: version.tree,
       http: version.http,
@@ -146,24 +188,30 @@ export class DynamicState {
       after: parseBody(body),
       base: this.#base,
       prefix: this.#prefix,
-      displaced: version.displaced,
+      displaced,
       bodyOf: (other) => parseBody(instructions.get(other)),
       members,
     })
-    return {
-      tree: outcome.tree,
-      http: outcome.http,
-      stream: outcome.stream,
-      displaced: outcome.displaced ?? version.displaced,
-      instructions: body === null ? instructions.delete(key) : instructions.set(key, body),
-      places: body === null ? places.delete(key) : places.add(key),
-      members: body === null ? members.delete(key) : members.add(key),
+    const { tree, http, stream } = outcome
+    const made = { tree, http, stream, displaced: outcome.displaced ?? displaced }
+    if (body === null) {
+      return {
+        ...made,
+        instructions: instructions.delete(key),
+        places: places.delete(key),
+        members: members.delete(key),
+        ages: ages.delete(key),
+        lastAge: version.lastAge,
+      }
     }
-  }
-
-  #version(): Version {
-    const { tree, http, stream, instructions, places, members } = this
-    return { tree, http, stream, instructions, places, members, displaced: this.#displaced }
+    return {
+      ...made,
+      instructions: instructions.set(key, body),
+      places: places.add(key),
+      members: members.add(key),
+      ages: ages.set(key, age ?? version.lastAge + 1),
+      lastAge: version.lastAge + 1,
+    }
   }
 }
 
@@ -191,18 +239,6 @@ function putOnTop(start: DynamicState, instructions: readonly Instruction[]): Re
 
 function stale(key: string): Refusal {
   return new Refusal(replyCodes.stale, `"${key}" was changed by another request meanwhile`)
-}
-
-/**
- * What goes makes room for what comes, the inner before the outer; then the outer come before what changes
- * inside them. So one transaction may move a name from one key to another.
- */
-function inOrder(edits: readonly Edit[]): readonly Edit[] {
-  if (edits.length < 2) return edits
-  const ranked = edits.map((edit) => ({ edit, rank: kindRank(edit.key) }))
-  const removals = ranked.filter(({ edit }) => edit.body === null).sort((a, b) => b.rank - a.rank)
-  const settings = ranked.filter(({ edit }) => edit.body !== null).sort((a, b) => a.rank - b.rank)
-  return [...removals, ...settings].map(({ edit }) => edit)
 }
 
 function parseBody(body: string | null | undefined): unknown {

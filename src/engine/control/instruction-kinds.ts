@@ -44,20 +44,21 @@ export function byRank(instructions: readonly Instruction[]): readonly Instructi
   return [...instructions].sort((a, b) => kindRank(a.key) - kindRank(b.key))
 }
 
-const lastServerKind = instructionKinds.indexOf(httpServer)
-const placeKind = instructionKinds.indexOf(place)
+const serverRank = instructionKinds.indexOf(httpServer)
+const locationRank = instructionKinds.indexOf(httpLocation)
 
 /**
- * Place of an instruction in the order of application. All servers are of one rank, whoever set them: their
- * order is that of their age. Inner places come after those around them.
+ * Place of an instruction in the order of application. All servers are of one rank, whoever set them, and so
+ * are locations of servers: their order is that of their age. Inner places come after those around them.
  */
 export function kindRank(key: string): number {
-  const kind = instructionKinds.findIndex(({ topic }) => key.startsWith(topic))
-  if (instructionKinds[kind] === streamServer) return lastServerKind
-  if (kind !== placeKind) return kind
+  const rank = instructionKinds.findIndex(({ topic }) => key.startsWith(topic))
+  if (instructionKinds[rank] === streamServer) return serverRank
+  if (instructionKinds[rank] !== place) return rank
   const depth = placeDepth(key)
-  return depth <= outerDepth ? lastServerKind : placeKind + depth / (blockDepthMax + outerDepth)
+  if (depth <= depths.server) return serverRank
+  return locationRank + (depth - depths.location) / blockDepthMax
 }
 
-/** Blocks around what stands in `http` and `stream` themselves. */
-const outerDepth = 1
+/** Blocks around what stands in `http` and `stream` themselves, and in their servers. */
+const depths = { server: 1, location: 2 } as const

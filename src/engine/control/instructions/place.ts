@@ -80,19 +80,22 @@ function setServer(transition: Transition, at: CanonicalPlace, step: ServerStep)
   const { tree, [subsystem]: index, base, key } = transition
   if (!index.hasBlock) fail(`there is no ${subsystem}`)
   const address = addressOf(step.server)
-  const current = index.find(address, step.name)
-  if (current !== undefined) refuseDynamic(current, key)
+  const found = index.find(address, step.name)
+  // What another instruction made stays: where nothing is to stand, it came later.
+  const isForeign = found?.instruction !== undefined && found.instruction !== key
+  const current = isForeign ? undefined : found
+  if (current !== undefined) refuseParts(current)
   const now = current === undefined ? [] : [current.node]
   const { aside, text } = begin(transition, { block: blockAt(tree, subsystem), nodes: now })
   const nodes = text === undefined ? aside.nodes : adopt(read(text, 'server', key), now, aside)
+  if (nodes.length > 1) fail(`${formatPlace(at)} is one server`)
+  if (isForeign && nodes.length > 0) madeBy(found.instruction)
   const isFixed = base[subsystem].find(address, step.name) !== undefined
   let next = current === undefined ? index : index.remove(current)
   for (const node of nodes) {
-    const free = next
-    next = free.add(node, isFixed ? undefined : key)
-    if (text !== undefined) checkServer(free, next.describe(node), at)
+    if (text !== undefined) checkServer(next, next.describe(node), at)
+    next = next.add(node, isFixed ? undefined : key)
   }
-  if (nodes.length > 1) fail(`${formatPlace(at)} is one server`)
   const applied = {
     tree: updateSubsystem(tree, subsystem, (block) => put(block, now, { aside, nodes })),
     http: transition.http,
@@ -166,8 +169,12 @@ function put(block: Block, now: readonly Directive[], { aside, nodes }: Exchange
 function putBack(block: Block, now: readonly Directive[], aside: Displaced): Block {
   const [first, ...others] = aside.nodes
   let rest = put(block, now, { aside, nodes: first === undefined ? [] : [first] })
+  let before = first
   for (const node of others) {
-    rest = splice(rest, positionOfLost(rest, node, aside.block), 0, [node])
+    // Others may have come and gone around them: their own order is kept in any case.
+    const lost = positionOfLost(rest, node, aside.block)
+    rest = splice(rest, Math.max(lost, indexOfDirective(rest, before!) + 1), 0, [node])
+    before = node
   }
   return rest
 }
@@ -257,8 +264,7 @@ function isSubsystem(name: string): boolean {
 }
 
 /** What another instruction made goes with that. */
-function refuseDynamic({ instruction, parts }: IndexedServer, key: string): void {
-  if (instruction !== undefined && instruction !== key) madeBy(instruction)
+function refuseParts({ parts }: IndexedServer): void {
   for (const part of parts.values()) madeBy(part.instruction)
 }
 

@@ -5,13 +5,10 @@
 import { append, indexOfDirective, splice } from '../../conf/block.ts'
 import { type Directive, directive, withBlock } from '../../conf/tree.ts'
 import { settingsOf } from '../../core/scope.ts'
-import type { Applied, InstructionKind, Transition } from '../instruction.ts'
+import type { Applied, Displaced, InstructionKind } from '../instruction.ts'
 import { findAddressed, requireAddressed, type ServerAddress } from '../server-address.ts'
 import type { IndexedServer, SubsystemName } from '../server-index.ts'
 import { replaceServerNode } from '../server-tree.ts'
-import { httpServer } from './http-server.ts'
-import { streamServer } from './stream-server.ts'
-import { originalServer } from './virtual-server.ts'
 
 export interface RevocationListBody extends ServerAddress {
   readonly ssl_crl: string
@@ -20,11 +17,23 @@ export interface RevocationListBody extends ServerAddress {
 export const revocationList: InstructionKind = {
   topic: '/ins/crl/',
   apply: (transition) => {
-    const { after } = transition
-    const body = (after ?? transition.before) as RevocationListBody
+    const { before, after, key } = transition
+    const body = (after ?? before) as RevocationListBody
     const { subsystem, server } = findOwner(transition, body)
-    const list = after === undefined ? original(transition, subsystem, server) : toDirective(body)
-    return replaceServerNode(transition, subsystem, { server, node: withList(server.node, list) })
+    const aside = before === undefined ? toAside(server.node) : transition.displaced.get(key)
+    const list = after === undefined ? aside?.nodes[0] : toDirective(body)
+    const applied = replaceServerNode(transition, subsystem, {
+      server,
+      node: withList(server.node, list),
+    })
+    const { displaced } = transition
+    return {
+      ...applied,
+      displaced:
+        after === undefined || aside === undefined
+          ? displaced.delete(key)
+          : displaced.set(key, aside),
+    }
   },
 }
 
@@ -47,14 +56,10 @@ function toDirective({ ssl_crl }: RevocationListBody): Directive {
   return directive('ssl_crl', [ssl_crl])
 }
 
-function original(
-  transition: Transition,
-  subsystem: SubsystemName,
-  server: IndexedServer,
-): Directive | undefined {
-  const kind = subsystem === 'http' ? httpServer : streamServer
-  const node = originalServer(transition, kind, server)
-  return node && listOf(node)
+/** The list that the server had of its own. */
+function toAside(server: Directive): Displaced {
+  const list = listOf(server)
+  return { block: server.block!, nodes: list === undefined ? [] : [list] }
 }
 
 function withList(server: Directive, list: Directive | undefined): Directive {

@@ -76,10 +76,11 @@ export function findVirtualServer(
 /** A server as its files or its own instruction say, without what other instructions changed in it. */
 export function originalServer(
   { base, bodyOf, prefix }: Transition,
-  { form }: VirtualServerKind,
+  { form, topic }: VirtualServerKind,
   { instruction, addresses, names }: IndexedServer,
 ): Directive | undefined {
   if (instruction === undefined) return base[form.subsystem].find(addresses[0]!, names[0]!)?.node
+  if (!instruction.startsWith(topic)) return undefined
   const body = bodyOf(instruction) as VirtualServerBody | undefined
   return body && readServer(body, listenText(addresses[0]!), { ...form, prefix })
 }
