@@ -3,6 +3,7 @@
  * the whole contract, and the document of the interface something to try in a test.
  */
 import { ZoneReader } from '../upstream/zone-reader.ts'
+import { privateZoneMemory, type ZoneMemory } from '../modules/limit-conn.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type {
   ChangeRequest,
@@ -12,6 +13,7 @@ import type {
   KeyValues,
   ProcessNote,
   RollbackRequest,
+  RunningVersion,
 } from './plane.ts'
 import type { Directive } from '../conf/tree.ts'
 import { Refusal, replyCodes } from './refusal.ts'
@@ -19,10 +21,12 @@ import { Refusal, replyCodes } from './refusal.ts'
 export class MemoryPlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues = memoryKeyValues()
+  readonly zones: ZoneMemory = privateZoneMemory()
   /** Of an engine that is not there, unless given: nobody is counted. */
   readonly peerZones: ZoneReader
   #state: DynamicState
   readonly #entries: HistoryEntry[] = []
+  readonly #listeners = new Set<() => void>()
   #workers = 1
 
   constructor(files: Directive, prefix: string, instance = 'none') {
@@ -33,6 +37,15 @@ export class MemoryPlane implements ControlPlane {
 
   state(): DynamicState {
     return this.#state
+  }
+
+  version(): RunningVersion {
+    return { revision: this.#entries.length, files: 'memory' }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   async change(request: ChangeRequest): Promise<ChangeResult> {
@@ -53,6 +66,7 @@ export class MemoryPlane implements ControlPlane {
       })
       const time = new Date(0).toISOString()
       this.#entries.push({ revision, time, action, actor: actor.peer, edits: changes })
+      for (const listener of this.#listeners) listener()
       return { kind: 'done', revision }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error

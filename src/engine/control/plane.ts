@@ -3,6 +3,7 @@
  * master; tests implement it in memory.
  */
 import type { ZoneReader } from '../upstream/zone-reader.ts'
+import type { ZoneMemory } from '../modules/limit-conn.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import type { Reply } from './refusal.ts'
@@ -20,6 +21,8 @@ export interface ChangeRequest {
    * same instructions, so that of two requests at the same time one comes first.
    */
   readonly edits: (state: DynamicState) => readonly Edit[]
+  /** The change is stale when the last revision is another one than this. */
+  readonly onRevision?: number
   /** Method and path, as the history shows it. */
   readonly action: string
   readonly actor: Actor
@@ -72,11 +75,22 @@ export interface ProcessNote {
   readonly restarts: number
 }
 
+/** What is in force, for comparing it with what somebody knows. */
+export interface RunningVersion {
+  readonly revision: number
+  /** Short hash of the files that the revision is put on. */
+  readonly files: string
+}
+
 export interface ControlPlane {
   /** Folder of relative paths, and of the file names that messages show. */
   readonly prefix: string
   /** Files and instructions as last committed. */
   state(): DynamicState
+  /** Of the same instant as `state`. */
+  version(): RunningVersion
+  /** Calls `listener` when the state is another, by a change or a reload. Returns what ends that. */
+  onChange(listener: () => void): () => void
   /** Resolves when every worker has applied the change, or when it is known not to be made. */
   change(request: ChangeRequest): Promise<ChangeResult>
   /** One transaction that gives every instruction the body it had; a revision of its own. */
@@ -89,6 +103,8 @@ export interface ControlPlane {
   readonly keyValues: KeyValues
   /** The zones of upstream groups, as the workers have them. */
   readonly peerZones: Pick<ZoneReader, 'read'>
+  /** Memory of the workers' zones. */
+  readonly zones: ZoneMemory
   /** Grows or shrinks the number of workers, from 1 to 512; `undefined` for what the files say. */
   setWorkers(count: number | undefined): Promise<ChangeResult>
   /** Workers and copilots that there are now. */

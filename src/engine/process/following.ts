@@ -10,8 +10,8 @@ import type { ChildIdentity, FromChild, State, ToChild } from './messages.ts'
 export interface Follower {
   /** The state to begin with and, after a reload, to begin anew with. */
   load(state: State, identity: ChildIdentity): void
-  /** Instructions that were edited since. */
-  apply(edits: readonly Edit[]): void
+  /** Instructions that were edited since, up to that revision. */
+  apply(edits: readonly Edit[], revision: number): void
   /** It has heard of everything now. */
   onCurrent(): void
 }
@@ -33,7 +33,7 @@ export class Following {
         this.#send({ kind: 'ready', leftOut: [] })
         return
       case 'changed':
-        this.#follower.apply(message.edits)
+        this.#follower.apply(message.edits, message.revision)
         return
       case 'serve':
         this.#follower.onCurrent()

@@ -93,7 +93,7 @@ export type ToChild =
   | { readonly kind: 'reopen' }
   | { readonly kind: 'prepare'; readonly transaction: number; readonly change: Change }
   | { readonly kind: 'commit'; readonly transaction: number; readonly revision: number }
-  | { readonly kind: 'changed'; readonly edits: readonly Edit[] }
+  | { readonly kind: 'changed'; readonly edits: readonly Edit[]; readonly revision: number }
   | { readonly kind: 'abort'; readonly transaction: number }
   | {
       /** Without a failure, the descriptor travels beside, labelled with the request's number. */
@@ -123,6 +123,8 @@ export type FromChild =
 export type Ask =
   | {
       readonly kind: 'change'
+      /** Stale unless that is the last revision when its turn has come. */
+      readonly onRevision?: number
       readonly action: string
       readonly actor: string
       readonly edits: readonly Edit[]

@@ -244,7 +244,11 @@ test('a follower hears of a change when it is made, and of none that is not', as
     return agree(message)
   }
   await change('k')
-  assert.deepEqual(follower.sent.at(-1), { kind: 'changed', edits: [{ key: 'k', body: '{}' }] })
+  assert.deepEqual(follower.sent.at(-1), {
+    kind: 'changed',
+    edits: [{ key: 'k', body: '{}' }],
+    revision: 1,
+  })
   await change('tried', true)
   worker.answer = refusing
   await change('refused')

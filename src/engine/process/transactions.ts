@@ -45,6 +45,8 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly refused: Refused }
 
 export interface EditRequest {
+  /** Stale unless that is the last revision when its turn has come. */
+  readonly onRevision?: number
   readonly edits: readonly Edit[]
   readonly action: string
   readonly actor: string
@@ -229,7 +231,13 @@ export class Transactions {
   }
 
   #edit(request: EditRequest | (() => EditRequest)): Promise<Outcome> {
-    const { edits, action, actor, dryRun } = typeof request === 'function' ? request() : request
+    const asked = typeof request === 'function' ? request() : request
+    const { edits, action, actor, dryRun, onRevision } = asked
+    if (onRevision !== undefined && onRevision !== this.#journal.revision) {
+      const msg = `revision ${onRevision} is not the last one any more`
+      const stale = { reply: { code: replyCodes.stale, msg }, diagnostics: [] }
+      return Promise.resolve({ kind: 'refused', refused: stale })
+    }
     if (edits.length === 0) return Promise.resolve(this.#done([]))
     const entry = { time: this.#now(), action, actor, edits }
     const write = dryRun ? undefined : () => void this.#journal.append(entry)
@@ -276,7 +284,8 @@ export class Transactions {
   /** New files are a new beginning: what they leave out, the workers have found out. */
   #tell(follower: Member, { files, edits }: Change): void {
     const { identity } = follower
-    if (files === undefined) follower.send({ kind: 'changed', edits })
+    if (files === undefined)
+      follower.send({ kind: 'changed', edits, revision: this.#journal.revision })
     else follower.send({ kind: 'init', state: this.#stateInForce(), identity })
   }
 

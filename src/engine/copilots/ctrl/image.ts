@@ -3,10 +3,12 @@
  *
  * The workers are the judges of a change; the image only shows what they said yes to.
  */
+import { hash } from 'node:crypto'
 import { DynamicState } from '../../control/dynamic-state.ts'
 import type { Edit } from '../../control/instruction.ts'
+import type { RunningVersion } from '../../control/plane.ts'
 import type { Follower } from '../../process/following.ts'
-import type { ChildIdentity, State } from '../../process/messages.ts'
+import type { ChildIdentity, ConfigurationFiles, State } from '../../process/messages.ts'
 import { placeOf } from '../../process/place.ts'
 import { readTexts } from '../../process/read-configuration.ts'
 import { readSettings, type Settings } from '../../process/settings.ts'
@@ -24,6 +26,8 @@ export class Image implements Follower {
   #state: DynamicState | undefined
   #settings: Settings | undefined
   #sharedMemory = ''
+  #version: RunningVersion = { revision: 0, files: '' }
+  readonly #followers = new Set<() => void>()
 
   constructor(listener: ImageListener) {
     this.#listener = listener
@@ -38,6 +42,16 @@ export class Image implements Follower {
     return this.#state!
   }
 
+  get version(): RunningVersion {
+    return this.#version
+  }
+
+  /** Calls `follower` after every change and reload, until what is returned is called. */
+  onChange(follower: () => void): () => void {
+    this.#followers.add(follower)
+    return () => this.#followers.delete(follower)
+  }
+
   /** Directives of the data plane's main context. */
   get settings(): Settings {
     return this.#settings!
@@ -48,20 +62,31 @@ export class Image implements Follower {
     return this.#sharedMemory
   }
 
-  load({ files, instructions }: State, { sharedMemory }: ChildIdentity): void {
+  load({ files, instructions, revision }: State, { sharedMemory }: ChildIdentity): void {
     const { tree } = readTexts(files)
     this.#settings = readSettings(tree, placeOf(files)).settings
     this.#sharedMemory = sharedMemory
     this.#state = DynamicState.rebase(tree, instructions, files.prefix).state
+    this.#version = { revision, files: fingerprint(files) }
     this.#listener.onLoad(this.#state)
+    for (const follower of this.#followers) follower()
   }
 
-  apply(edits: readonly Edit[]): void {
+  apply(edits: readonly Edit[], revision: number): void {
     this.#state = this.state.edit(edits)
+    this.#version = { ...this.#version, revision }
     this.#listener.onChange(edits, this.#state)
+    for (const follower of this.#followers) follower()
   }
 
   onCurrent(): void {
     this.#loaded.resolve()
   }
 }
+
+/** The same for the same texts, in every process and after every restart. */
+function fingerprint({ texts, globals }: ConfigurationFiles): string {
+  return hash('sha256', JSON.stringify([globals, texts]), 'base64url').slice(0, fingerprintChars)
+}
+
+const fingerprintChars = 12

@@ -9,9 +9,12 @@ import type {
   KeyValues,
   ProcessNote,
   RollbackRequest,
+  RunningVersion,
 } from '../../control/plane.ts'
 import { replyCodes } from '../../control/refusal.ts'
+import { openShared } from '../../core/shared-memory.ts'
 import { ZoneReader } from '../../upstream/zone-reader.ts'
+import type { ZoneMemory } from '../../modules/limit-conn.ts'
 import type { MasterLink } from '../../process/master-link.ts'
 import type { Image } from './image.ts'
 
@@ -25,6 +28,7 @@ export interface LivePlaneOptions {
 export class LivePlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues
+  readonly zones: ZoneMemory
   readonly peerZones: ZoneReader
   readonly #options: LivePlaneOptions
 
@@ -32,6 +36,15 @@ export class LivePlane implements ControlPlane {
     this.prefix = options.prefix
     this.keyValues = options.keyValues
     const { image } = options
+    this.zones = {
+      open: (name, bytes) =>
+        openShared({
+          instance: image.sharedMemory,
+          name,
+          bytes,
+          owner: image.settings.user,
+        }).buffer,
+    }
     this.peerZones = new ZoneReader(() => ({
       instance: image.sharedMemory,
       owner: image.settings.user,
@@ -41,6 +54,14 @@ export class LivePlane implements ControlPlane {
 
   state(): DynamicState {
     return this.#options.image.state
+  }
+
+  version(): RunningVersion {
+    return this.#options.image.version
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#options.image.onChange(listener)
   }
 
   async change({ timeoutMs, ...request }: ChangeRequest): Promise<ChangeResult> {
