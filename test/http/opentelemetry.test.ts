@@ -1,6 +1,8 @@
 /** `opentelemetry*`: what upstreams are told, and what requests leave for the collector. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { suite, test, type TestContext } from 'node:test'
 import { decodeRecord, type SpanRecord } from '../../src/engine/http/telemetry/span-record.ts'
@@ -104,6 +106,37 @@ suite('propagation', () => {
     assert.equal(seen[0]!['x-b3-traceid'], trace)
     assert.equal(seen[0]!['x-b3-spanid'], span!.spanId)
     assert.equal(seen[0]!['x-b3-sampled'], '1')
+  })
+
+  test('gRPC over HTTP/2 on both sides is traced like the rest', async (t) => {
+    const seen: IncomingHttpHeaders[] = []
+    const upstream = createHttp2Server()
+    upstream.on('stream', (stream, headers) => {
+      seen.push(headers)
+      stream.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true })
+    })
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const port = (upstream.address() as AddressInfo).port
+    const { port: front, records } = await serve(
+      t,
+      `opentelemetry_config otel.toml; opentelemetry_propagate;
+       server { $listen http2; location / { grpc_pass grpc://127.0.0.1:${port}; } }`,
+    )
+    const client = connect(`http://127.0.0.1:${front}`)
+    t.after(() => {
+      client.destroy()
+      upstream.close()
+    })
+    const call = client.request({ ':method': 'POST', ':path': '/svc/Call', traceparent })
+    call.end()
+    await once(call, 'response')
+    await once(call.resume(), 'close')
+    const [{ span, version }] = records() as [SpanRecord]
+    assert.equal(version, '2')
+    assert.equal(span!.parentId, caller)
+    assert.equal(span!.attributes['url.path'], '/svc/Call')
+    assert.equal(span!.attributes['server.address'], '127.0.0.1')
+    assert.equal(seen[0]!['traceparent'], `00-${trace}-${span!.spanId}-01`)
   })
 
   test('a field that the location sets itself is the one that is sent', async (t) => {

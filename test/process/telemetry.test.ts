@@ -200,7 +200,7 @@ suite('the life of the copilot', () => {
       receiver,
       upstream: backend.url,
       main: 'worker_processes 1;',
-      exporter: 'timeout_millis = 100',
+      exporter: 'timeout_millis = 900',
     })
     await receiver.close()
     const requests = 6_000
@@ -217,7 +217,8 @@ suite('the life of the copilot', () => {
         receiver.spans.filter(({ attributes }) => attributes['url.path'] === '/after').length ===
         10,
     )
-    const kept = receiver.spans.length - 10
+    // What a collector took without saying so in time it is told again.
+    const kept = new Set(receiver.spans.map(({ spanId }) => spanId)).size - 10
     assert.ok(kept >= 2048 && kept < requests, `${kept} of ${requests}`)
   })
 

@@ -1,6 +1,7 @@
 /** The settings of `grpc_pass` as its requests use them. */
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { LocationEnv } from '../module.ts'
+import { withContext } from '../modules/opentelemetry.ts'
 import { compileProxySettings, type PassDialect, type ProxySettings } from '../proxy/settings.ts'
 import { type GrpcConf, toPassConf } from './directives.ts'
 import { parseGrpcUrl } from './grpc-url.ts'
@@ -26,7 +27,7 @@ export function compileGrpcSettings(conf: GrpcConf, env: LocationEnv): GrpcSetti
       // Where a group serves proxy_pass as well, the connections of one are not the other's.
       poolKey: `grpc ${settings.poolKey}`,
       bindsAddress: true,
-      block: new RequestBlock(conf.grpc_set_header),
+      block: new RequestBlock(withContext(conf.grpc_set_header, env.scope)),
     }
   } catch (error) {
     if (!(error instanceof ConfError)) throw error

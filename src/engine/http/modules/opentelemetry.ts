@@ -24,6 +24,7 @@ import {
   type RequestVariables,
 } from '../module.ts'
 import type { Request } from '../request.ts'
+import { timeRequests } from '../request-timing.ts'
 import { type ContextField, contextFields } from '../telemetry/context-fields.ts'
 import { recordRequest, type RecordRules, type SpanAttribute } from '../telemetry/record-request.ts'
 import {
@@ -213,6 +214,7 @@ export const httpOpenTelemetry: HttpModule<HttpOpenTelemetryConf> =
       log: (conf, env): LogHandler | undefined => {
         if (!isTraced(conf)) return undefined
         const rules = compileRules(conf, env)
+        timeRequests()
         return (request) => {
           if (request.parent === undefined) recordRequest(request, spanOf(request)!, rules)
         }
@@ -292,9 +294,12 @@ function ofSpan(append: AppendSpan, doc: string): RequestVariables[string] {
   })
 }
 
-/** What a location adds to the requests that it passes on, beside the fields that it sets itself. */
-export function contextFieldsOf(scope: Scope): readonly ContextField[] {
+/** The fields of requests that are passed on: what a location sets itself goes before what tracing would. */
+export function withContext(set: readonly ContextField[], scope: Scope): readonly ContextField[] {
   const conf = scope.conf(httpOpenTelemetry)
   const { opentelemetry_propagate: way } = conf
-  return way === undefined || !isTraced(conf) ? [] : contextFields(way, spanOf)
+  if (way === undefined || !isTraced(conf)) return set
+  const names = new Set(set.map(({ name }) => name.toLowerCase()))
+  const ours = contextFields(way, spanOf).filter(({ name }) => !names.has(name.toLowerCase()))
+  return [...set, ...ours]
 }

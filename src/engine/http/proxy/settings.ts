@@ -10,12 +10,12 @@ import type { ConnectOptions } from '../../net/transport.ts'
 import { isPath } from '../location.ts'
 import type { LocationEnv } from '../module.ts'
 import { httpCore } from '../modules/core.ts'
-import { contextFieldsOf } from '../modules/opentelemetry.ts'
+import { withContext } from '../modules/opentelemetry.ts'
 import { NameIndex } from '../name-index.ts'
 import type { Request } from '../request.ts'
 import { findUpstreamNameId, upstreamNames } from '../upstream-names.ts'
 import { compileCookies, type CookieRewrite } from './cookies.ts'
-import type { ProxyConf, SetHeader } from './directives.ts'
+import type { ProxyConf } from './directives.ts'
 import { compileRedirects, type DefaultRedirect, type Redirect } from './redirects.ts'
 import { RequestPlan } from './request-plan.ts'
 import type { SpoolLimits } from './response-spool.ts'
@@ -175,17 +175,11 @@ function compilePlan(conf: Conf, url: ProxyUrl | undefined, env: LocationEnv): R
   return new RequestPlan({
     version: conf.proxy_http_version,
     method: conf.proxy_method,
-    headers: withContext(conf.proxy_set_header, env),
+    headers: withContext(conf.proxy_set_header, env.scope),
     passHeaders: conf.proxy_pass_request_headers,
     host:
       url === undefined ? env.variables.complex('$proxy_host', env.node) : constantValue(url.host),
   })
-}
-
-/** What the location sets itself goes before what tracing would. */
-function withContext(set: readonly SetHeader[], { scope }: LocationEnv): readonly SetHeader[] {
-  const names = new Set(set.map(({ name }) => name.toLowerCase()))
-  return [...set, ...contextFieldsOf(scope).filter(({ name }) => !names.has(name.toLowerCase()))]
 }
 
 function compileHidden(conf: Conf): Pick<ProxySettings, 'names' | 'hidden'> {

@@ -77,10 +77,12 @@ export function recordRequest(request: Request, span: RequestSpan, rules: Record
 }
 
 function measure(request: Request, { route }: RecordRules): void {
-  const { response, errorStatus, startedAt, carrier, head } = request
+  const { response, errorStatus, startedAt, begunAt, carrier, head } = request
   measured.status = errorStatus === 0 ? response.status : errorStatus
   measured.startMs = startedAt
-  measured.durationMs = Math.max(Date.now() - startedAt, 0)
+  // Requests of the first moment were begun before anybody wanted to know it exactly.
+  measured.durationMs =
+    begunAt > 0 ? performance.now() - begunAt : Math.max(Date.now() - startedAt, 0)
   measured.sentBytes = request.bodyBytesSent
   measured.receivedBytes = request.body.received
   // The set of values has to be small: clients make up methods.

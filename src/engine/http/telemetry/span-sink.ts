@@ -19,11 +19,16 @@ export function openSpanRings(open: OpenMemory): RecordRings {
   return new RecordRings({ name: 'telemetry', ringsMax: processesMax, ringBytes, open })
 }
 
+const noRoom =
+  'no room for what requests leave: the copilot that exports it does not run, or is behind'
+
 export class SpanSink {
   readonly #memory: ZoneMemory
   readonly #writer = new RecordWriter()
   #ring: RecordRing | undefined
   #claimed = false
+  /** Said once until there is room again. */
+  #full = false
 
   constructor(memory: ZoneMemory) {
     this.#memory = memory
@@ -35,7 +40,12 @@ export class SpanSink {
     const ring = this.#ring
     if (ring === undefined) return undefined
     const start = ring.reserve(telemetryLimits.recordBytesMax)
-    if (start < 0) return undefined
+    if (start < 0) {
+      if (!this.#full) request.logError(`telemetry: ${noRoom}`, 'warn')
+      this.#full = true
+      return undefined
+    }
+    this.#full = false
     this.#writer.begin(ring.bytes, start, recorded)
     return this.#writer
   }
