@@ -30,6 +30,7 @@ const peers: readonly Peer[] = [
   { package: 'netcat-openbsd', proofs: ['nc'] },
   { package: 'wrk', proofs: ['wrk'] },
   { package: 'nghttp2-client', proofs: ['h2load'] },
+  { package: 'mariadb-server', proofs: ['mariadbd'] },
   { package: 'procps', proofs: ['ps'] },
   { package: 'util-linux', proofs: ['taskset'] },
 ]

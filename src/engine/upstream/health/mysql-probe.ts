@@ -56,10 +56,11 @@ export class MysqlProbe implements Probe {
 
   async #run(target: ProbeTarget, signal: AbortSignal, memory: TlsMemory): Promise<void> {
     const socket = await openProbeSocket(target, signal)
-    const stop = (): void => void socket.destroy(new ProbeFailure(timedOut))
+    const channel = new Channel(socket)
+    const stop = (): void => channel.end(new ProbeFailure(timedOut))
     signal.addEventListener('abort', stop, { once: true })
     try {
-      await this.#talk(new Channel(socket), memory)
+      await this.#talk(channel, memory)
     } catch (error) {
       throw toFailure(error as Error)
     } finally {
@@ -150,6 +151,11 @@ class Channel {
   write(payload: Buffer): void {
     this.#socket.write(encodePacket(this.#number, payload))
     this.#number += 1
+  }
+
+  /** Whoever reads is told why. */
+  end(error: Error): void {
+    this.#socket.destroy(error)
   }
 
   /** A command begins: packets are counted anew. */

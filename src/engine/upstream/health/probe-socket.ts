@@ -14,7 +14,7 @@ export function optionsFor({ address }: ProbeTarget): NetConnectOpts {
     : { host: address.host, port: address.port, family: address.family }
 }
 
-/** Resolves when the peer has accepted, and TLS is established. The signal ends it at any time. */
+/** Resolves when the peer has accepted, and TLS is established; the signal ends it until then. */
 export function openProbeSocket(
   target: ProbeTarget,
   signal: AbortSignal,
@@ -24,22 +24,31 @@ export function openProbeSocket(
   // What goes wrong later is whose then has the socket.
   plain.on('error', () => undefined)
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+  const stop = (): void => fail(new ProbeFailure(timedOut))
   const fail = (error: Error): void => {
     plain.destroy()
     reject(toFailure(error))
   }
-  signal.addEventListener('abort', () => fail(new ProbeFailure(timedOut)), { once: true })
-  plain.once('error', fail)
+  const open = (socket: Socket): void => {
+    signal.removeEventListener('abort', stop)
+    plain.off('error', fail)
+    resolve(socket)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  plain.on('error', fail)
   plain.once('connect', () => {
-    if (tls === undefined) resolve(plain)
+    if (tls === undefined) open(plain)
     else {
       const secure = tls.tls.start(plain, tls.memory, tls.alpn)
-      secure.on('error', fail)
-      secure.once('secureConnect', () => resolve(secure))
+      secure.on('error', reject)
+      secure.once('secureConnect', () => open(secure))
       secure.once('close', () => reject(new ProbeFailure('connection closed in SSL handshake')))
     }
   })
-  return promise
+  return promise.catch((error: Error) => {
+    plain.destroy()
+    throw toFailure(error)
+  })
 }
 
 export const timedOut = 'timed out'
