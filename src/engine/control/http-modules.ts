@@ -35,6 +35,7 @@ import { httpGroups, streamGroups } from './endpoints/upstream-groups.ts'
 import { controlAccess, type Entrance, guarded } from './http-access.ts'
 import { changeTimeoutMs, inFlightMax } from './limits.ts'
 import { loadName } from './loaded-modules.ts'
+import { createDisplayModules } from './metrics/display-modules.ts'
 import type { ControlPlane } from './plane.ts'
 import { defineWorkerScaling } from './worker-scaling.ts'
 
@@ -144,8 +145,14 @@ export function wantsKeyValues(tree: Directive): boolean {
 
 /** The modules of one process; without `control` their content is refused when it is compiled. */
 export function createControlModules(control?: Control): readonly AnyModule[] {
-  const scaling = defineWorkerScaling(control !== undefined)
-  return [scaling, controlBus, controlAccess, defineApi(control), defineDoc(control)]
+  return [
+    defineWorkerScaling(control !== undefined),
+    controlBus,
+    controlAccess,
+    defineApi(control),
+    defineDoc(control),
+    ...createDisplayModules((directive) => required(control, directive)),
+  ]
 }
 
 function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {

@@ -19,6 +19,7 @@ import { streamSet } from './modules/set.ts'
 import { streamSplitClients } from './modules/split-clients.ts'
 import { streamSsl } from './modules/ssl.ts'
 import { streamSslPreread } from './modules/ssl-preread.ts'
+import { streamTrafficStatus } from './modules/traffic-status.ts'
 
 export const streamModules: readonly AnyModule[] = [
   streamCore,
@@ -36,5 +37,6 @@ export const streamModules: readonly AnyModule[] = [
   streamSet,
   streamProxy,
   streamReturn,
+  streamTrafficStatus,
   streamLog,
 ]

@@ -10,6 +10,8 @@ import type { ProxyHeader } from '../net/proxy-protocol.ts'
 /** One attempt at an upstream, for `$upstream_*`. Times are in milliseconds; -1 where it did not come to that. */
 export interface UpstreamAttempt {
   peer: string
+  /** The group it is of; empty where no server was to be had. */
+  group: string
   connectMs: number
   firstByteMs: number
   sessionMs: number

@@ -36,12 +36,18 @@ export interface FilterLimit {
 /** `undefined`: there is no limit but the zone's. */
 export const filterLimit: ValueType<FilterLimit | undefined> = {
   describe: 'number [string ...]',
-  parse: ([number = '', ...groups]) => {
-    const keys = parseNumber(number)
-    if (keys === undefined || keys > filterKeysMax)
-      throw new ConfError(`invalid number "${number}"`)
-    return keys === 0 ? undefined : { keys, groups }
-  },
+  parse: parseFilterLimit,
+}
+
+/** Throws `ConfError`. */
+export function parseFilterLimit([number = '', ...groups]: readonly string[]):
+  | FilterLimit
+  | undefined {
+  const keys = parseNumber(number)
+  if (keys === undefined || keys > filterKeysMax) {
+    throw new ConfError(`invalid number "${number}"`)
+  }
+  return keys === 0 ? undefined : { keys, groups }
 }
 
 /** Each pair of key and name once, where that is wished. */

@@ -21,18 +21,19 @@ export type UpstreamTimings = 2 | 4
 export function trafficZone(usual: string): ValueType<TrafficZoneConf | undefined> {
   return {
     describe: '[shared:name:size]',
-    parse: ([parameter]) => {
-      if (parameter === undefined) return { name: usual, bytes: usualBytes }
-      const match = /^shared:([^:]+)(?::(.+))?$/.exec(parameter)
-      if (match === null) throw new ConfError(`invalid parameter "${parameter}"`)
-      const bytes = match[2] === undefined ? usualBytes : parseSize(match[2])
-      if (bytes === undefined) throw new ConfError(`invalid shared size "${parameter}"`)
-      if (bytes < keysMin * zoneBytesPerKey) {
-        throw new ConfError(`zone "${parameter}" is too small`)
-      }
-      return { name: match[1]!, bytes }
-    },
+    parse: (args) => parseTrafficZone(args, usual),
   }
+}
+
+/** Throws `ConfError`. */
+export function parseTrafficZone([parameter]: readonly string[], usual: string): TrafficZoneConf {
+  if (parameter === undefined) return { name: usual, bytes: usualBytes }
+  const match = /^shared:([^:]+)(?::(.+))?$/.exec(parameter)
+  if (match === null) throw new ConfError(`invalid parameter "${parameter}"`)
+  const bytes = match[2] === undefined ? usualBytes : parseSize(match[2])
+  if (bytes === undefined) throw new ConfError(`invalid shared size "${parameter}"`)
+  if (bytes < keysMin * zoneBytesPerKey) throw new ConfError(`zone "${parameter}" is too small`)
+  return { name: match[1]!, bytes }
 }
 
 const usualBytes = 1024 * 1024

@@ -3,9 +3,11 @@ import type { Address } from '../../net/address.ts'
 import type { PeerWalk } from '../../upstream/walk.ts'
 import type { UpstreamAttempt } from '../session-facts.ts'
 
-export function newAttempt(peer: string): UpstreamAttempt {
+/** At a server of a group or, where none was to be had, at the group as such. */
+export function newAttempt(group: string, peer: string | undefined): UpstreamAttempt {
   return {
-    peer,
+    peer: peer ?? group,
+    group: peer === undefined ? '' : group,
     connectMs: -1,
     firstByteMs: -1,
     sessionMs: 0,

@@ -139,7 +139,7 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     const session = this.#session
     for (;;) {
       const peer = this.#walk.next()
-      this.#attempt = newAttempt(peer?.name ?? this.#walk.group.name)
+      this.#attempt = newAttempt(this.#walk.group.name, peer?.name)
       this.#attemptAt = this.#now()
       session.facts.attempts ??= []
       session.facts.attempts.push(this.#attempt)

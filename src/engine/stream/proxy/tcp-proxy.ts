@@ -169,7 +169,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     this.#triesLeft -= 1
     this.#attemptAt = this.#now()
     session.action = 'connecting to upstream'
-    this.#attempt = newAttempt(peer?.name ?? this.#walk.group.name)
+    this.#attempt = newAttempt(this.#walk.group.name, peer?.name)
     session.facts.attempts ??= []
     session.facts.attempts.push(this.#attempt)
     if (peer === undefined) {

@@ -1,0 +1,157 @@
+/** What was counted of a subsystem's traffic at one time, put together with what the configuration says. */
+import { directives, findDirective } from '../../conf/block.ts'
+import type { Directive } from '../../conf/tree.ts'
+import type { ZoneMemory } from '../../modules/limit-conn.ts'
+import type { Traffic } from '../../modules/traffic/traffic.ts'
+import type { TrafficTable } from '../../modules/traffic/traffic-table.ts'
+import { parseFilterLimit } from '../../modules/traffic/traffic-values.ts'
+import {
+  parseTrafficZone,
+  type TrafficZone,
+  trafficZoneOf,
+} from '../../modules/traffic/traffic-zone.ts'
+import { formatAddress } from '../../net/address.ts'
+import { parseServer, type ServerConfig } from '../../upstream/server-directive.ts'
+import { groupsOf } from '../group-index.ts'
+import type { TrafficDialect } from './traffic-dialect.ts'
+
+/** One server of a group; `settings` are those of its line, or the usual ones. */
+export interface UpstreamTraffic {
+  readonly address: string
+  readonly traffic: Traffic | undefined
+  readonly settings: Pick<ServerConfig, 'weight' | 'maxFails' | 'failTimeoutMs' | 'backup' | 'down'>
+}
+
+export interface TrafficReport {
+  readonly zone: {
+    readonly name: string
+    readonly bytes: number
+    readonly usedBytes: number
+    readonly usedKeys: number
+  }
+  /** Milliseconds of the wall clock since which is counted. */
+  readonly since: number
+  readonly servers: readonly Traffic[]
+  readonly locations: readonly Traffic[]
+  readonly filters: readonly Traffic[]
+  /** By group; servers that stand in none are in the group without a name. */
+  readonly upstreams: ReadonlyMap<string, readonly UpstreamTraffic[]>
+}
+
+/** Where traffic is read. */
+export interface TrafficSource {
+  /** The configuration in force in the workers. */
+  readonly tree: Directive
+  readonly memory: ZoneMemory
+}
+
+/** The zone that the configuration in force declares, as `name` or as the only one. */
+export function declaredZone(
+  { tree, memory }: TrafficSource,
+  dialect: TrafficDialect,
+  name?: string,
+): TrafficZone | undefined {
+  const block = findDirective(tree.block, dialect.subsystem)
+  const node = findDirective(block?.block, dialect.zoneDirective)
+  if (node === undefined) return undefined
+  const conf = parseTrafficZone(node.args, dialect.usualZone)
+  if (name !== undefined && name !== conf.name) return undefined
+  return trafficZoneOf(memory, conf, dialect.upstreamTimings)
+}
+
+/** Tables that hold keys of filters. */
+export function filterTables(
+  zone: TrafficZone,
+  { tree }: TrafficSource,
+  { subsystem, filterLimitDirective: directive }: TrafficDialect,
+): readonly TrafficTable[] {
+  if (directive === undefined) return [zone.filters]
+  const node = findDirective(findDirective(tree.block, subsystem)?.block, directive)
+  const limit = node && parseFilterLimit(node.args)
+  return limit === undefined ? [zone.filters] : [zone.filters, zone.limitedFilters(limit.keys)]
+}
+
+export function readTraffic(
+  zone: TrafficZone,
+  source: TrafficSource,
+  dialect: TrafficDialect,
+): TrafficReport {
+  const filters = filterTables(zone, source, dialect)
+  const tables = [zone.servers, zone.locations, zone.upstreams, ...filters]
+  return {
+    zone: {
+      name: zone.conf.name,
+      bytes: zone.conf.bytes,
+      usedBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
+      usedKeys: tables.reduce((sum, { used }) => sum + used, 0),
+    },
+    since: zone.servers.madeAt,
+    servers: [...zone.servers.all()].sort(byName),
+    locations: [...zone.locations.all()].sort(byName),
+    filters: filters.flatMap((table) => [...table.all()]).sort(byName),
+    upstreams: readUpstreams([...zone.upstreams.all()], source.tree, dialect),
+  }
+}
+
+function byName(a: Traffic, b: Traffic): number {
+  if (a.group !== b.group) return a.group < b.group ? -1 : 1
+  return a.name < b.name ? -1 : 1
+}
+
+const usualSettings: UpstreamTraffic['settings'] = Object.freeze({
+  weight: 1,
+  maxFails: 1,
+  failTimeoutMs: 10_000,
+  backup: false,
+  down: false,
+})
+
+/** All servers of all groups, used or not, and whatever else was asked. */
+function readUpstreams(
+  all: readonly Traffic[],
+  tree: Directive,
+  { subsystem }: TrafficDialect,
+): ReadonlyMap<string, readonly UpstreamTraffic[]> {
+  const found = new Map<string, UpstreamTraffic[]>()
+  const rest = new Set(all)
+  for (const node of groupsOf(tree, subsystem).groups()) {
+    const name = node.args[0]!
+    const own = all.filter(({ group }) => group === name)
+    for (const traffic of own) rest.delete(traffic)
+    found.set(name, serversOf(node, own, subsystem))
+  }
+  const alone = [...rest].map((traffic) => {
+    return { address: traffic.name, traffic, settings: usualSettings }
+  })
+  if (alone.length > 0)
+    found.set(
+      '',
+      alone.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    )
+  return found
+}
+
+function serversOf(
+  node: Directive,
+  counted: readonly Traffic[],
+  subsystem: TrafficDialect['subsystem'],
+): UpstreamTraffic[] {
+  const rest = new Map(counted.map((traffic) => [traffic.name, traffic]))
+  const servers: UpstreamTraffic[] = []
+  let named: UpstreamTraffic['settings'] = usualSettings
+  for (const line of directives(node.block!)) {
+    if (line.name !== 'server') continue
+    const settings = parseServer(line.args, `${subsystem}.upstream`)
+    const { endpoint } = settings
+    if (endpoint.family === 'name') {
+      named = settings
+      continue
+    }
+    const address = formatAddress(endpoint)
+    servers.push({ address, traffic: rest.get(address), settings })
+    rest.delete(address)
+  }
+  // Addresses of names that were looked up, and servers that are gone.
+  for (const [address, traffic] of rest) servers.push({ address, traffic, settings: named })
+  return servers
+}
