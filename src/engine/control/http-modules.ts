@@ -85,6 +85,9 @@ const always: readonly Endpoint[] = [
   rollback,
 ]
 
+/** All but what is made for one installation, for the document of the whole interface. */
+export const knownEndpoints: readonly Endpoint[] = [...Object.values(byModule), ...always]
+
 const optionalFile: ValueType<string | undefined> = {
   describe: 'file | off',
   parse: ([path], env) => (path === undefined || path === 'off' ? undefined : env.prefixPath(path)),

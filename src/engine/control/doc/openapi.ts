@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of the dynamic API, made from what the endpoints declare. */
 import type { Endpoint } from '../api.ts'
-import type { Operation, PathParameter, ResponseNote } from '../operation.ts'
+import { type Operation, type PathParameter, replySchema, type ResponseNote } from '../operation.ts'
 
 export interface OpenApiOptions {
   readonly version: string
@@ -25,7 +25,19 @@ export function toOpenApi(
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: base }],
+    // Programs of this machine need to show nothing, others a token or a client certificate.
+    security: [{}, { token: [] }, { certificate: [] }],
     paths,
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        certificate: { type: 'mutualTLS' },
+      },
+      responses: {
+        Unknown: toResponse({ description: 'Who asks must show a token.', schema: replySchema }),
+        Denied: toResponse({ description: 'It was not granted to who asks.', schema: replySchema }),
+      },
+    },
   }
 }
 
@@ -51,9 +63,13 @@ function toOperation(operation: Operation): Record<string, unknown> {
     ...(body !== undefined && {
       requestBody: { required: true, content: { 'application/json': { schema: body } } },
     }),
-    responses: Object.fromEntries(
-      Object.entries(responses).map(([status, note]) => [status, toResponse(note)]),
-    ),
+    responses: {
+      401: { $ref: '#/components/responses/Unknown' },
+      403: { $ref: '#/components/responses/Denied' },
+      ...Object.fromEntries(
+        Object.entries(responses).map(([status, note]) => [status, toResponse(note)]),
+      ),
+    },
   }
 }
 
