@@ -362,8 +362,8 @@ describe('declarative keys of http', patient, () => {
     const first = await seen()
     assert.equal(await seen(), first + 1)
     await site.set('http_vts', '/count', { vhost_traffic_status: false })
-    const before = await seen()
-    assert.equal(await seen(), before, 'nothing is counted')
+    const uncounted = await seen()
+    assert.equal(await seen(), uncounted, 'nothing is counted')
     const filter = { vhost_traffic_status_filter_by_set_key: '$uri paths' }
     assert.deepEqual(await site.put('http_vts', filter), success)
     assert.equal(

@@ -1,7 +1,7 @@
 /** Path copying around a block of servers: the places of the tree that instructions change. */
 import { type Block, indexOfDirective, splice } from '../conf/block.ts'
 import { updateBlock } from '../conf/patch.ts'
-import { type Directive, withBlock } from '../conf/tree.ts'
+import type { Directive } from '../conf/tree.ts'
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Applied } from './instruction.ts'
 import type { IndexedServer, Part, ServerIndex, SubsystemName } from './server-index.ts'
@@ -22,11 +22,6 @@ export function withServers(
 ): Applied {
   const tree = updateSubsystem(applied.tree, subsystem, change)
   return { ...pick(applied), tree, [subsystem]: index }
-}
-
-/** `parent` with one child exchanged for another. */
-export function replaceIn(parent: Directive, old: Directive, next: Directive): Directive {
-  return withBlock(parent, exchange(parent.block!, old, next))
 }
 
 /** A block with one directive exchanged for another. */

@@ -73,18 +73,6 @@ export function findVirtualServer(
   return others.every((name) => index.find(listener.address, name) === server) ? server : undefined
 }
 
-/** A server as its files or its own instruction say, without what other instructions changed in it. */
-export function originalServer(
-  { base, bodyOf, prefix }: Transition,
-  { form, topic }: VirtualServerKind,
-  { instruction, addresses, names }: IndexedServer,
-): Directive | undefined {
-  if (instruction === undefined) return base[form.subsystem].find(addresses[0]!, names[0]!)?.node
-  if (!instruction.startsWith(topic)) return undefined
-  const body = bodyOf(instruction) as VirtualServerBody | undefined
-  return body && readServer(body, listenText(addresses[0]!), { ...form, prefix })
-}
-
 function remove(transition: Transition, { subsystem }: VirtualServerForm): Applied {
   const index = transition[subsystem]
   const server = index.madeBy(transition.key)
