@@ -19,6 +19,8 @@ import { toOpenApi } from './doc/openapi.ts'
 import { httpCertificates, streamCertificates } from './endpoints/certificates.ts'
 import { configuration } from './endpoints/configuration.ts'
 import { healthChecks } from './endpoints/health-checks.ts'
+import { diff } from './endpoints/diff.ts'
+import { events } from './endpoints/events.ts'
 import { history, rollback } from './endpoints/history.ts'
 import { httpLocations } from './endpoints/http-locations.ts'
 import { httpServers } from './endpoints/http-servers.ts'
@@ -83,6 +85,8 @@ const always: readonly Endpoint[] = [
   runningConfiguration,
   history,
   rollback,
+  diff,
+  events,
 ]
 
 /** All but what is made for one installation, for the document of the whole interface. */

@@ -53,3 +53,15 @@ export const historyPageEntriesMax = 1_000
 
 /** Text of a dump that is made in one turn of the event loop. */
 export const dumpPieceChars: number = 64 * 1024
+
+/** Changes between the last revision and one that it is compared with. */
+export const revisionsBackMax = 10_000
+
+/** Changes that are kept at hand for those who listen. */
+export const feedRecentEntries = 256
+
+/** Those who may listen to changes at the same time. */
+export const eventListenersMax = 100
+
+/** A sign of life for those who listen, so that no proxy in between gives up: most do so after a minute. */
+export const eventHeartbeatMs = 15_000
