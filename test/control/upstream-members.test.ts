@@ -114,6 +114,9 @@ class Members {
   }
 }
 
+/** Members that come, change twice and go, one after the other. */
+const changeRounds = 40
+
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0)
 
 function httpConf(
@@ -211,20 +214,15 @@ test(
     const members = new Members(t, control, 'http/upstreams/backend')
     const load = run(['wrk', '-t1', '-c16', '-d8s', `http://${host}:${port}/`])
     await until(() => stays.requests > 100, { what: 'load' })
-    let rounds = 0
-    let isOver = false
-    void load.then(() => (isOver = true))
-    while (!isOver && rounds < 400) {
-      const other = others[rounds % others.length]!
+    for (let round = 0; round < changeRounds; round += 1) {
+      const other = others[round % others.length]!
       const id = await members.add(other.address, { weight: 2 })
       await members.change('PATCH', String(id), { weight: 3 })
       await members.change('PATCH', String(id), { drain: true })
       await members.change('DELETE', String(id))
-      rounds += 1
     }
     const { stdout } = await load
     assert.doesNotMatch(stdout, /Non-2xx|Socket errors/)
-    assert.ok(rounds >= 10, `${rounds} rounds of four changes`)
     assert.ok(
       others.every(({ requests }) => requests > 0),
       'new members are used',
