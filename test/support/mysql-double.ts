@@ -49,7 +49,7 @@ export async function startMysqlDouble(
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onEnd(owner, () => server.close())
+  onEnd(owner, () => void server.close())
   return {
     port: (server.address() as AddressInfo).port,
     questions,

@@ -329,7 +329,7 @@ suite('grpc', () => {
     answer: (service: string, stream: ServerHttp2Stream) => void,
   ): Promise<number> {
     const server = createHttp2Server()
-    server.on('stream', (stream, headers) => {
+    server.on('stream', (stream: ServerHttp2Stream, headers) => {
       const chunks: Buffer[] = []
       stream.on('error', () => undefined)
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -343,7 +343,7 @@ suite('grpc', () => {
     })
     server.listen(0, host)
     await once(server, 'listening')
-    onEnd(t, () => server.close())
+    onEnd(t, () => void server.close())
     return (server.address() as AddressInfo).port
   }
 
