@@ -18,6 +18,10 @@ async function main(words: readonly string[]): Promise<number> {
     const { helpCommand } = await import('./help-command.ts')
     return helpCommand(rest)
   }
+  if (first === 'ctl') {
+    const { ctlCommand } = await import('./ctl-command.ts')
+    return ctlCommand(rest)
+  }
   try {
     return await run(parseOptions(words))
   } catch (error) {

@@ -1,0 +1,176 @@
+/** What `trijet ctl` can do: each command as a request, and how its answer is shown to people. */
+import { readFileSync } from 'node:fs'
+import { printDirective } from '../../engine/conf/printer.ts'
+import { configurationFromText } from '../../engine/conf/includes.ts'
+import { ask, type Command, type CommandContext, exitCodes, faultOf } from './command.ts'
+import { childrenAt } from './configuration-part.ts'
+import { type CtlOptions, UsageError } from './options.ts'
+import { formatHistory, formatTokens } from './tables.ts'
+import { watch } from './watch.ts'
+
+export const commands: Readonly<Record<string, Command>> = {
+  get: {
+    usage: 'get [STEP ... | /PATH]',
+    doc: 'the running configuration, a part of it, or any document: get http "upstream a", get /v1/range',
+    run: get,
+  },
+  apply: {
+    usage: 'apply -f FILE [--if-match TAG] [--dry-run]',
+    doc: 'takes a whole configuration into use; "-" reads standard input',
+    run: ({ words, ...context }) => {
+      expectWords(words, 0)
+      const headers = { 'content-type': 'text/plain', ...matching(context.options) }
+      const path = withDryRun('/v2/config', context.options)
+      return ask(
+        { ...context, words },
+        { method: 'PUT', path, body: content(context.options), headers },
+      )
+    },
+  },
+  patch: {
+    usage: 'patch -f FILE | JSON [--if-match TAG] [--dry-run]',
+    doc: 'adds, replaces and removes directives by their place, all or none',
+    run: (context) => {
+      const [body = content(context.options), ...rest] = context.words
+      expectWords(rest, 0)
+      const headers = { 'content-type': 'application/json', ...matching(context.options) }
+      const path = withDryRun('/v2/config', context.options)
+      return ask(context, { method: 'PATCH', path, body, headers })
+    },
+  },
+  diff: {
+    usage: 'diff [FROM [TO]]',
+    doc: 'what was changed between two revisions',
+    run: (context) => {
+      const [from, to, ...rest] = context.words
+      expectWords(rest, 0)
+      const query = new URLSearchParams({
+        ...(from !== undefined && { from: revision(from) }),
+        ...(to !== undefined && { to: revision(to) }),
+      })
+      const path = query.size > 0 ? `/v2/diff?${query.toString()}` : '/v2/diff'
+      return ask(context, { method: 'GET', path })
+    },
+  },
+  history: {
+    usage: 'history [--limit N]',
+    doc: 'changes, the newest first',
+    run: (context) => {
+      expectWords(context.words, 0)
+      const path = `/v2/history?limit=${revision(context.options.limit ?? '20')}`
+      return ask(context, { method: 'GET', path }, formatHistory)
+    },
+  },
+  rollback: {
+    usage: 'rollback REVISION [--dry-run]',
+    doc: 'makes everything as it was at a revision',
+    run: (context) => {
+      const [to = '', ...rest] = context.words
+      expectWords(rest, 0)
+      const body = JSON.stringify({ to: Number(revision(to)) })
+      const path = withDryRun('/v2/rollback', context.options)
+      return ask(context, { method: 'POST', path, body })
+    },
+  },
+  watch: {
+    usage: 'watch',
+    doc: 'every change as it is made, until it is interrupted',
+    run: watch,
+  },
+  token: {
+    usage:
+      'token list | create NAME SCOPE [--path P ...] [--method M ...] [--expires T] | revoke ID',
+    doc: 'who else may talk to control; SCOPE is read, change or admin',
+    run: token,
+  },
+  health: {
+    usage: 'health',
+    doc: 'how the engine is; exit code 1 when it is not well',
+    run: (context) => {
+      expectWords(context.words, 0)
+      return ask(context, { method: 'GET', path: '/v2/health' })
+    },
+  },
+}
+
+async function get(context: CommandContext): Promise<number> {
+  const { words, options, client } = context
+  const [first] = words
+  if (first?.startsWith('/') === true) {
+    expectWords(words, 1)
+    return ask(context, { method: 'GET', path: first })
+  }
+  const format = options.json && words.length === 0 ? 'json' : 'text'
+  const request = { method: 'GET', path: `/v2/config?format=${format}` }
+  if (words.length === 0) return ask(context, request)
+  const answer = await client.ask(request)
+  if (faultOf(answer) !== undefined) return ask(context, request)
+  const found = childrenAt(configurationFromText(answer.body, 'running configuration').main, words)
+  if (found.length === 0) {
+    context.err(`there is no ${words.join(' > ')} in the running configuration`)
+    return exitCodes.refused
+  }
+  context.out(found.map(printDirective).join('\n'))
+  return exitCodes.done
+}
+
+function token(context: CommandContext): Promise<number> {
+  const { words, options } = context
+  const [verb, ...rest] = words
+  switch (verb) {
+    case 'list':
+      expectWords(rest, 0)
+      return ask(context, { method: 'GET', path: '/v2/tokens' }, formatTokens)
+    case 'create': {
+      const [name, scope, ...more] = rest
+      expectWords(more, 0)
+      if (name === undefined || scope === undefined)
+        throw new UsageError('NAME and SCOPE are needed')
+      const { paths, methods, expires } = options
+      const wanted = {
+        name,
+        scope,
+        paths,
+        methods,
+        ...(expires !== undefined && { expires_in: expires }),
+      }
+      const request = { method: 'POST', path: '/v2/tokens', body: JSON.stringify(wanted) }
+      return ask(context, request, (value) => (value as { readonly token: string }).token)
+    }
+    case 'revoke': {
+      const [id, ...more] = rest
+      expectWords(more, 0)
+      if (id === undefined)
+        throw new UsageError('the ID of a token is needed; "token list" shows them')
+      return ask(context, { method: 'DELETE', path: `/v2/tokens/${encodeURIComponent(id)}` })
+    }
+    default:
+      throw new UsageError('list, create or revoke is what can be done with tokens')
+  }
+}
+
+function content({ file }: CtlOptions): string {
+  if (file === undefined) throw new UsageError('-f FILE is needed')
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`"${file}" cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+function matching({ ifMatch }: CtlOptions): Readonly<Record<string, string>> {
+  return ifMatch === undefined ? {} : { 'if-match': ifMatch }
+}
+
+function withDryRun(path: string, { dryRun }: CtlOptions): string {
+  return dryRun ? `${path}?dry_run=1` : path
+}
+
+function revision(text: string): string {
+  if (/^\d{1,15}$/.test(text)) return text
+  throw new UsageError(text === '' ? 'a revision is needed' : `"${text}" is no whole number`)
+}
+
+function expectWords(words: readonly string[], max: number): void {
+  if (words.length > max) throw new UsageError(`"${words[max]}" is one word too many`)
+}
