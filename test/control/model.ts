@@ -19,6 +19,10 @@ export class Model<Value> {
     return values[0]
   }
 
+  isCertain(name: string): boolean {
+    return this.#possible.get(name)?.length === 1
+  }
+
   /** True while it is known of everything what it is. */
   get certain(): boolean {
     return [...this.#possible.values()].every((values) => values.length === 1)
