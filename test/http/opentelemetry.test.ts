@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { connect, createServer as createHttp2Server } from 'node:http2'
+import { connect, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { suite, test, type TestContext } from 'node:test'
 import { decodeRecord, type SpanRecord } from '../../src/engine/http/telemetry/span-record.ts'
 import { openSpanRings } from '../../src/engine/http/telemetry/span-sink.ts'
 import { curl, type HttpAnswer } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
+import { until } from '../support/wait.ts'
 import { type HttpRunner, refusalOf, startHttp } from './support.ts'
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -113,7 +114,8 @@ suite('propagation', () => {
     const upstream = createHttp2Server()
     upstream.on('stream', (stream, headers) => {
       seen.push(headers)
-      stream.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true })
+      const answer = stream as ServerHttp2Stream
+      answer.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true })
     })
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
     const port = (upstream.address() as AddressInfo).port
@@ -189,18 +191,22 @@ suite('propagation', () => {
       t,
       `opentelemetry_config otel.toml; opentelemetry_propagate;
        server { $listen;
-         location / { mirror /copy; return 204; }
+         location /mirrored { mirror /copy; proxy_pass $backend; }
          location /auth { auth_request /copy; proxy_pass $backend; }
          location /copy { internal; proxy_pass $backend; } }`,
     )
-    await ask('/auth')
-    const spans = records().map(({ span }) => span!)
-    assert.equal(spans.length, 1, 'a subrequest is part of its request')
-    const expected = `00-${spans[0]!.traceId}-${spans[0]!.spanId}-01`
-    assert.deepEqual(
-      seen.map((fields) => fields['traceparent']),
-      [expected, expected],
-    )
+    for (const path of ['/auth', '/mirrored']) {
+      seen.length = 0
+      await ask(path)
+      await until(() => seen.length === 2, { what: 'both requests' })
+      const [{ span }, ...others] = records() as [SpanRecord]
+      assert.deepEqual(others, [], 'a subrequest is part of its request')
+      const expected = `00-${span!.traceId}-${span!.spanId}-01`
+      assert.deepEqual(
+        seen.map((fields) => fields['traceparent']),
+        [expected, expected],
+      )
+    }
   })
 })
 

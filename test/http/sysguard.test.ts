@@ -128,7 +128,7 @@ const refused: readonly (readonly [directive: string, message: string])[] = [
   ['sysguard_mem free=much', 'invalid parameter "free=much"'],
   ['sysguard_loop delay=0', 'invalid parameter "delay=0"'],
   ['sysguard_rt rt=1', '"period" must be given'],
-  ['sysguard_rt rt=1 period=1s method=XXX:1', 'invalid parameter "method=XXX:1"'],
+  ['sysguard_rt rt=1 period=1s method=MEAN:1', 'invalid parameter "method=MEAN:1"'],
   ['sysguard_rt rt=1 period=1s method=AMM:0', 'invalid parameter "method=AMM:0"'],
   ['sysguard_mode xor', 'invalid value "xor"'],
 ]

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { type MessageType, readMessage } from './protobuf.ts'
 import { onEnd, type Owner } from './scope.ts'
+import { until } from './wait.ts'
 
 export interface ReceivedSpan {
   readonly traceId: string
@@ -119,7 +120,6 @@ export class OtlpReceiver {
   /** What is answered; with another than 200 nothing is taken. */
   status: number = 200
   readonly #server: Server
-  #waiting: (() => void)[] = []
 
   constructor() {
     this.#server = createServer((request, response) => void this.#take(request, response))
@@ -142,14 +142,9 @@ export class OtlpReceiver {
     await once(this.#server, 'close')
   }
 
-  /** Resolves when the condition holds after some request. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-  }
-
   /** Resolves with the spans when there are so many. */
   async whenSpans(count: number): Promise<readonly ReceivedSpan[]> {
-    await this.until(() => this.spans.length >= count)
+    await until(() => this.spans.length >= count, { what: `${count} spans` })
     return this.spans
   }
 
@@ -162,7 +157,6 @@ export class OtlpReceiver {
     if (this.status === 200) this.#read(request, body)
     response.writeHead(this.status, { 'Content-Type': request.headers['content-type'] })
     response.end(request.headers['content-type'] === 'application/json' ? '{}' : '')
-    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #read({ url, headers }: IncomingMessage, body: Buffer): void {

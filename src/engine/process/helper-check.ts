@@ -11,7 +11,7 @@ import { type Directive, reportedAt } from '../conf/tree.ts'
 import { copilotVersion } from './copilot.ts'
 import type { Helper } from './copilot-pool.ts'
 import { copilotFlags, entryPath } from './entry.ts'
-import { impliedHelpers } from './implied-helpers.ts'
+import { impliedCopilots } from './implied-copilots.ts'
 import { confFileOf, type Program, resolveProgram } from './helper-line.ts'
 import { processLimits } from './limits.ts'
 import type { HelperLine } from './modules/main.ts'
@@ -30,7 +30,7 @@ export async function checkHelpers(tree: Directive, prefix: string): Promise<Che
   const nodes = [...directives(tree.block!)].filter(
     ({ name, args }) => name === 'helper' && args.length >= 2,
   )
-  const implied = impliedHelpers(tree, nodes.map(lineOf))
+  const implied = impliedCopilots(tree, nodes.map(lineOf))
   const results = await Promise.all([
     ...nodes.map((node) => checkNode(node, prefix)),
     ...implied.map((line) => check(line, prefix)),

@@ -39,6 +39,7 @@ export class Pipeline {
   /** What each ring had lost when it was last looked at. */
   readonly #lostBefore = new Map<RecordRing, number>()
   readonly #timer: NodeJS.Timeout
+  #turn = 0
   #lost = 0
   #lostSaid = 0
   #lostSaidAt = -Infinity
@@ -101,8 +102,12 @@ export class Pipeline {
     return bytes
   }
 
+  /** Every worker has its turn to be the first: the queue may be full before the last. */
   #poll(): void {
-    for (const ring of this.#rings.claimed()) {
+    const rings = [...this.#rings.claimed()]
+    this.#turn += 1
+    for (const i of rings.keys()) {
+      const ring = rings[(this.#turn + i) % rings.length]!
       this.#noteLoss(ring)
       ring.read(this.#queue.room, (bytes, start, end) => this.#take(bytes, start, end))
     }

@@ -42,7 +42,11 @@ export function toReadableSpan(
     ended: true,
     // Of a server's span: what the client did wrong is no failure of ours.
     status: status >= serverErrorMin ? failed : unset,
-    attributes: { ...measurementAttributes(measured), ...sizes(measured), ...span.attributes },
+    attributes: {
+      ...measurementAttributes(measured),
+      ...sizes(measured),
+      ...withoutSecrets(span.attributes),
+    },
     links: [],
     events: [],
     resource,
@@ -68,6 +72,15 @@ export function measurementAttributes(measured: Measurement): Attributes {
 
 function sizes({ receivedBytes, sentBytes }: Measurement): Attributes {
   return { 'http.request.body.size': receivedBytes, 'http.response.body.size': sentBytes }
+}
+
+/** The conventions name these as carrying signatures. */
+const secretParameters = /(^|&)(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[^&]*/g
+
+function withoutSecrets(attributes: DecodedSpan['attributes']): Attributes {
+  const query = attributes['url.query']
+  if (typeof query !== 'string') return attributes
+  return { ...attributes, 'url.query': query.replaceAll(secretParameters, '$1$2=REDACTED') }
 }
 
 function contextOf(traceId: string, spanId: string, isRemote: boolean): SpanContext {

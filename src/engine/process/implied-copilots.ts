@@ -12,7 +12,7 @@ import type { HelperLine } from './modules/main.ts'
 const telemetryModule = 'helper_telemetry_module'
 
 /** Lines to be added to those that the configuration has. */
-export function impliedHelpers(
+export function impliedCopilots(
   tree: Directive,
   written: readonly HelperLine[],
 ): readonly HelperLine[] {
