@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { startHttpBackend } from '../support/http-backend.ts'
 import { freePort, freePorts } from '../support/ports.ts'
 import { run } from '../support/process.ts'
 import { isAlive } from '../support/process-tree.ts'
+import { seededRandom } from '../support/random.ts'
 import { type Owner, Scope } from '../support/scope.ts'
 import { until } from '../support/wait.ts'
 import {
@@ -21,7 +23,7 @@ import {
   success,
 } from './support.ts'
 
-const patient = { timeout: 120_000 }
+const patient = { timeout: 180_000 }
 
 /** Clients at the same time, so that both workers answer some. */
 const crowd = 16
@@ -473,4 +475,37 @@ test('declarations outlive workers, control, reload, stop and start', patient, a
   assert.equal(await restarted.text('/pass/x'), 'backend /kept/x')
   await restarted.set('http_dyn_fault_inject', '/fault', { fault_inject_type: 'none' })
   assert.deepEqual(await restarted.statuses('/fault'), ['200'])
+})
+
+test('what was acknowledged is there, whoever dies meanwhile', patient, async (t) => {
+  const random = seededRandom(t)
+  const port = await freePort()
+  const options = optionsOf(port, await startHttpBackend(t))
+  const controlHttp = 'dyn_sendmsg_rpc_timeout 20s;'
+  const site = new Site(t, await startControl(t, { ...options, controlHttp }), port)
+  const { control } = site
+  const documentOf = (round: string): unknown => {
+    const headers = [{ key: 'X-Round', value: round }]
+    return site.at({ location: '/header', headers }, { location: '/who', headers })
+  }
+  let last: string | undefined
+  for (let round = 1; round <= 8; round += 1) {
+    const wanted = String(round)
+    const answer = site.put('http_dyn_header', documentOf(wanted)).catch(() => undefined)
+    const victim = control.engine.children(random.pick(['worker', 'worker', 'ctrl', 'mqtt']))[0]!
+    const turns = random.integer(0, 40)
+    for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
+    process.kill(victim.pid, 'SIGKILL')
+    const acknowledged = isDeepStrictEqual(await answer, success)
+    await until(() => !isAlive(victim.pid), { what: 'its end' })
+    await control.waitForControl(t)
+    // Changes are made one after the other: once this one is answered, nothing is under way.
+    assert.deepEqual(await site.put('http_dyn_header', documentOf('dry'), '?dry_run=1'), success)
+    const [first, second] = await Promise.all(
+      ['/header', '/who'].map((path) => site.header(path, 'x-round')),
+    )
+    assert.equal(first, second, 'wholly there or wholly not')
+    assert(first === wanted || (!acknowledged && first === last), `${first} in round ${round}`)
+    last = first
+  }
 })

@@ -11,21 +11,14 @@
  *
  * A dump says what is in force in a location, whoever sets it. What a document sets stands in the location.
  */
-import { type Declaration, type DeclaredItem, DumpText } from '../declaration.ts'
+import type { Declaration, DeclaredItem } from '../declaration.ts'
 import type { DynamicState } from '../dynamic-state.ts'
 import { type Schema, serverAddressProperties } from '../operation.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import type { SubsystemName } from '../server-index.ts'
 import { type Fields, shapeFault } from '../shape.ts'
-import {
-  describeServer,
-  findLocationIn,
-  findServer,
-  type FoundBlock,
-  locationName,
-  locationsIn,
-  serversIn,
-} from './server-locations.ts'
+import { dumpLocations, dumpServers } from './server-dump.ts'
+import { findLocationIn, findServer, type FoundBlock } from './server-locations.ts'
 import { fail, type Setting, settingEdits } from './settings.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -80,7 +73,7 @@ export function locationDeclaration(mapping: LocationMapping): Declaration {
     dump: (state) => {
       const rest = Object.fromEntries(extras.map((extra) => [extra.name, extra.read(state)]))
       return dumpServers(state, 'http', rest, (at) => {
-        const found = dumpLocations(at, mapping)
+        const found = dumpLocations(at, (location) => mapping.read(location))
         return found.length === 0 ? undefined : { locations: found }
       })
     },
@@ -129,42 +122,6 @@ function documentSchema(server: Schema, extras: Readonly<Record<string, Schema>>
   const properties = { servers, ...extras }
   const only = Object.keys(extras).length === 0
   return { type: 'object', properties, ...(only && { required: ['servers'] }) }
-}
-
-function dumpServers(
-  state: DynamicState,
-  subsystem: SubsystemName,
-  rest: Fields,
-  describe: (at: Surroundings) => Fields | undefined,
-): DumpText {
-  function* pieces(): Generator<string, void, undefined> {
-    yield '{"servers":['
-    let between = ''
-    for (const at of serversIn(state, subsystem)) {
-      const fields = describe(at)
-      if (fields === undefined) continue
-      yield `${between}${JSON.stringify({ ...describeServer(at.node, subsystem), ...fields })}`
-      between = ','
-    }
-    const more = JSON.stringify(rest).slice(1)
-    yield more === '}' ? ']}' : `],${more}`
-  }
-  return new DumpText({ [Symbol.iterator]: pieces })
-}
-
-function dumpLocations(outer: Surroundings, mapping: LocationMapping): readonly Fields[] {
-  const found: Fields[] = []
-  for (const at of locationsIn(outer)) {
-    const fields = mapping.read(at)
-    const inner = dumpLocations(at, mapping)
-    if (fields === undefined && inner.length === 0) continue
-    found.push({
-      location: locationName(at.node),
-      ...fields,
-      ...(inner.length > 0 && { locations: inner }),
-    })
-  }
-  return found
 }
 
 type Find = (state: DynamicState) => FoundBlock
