@@ -10,7 +10,7 @@ import { type ApiRequest, json, withRevision } from './api.ts'
 import { DoorFault } from './door-fault.ts'
 import { Draft } from './draft.ts'
 import type { ChangeResult, ControlPlane, RunningVersion } from './plane.ts'
-import { Refusal, replyCodes } from './refusal.ts'
+import { Refusal, replyCodes, success } from './refusal.ts'
 
 /** Names the running configuration, files and all changes. */
 export function entityTag({ revision, files }: RunningVersion): string {
@@ -76,12 +76,9 @@ function resultResponse(result: ChangeResult, plane: ControlPlane, dryRun: boole
     return json(isConflict ? 409 : 422, reply)
   }
   const { revision } = result
-  const body = { code: 0, msg: 'success.', revision, dry_run: dryRun }
-  const response = new Response(JSON.stringify(body), {
-    headers: {
-      'content-type': 'application/json',
-      etag: entityTag({ ...plane.version(), revision }),
-    },
-  })
+  // Not as a field: whoever sends "If-Match" would have it compared with that, too.
+  const etag = entityTag({ ...plane.version(), revision })
+  const text = JSON.stringify({ ...success, revision, etag, dry_run: dryRun })
+  const response = new Response(text, { headers: { 'content-type': 'application/json' } })
   return withRevision(response, revision)
 }

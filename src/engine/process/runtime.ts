@@ -91,6 +91,12 @@ export class Runtime {
     return this.#version.configuration.files.prefix
   }
 
+  /** Files in force. */
+  get files(): ConfigurationFiles {
+    assert(this.#version !== undefined, 'a configuration was loaded')
+    return this.#version.configuration.files
+  }
+
   /** Files and instructions in force. */
   get dynamic(): DynamicState {
     assert(this.#version !== undefined, 'a configuration was loaded')

@@ -254,10 +254,27 @@ function refuseRoot({ base }: Transition, { steps, target }: CanonicalPlace): vo
   }
   const inSubsystem = steps.length === 1 && owner && !isServerStep(owner) && isSubsystem(owner[0])
   if (inSubsystem && name === 'server') fail('a server is named by its address and name')
+  if (steps.length === 0 && atStartOnly.has(name)) {
+    fail(`"${name}" is taken from the files: change it there and reload`)
+  }
   if (steps.length === 0 && isSubsystem(name) && findDirective(base.tree.block, name)) {
     fail(`"${name}" stands in the files: set what is in it`)
   }
 }
+
+/** What processes are made by, before they can be asked. */
+const atStartOnly: ReadonlySet<string> = new Set([
+  'daemon',
+  'master_process',
+  'lock_file',
+  'user',
+  'working_directory',
+  'load_module',
+  'cluster_name',
+  'node_name',
+  'privileged_agent',
+  'helper',
+])
 
 function isSubsystem(name: string): boolean {
   return name === 'http' || name === 'stream'
