@@ -24,6 +24,14 @@ const fieldDirectives: ReadonlySet<string> = new Set([
 ])
 const secretFields = /^(?:proxy-)?authorization$|^cookie$|(?:^|-)(?:api-?key|token|secret)$/i
 
+/** Parameter of a directive, and field of an instruction: `health_check … password=…`. */
+const secretParameter = 'password='
+const quotedParameter = /((\\*)"password=)[\s\S]*?(?<!\\)\2"/g
+const singleQuotedParameter = /('password=)[^']*(')/g
+const bareParameter = /(?<=^|\s)(password=)[^\s;"']+/g
+/** Quotes within the value have more backslashes than those around it. */
+const secretJson = /((\\*)"password\2":\s*\2")[\s\S]*?(?<!\\)\2"/g
+
 /** PEM, with line ends as they are or as JSON writes them. */
 const privateKey =
   /(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----)[\s\S]*?(-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----)/g
@@ -70,6 +78,10 @@ function redactingEvents(): TransformStream<Uint8Array, Uint8Array> {
 export function redactText(text: string): string {
   return text
     .replaceAll(privateKey, `$1${mask}$2`)
+    .replaceAll(quotedParameter, `$1${mask}$2"`)
+    .replaceAll(singleQuotedParameter, `$1${mask}$2`)
+    .replaceAll(bareParameter, `$1${mask}`)
+    .replaceAll(secretJson, `$1${mask}$2"`)
     .replaceAll(secretWords, (_, name: string, space: string) => `${name}${space}${mask}`)
     .replaceAll(secretFieldWords, (_, start: string) => `${start}${mask}`)
 }
@@ -95,8 +107,13 @@ function redactBlock(node: Directive): Directive {
 function redactArguments(node: Directive): Directive {
   const { args } = node
   const from = secretStart(node)
-  const next = args.map((word, i) => (i >= from ? mask : redactText(word)))
+  const next = args.map((word, i) => (i >= from ? mask : redactWord(word)))
   return next.every((word, i) => word === args[i]) ? node : withArgs(node, next)
+}
+
+/** A parameter is one word here, whatever blanks are in it. */
+function redactWord(word: string): string {
+  return word.startsWith(secretParameter) ? `${secretParameter}${mask}` : redactText(word)
 }
 
 function secretStart({ name, args }: Directive): number {
