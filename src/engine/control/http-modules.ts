@@ -18,6 +18,7 @@ import { createDoc } from './doc/doc.ts'
 import { toOpenApi } from './doc/openapi.ts'
 import { httpCertificates, streamCertificates } from './endpoints/certificates.ts'
 import { configuration } from './endpoints/configuration.ts'
+import { diagnostics, health, metrics, ready } from './endpoints/engine-status.ts'
 import { healthChecks } from './endpoints/health-checks.ts'
 import { diff } from './endpoints/diff.ts'
 import { events } from './endpoints/events.ts'
@@ -87,6 +88,10 @@ const always: readonly Endpoint[] = [
   rollback,
   diff,
   events,
+  health,
+  ready,
+  diagnostics,
+  metrics,
 ]
 
 /** All but what is made for one installation, for the document of the whole interface. */

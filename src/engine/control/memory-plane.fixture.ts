@@ -3,12 +3,13 @@
  * the whole contract, and the document of the interface something to try in a test.
  */
 import { ZoneReader } from '../upstream/zone-reader.ts'
-import { privateZoneMemory, type ZoneMemory } from '../modules/limit-conn.ts'
+import { privateZoneMemory } from '../modules/limit-conn.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type {
   ChangeRequest,
   ChangeResult,
   ControlPlane,
+  EngineZones,
   HistoryEntry,
   KeyValues,
   ProcessNote,
@@ -21,7 +22,7 @@ import { Refusal, replyCodes } from './refusal.ts'
 export class MemoryPlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues = memoryKeyValues()
-  readonly zones: ZoneMemory = privateZoneMemory()
+  readonly zones: EngineZones = { ...privateZoneMemory(), find: () => undefined }
   /** Of an engine that is not there, unless given: nobody is counted. */
   readonly peerZones: ZoneReader
   #state: DynamicState

@@ -82,6 +82,11 @@ export interface RunningVersion {
   readonly files: string
 }
 
+export interface EngineZones extends ZoneMemory {
+  /** Of a zone that some worker has opened. */
+  find(name: string, bytes: number): ArrayBuffer | undefined
+}
+
 export interface ControlPlane {
   /** Folder of relative paths, and of the file names that messages show. */
   readonly prefix: string
@@ -104,7 +109,7 @@ export interface ControlPlane {
   /** The zones of upstream groups, as the workers have them. */
   readonly peerZones: Pick<ZoneReader, 'read'>
   /** Memory of the workers' zones. */
-  readonly zones: ZoneMemory
+  readonly zones: EngineZones
   /** Grows or shrinks the number of workers, from 1 to 512; `undefined` for what the files say. */
   setWorkers(count: number | undefined): Promise<ChangeResult>
   /** Workers and copilots that there are now. */

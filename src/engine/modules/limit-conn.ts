@@ -42,6 +42,22 @@ export const zoneBytesMin: number = 8 * 4096
 /** What one key costs in nginx: a zone of a given size holds as many keys as there. */
 const bytesPerKey = 64
 
+/** Name of a zone's memory. */
+export function limitConnZoneId(subsystem: LimitSubsystem, name: string, key: string): string {
+  return `limit_conn:${subsystem}:${name}:${key}`
+}
+
+/** How a zone of that size lies in its memory. */
+export function limitConnLayout(bytes: number): TableLayout<Record<string, never>> {
+  return {
+    fields: {},
+    capacity: Math.floor(bytes / bytesPerKey),
+    owners: processesMax,
+    keyBytesMax: storedKeyBytes,
+    unused: 'remove',
+  }
+}
+
 /** How often a record is in use says all: each connection uses that of its key. */
 type Zone = SharedTable<Record<string, never>>
 
@@ -91,16 +107,10 @@ export class LimitConnZones {
 
   #openZone({ name, bytes, key }: LimitConnZone): Zone {
     // With another key it is another zone: what was counted means nothing there.
-    const id = `limit_conn:${this.#subsystem}:${name}:${key.text}`
+    const id = limitConnZoneId(this.#subsystem, name, key.text)
     const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
-    const layout: TableLayout<Record<string, never>> = {
-      fields: {},
-      capacity: Math.floor(bytes / bytesPerKey),
-      owners: processesMax,
-      keyBytesMax: storedKeyBytes,
-      unused: 'remove',
-    }
+    const layout = limitConnLayout(bytes)
     const memory = this.#memory.open(id, tableBytes(layout))
     const table = new SharedTable(memory, layout)
     this.#open.set(`${id}:${bytes}`, table)

@@ -7,6 +7,7 @@ import { BusClient } from '../bus/client.ts'
 import { parseClientConf } from '../bus/client-conf.ts'
 import { Requester, serve } from '../bus/request-reply.ts'
 import { ErrorLog, type Log, LogFiles } from '../core/log.ts'
+import type { VitalsReporter } from '../modules/process-vitals.ts'
 import { SyslogSockets } from '../net/syslog-sockets.ts'
 import type { Copilot, CopilotCommand, CopilotContext } from './copilot.ts'
 import type { HostOptions } from './copilot-pool.ts'
@@ -17,6 +18,7 @@ import { StoreKeyValues } from './key-values.ts'
 import { processLimits } from './limits.ts'
 import { MasterChannel, type RawChannel } from './master-channel.ts'
 import { MasterLink } from './master-link.ts'
+import { reportVitals } from './report-vitals.ts'
 
 export class CopilotHost {
   readonly log: Log
@@ -50,10 +52,12 @@ export class CopilotHost {
   async run(): Promise<boolean> {
     const { program, tag } = this.#options
     const copilot = await loadCopilot(program)
+    const vitals = this.#reportVitals()
     await this.#kv.put(`__COPILOT_PID_${tag}`, String(process.pid))
     try {
       await copilot.run(this.#context())
     } finally {
+      vitals?.stop()
       await this.#close()
     }
     return this.#stopping.signal.aborted
@@ -72,6 +76,12 @@ export class CopilotHost {
   restart(): void {
     this.#commands.push('restart')
     this.#wake()
+  }
+
+  #reportVitals(): VitalsReporter | undefined {
+    const { tag, sharedMemory, user } = this.#options
+    const home = { sharedMemory, owner: user, log: this.log }
+    return reportVitals(home, { role: `copilot ${tag}` })
   }
 
   reopenLogs(): void {

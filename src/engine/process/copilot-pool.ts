@@ -32,6 +32,9 @@ export interface HostOptions {
   readonly clusterName: string
   readonly nodeName: string
   readonly logRules: Settings['logRules']
+  readonly sharedMemory: string
+  /** The user of the workers. */
+  readonly user: Settings['user']
 }
 
 export interface CopilotPoolOptions {
@@ -145,8 +148,9 @@ export class CopilotPool {
   }
 
   #hostOptions({ line, program, confFile }: Helper): string {
-    const { cluster_name: clusterName, node_name: nodeName, logRules } = this.#options.settings()
-    const { prefix } = this.#options
+    const settings = this.#options.settings()
+    const { cluster_name: clusterName, node_name: nodeName, logRules, user } = settings
+    const { prefix, sharedMemory } = this.#options
     const { tag } = line
     const options = {
       tag,
@@ -157,6 +161,8 @@ export class CopilotPool {
       clusterName,
       nodeName,
       logRules,
+      sharedMemory,
+      user,
     }
     return JSON.stringify(options satisfies HostOptions)
   }

@@ -59,7 +59,7 @@ export class DataPlane {
     this.#services = createServices({ log, files: this.#files, sharedMemory, owner })
     this.#subsystems = createSubsystems(this.#services)
     const { connectionsMax = Infinity } = options
-    this.#limit = new ConnectionLimit(connectionsMax, () => this.#connections(), log)
+    this.#limit = new ConnectionLimit(connectionsMax, () => this.connections, log)
     this.#listeners = new SnapshotListeners({
       contexts: this.#subsystems.map(({ context }) => context),
       transport: limitedListening(this.#services.transport, this.#limit),
@@ -95,7 +95,8 @@ export class DataPlane {
     this.#limit.max = max
   }
 
-  #connections(): number {
+  /** Connections that are open, to clients and upstreams. */
+  get connections(): number {
     return this.#subsystems.reduce((sum, subsystem) => sum + subsystem.connections(), 0)
   }
 

@@ -10,6 +10,7 @@ import type { Diagnostic } from '../conf/diagnostics.ts'
 import { workersMax } from '../control/limits.ts'
 import { workerCountKey } from '../control/worker-count.ts'
 import { createInstance, removeInstance, removeStale } from '../core/shared-memory.ts'
+import type { VitalsReporter } from '../modules/process-vitals.ts'
 import type { Announcer } from './announcer.ts'
 import { answerAsk, type AskServices } from './answers.ts'
 import { type Candidate, consider } from './candidate.ts'
@@ -25,6 +26,7 @@ import type { Place } from './place.ts'
 import { readTexts } from './read-configuration.ts'
 import { giveLogFiles } from './log-files.ts'
 import { SocketOpener } from './socket-opener.ts'
+import { reportVitals } from './report-vitals.ts'
 import type { Settings } from './settings.ts'
 import { type Outcome, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
@@ -62,6 +64,7 @@ export class Master {
   #pidFile: PidFile | undefined
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   /** True while a new binary serves beside this one. */
+  #vitals: VitalsReporter | undefined
   #replaced = false
   /** Reloads are made one after the other: the files that were read last are those in force. */
   #lastReload: Promise<unknown> = Promise.resolve()
@@ -134,6 +137,7 @@ export class Master {
   async stop(signal: 'SIGTERM' | 'SIGQUIT'): Promise<void> {
     this.#state = 'stopping'
     await this.#end(signal)
+    this.#vitals = this.#reportVitals()
     this.#announcer.log.write('notice', 'exit')
   }
 
@@ -309,6 +313,7 @@ export class Master {
       onReleased: () => this.#sweep(),
       answer: (ask) => answerAsk(ask, this.#askServices()),
       onJoined: (peer, outcome) => this.#onJoined(peer, outcome),
+    this.#vitals?.stop()
     }
   }
 
@@ -321,6 +326,12 @@ export class Master {
       processes: () => [...this.#workers.notes(), ...this.#copilots.notes()],
     }
   }
+  #reportVitals(): VitalsReporter | undefined {
+    const { log } = this.#announcer
+    const home = { sharedMemory: this.#sharedMemory, owner: this.#settings.user, log }
+    return reportVitals(home, { role: 'master', revision: () => this.#journal.revision })
+  }
+
 
   #onJoined(peer: Peer, outcome: Outcome): void {
     if (outcome.kind === 'done') return

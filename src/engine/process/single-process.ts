@@ -101,7 +101,7 @@ async function reload(
   if (next === undefined) return
   try {
     await worker.prepare({ files: next.files, edits: [] })
-    worker.commit()
+    worker.commit(worker.revision)
     announcer.use(next.settings.logRules)
     announcer.log.write('notice', 'reconfigured')
   } catch (error) {

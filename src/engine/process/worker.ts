@@ -4,6 +4,7 @@
 import { chownSync } from 'node:fs'
 import type { Log } from '../core/log.ts'
 import type { FetchFiles } from '../core/protected-files.ts'
+import type { VitalsReporter } from '../modules/process-vitals.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
@@ -12,6 +13,7 @@ import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
 import { placeOf } from './place.ts'
 import { applyLimits, becomeUser } from './privileges.ts'
 import { readTexts } from './read-configuration.ts'
+import { reportVitals } from './report-vitals.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 export class Worker implements Participant {
@@ -21,6 +23,9 @@ export class Worker implements Participant {
   #settings: Settings | undefined
   /** Settings of files that are being prepared. */
   #next: Settings | undefined
+  /** Of the configuration in force. */
+  #revision = 0
+  #vitals: VitalsReporter | undefined
 
   constructor(source: DescriptorSource, fetchFiles?: FetchFiles) {
     this.#source = source
@@ -30,6 +35,10 @@ export class Worker implements Participant {
   /** The error log of its configuration; what goes wrong before there is one goes to standard error. */
   get log(): Log {
     return this.#plane?.log ?? earlyLog
+  }
+
+  get revision(): number {
+    return this.#revision
   }
 
   async load(state: State, { sharedMemory }: ChildIdentity): Promise<readonly LeftOutNote[]> {
@@ -46,6 +55,8 @@ export class Worker implements Participant {
     })
     const leftOut = await this.#plane.runtime.load(state)
     this.#plane.follow()
+    this.#revision = state.revision
+    this.#reportVitals(sharedMemory)
     return leftOut
   }
 
@@ -54,8 +65,9 @@ export class Worker implements Participant {
     return this.#plane!.runtime.prepare(change)
   }
 
-  commit(): void {
+  commit(revision: number): void {
     this.#plane!.runtime.commit()
+    this.#revision = revision
     if (this.#next === undefined) return
     this.#settings = this.#next
     this.#plane!.useLog(this.#next.logRules)
@@ -65,6 +77,17 @@ export class Worker implements Participant {
 
   abort(): void {
     this.#plane?.runtime.abort()
+  }
+
+  /** Memory is opened before root is given up. */
+  #reportVitals(sharedMemory: string): void {
+    const plane = this.#plane!
+    const home = { sharedMemory, owner: this.#settings!.user, log: plane.log }
+    this.#vitals = reportVitals(home, {
+      role: 'worker',
+      connections: () => plane.connections,
+      revision: () => this.#revision,
+    })
   }
 
   /** Ports are asked for and files opened before root is given up. */
@@ -87,6 +110,8 @@ export class Worker implements Participant {
   }
 
   close(): void {
+    this.#vitals?.stop()
+    this.#vitals = undefined
     this.#plane?.close()
   }
 

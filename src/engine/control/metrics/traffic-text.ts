@@ -26,6 +26,18 @@ export function trafficText(
   head: TrafficHead,
   dialect: TrafficDialect,
 ): string {
+  return [
+    ...mainFamilies(report, head, dialect.metrics),
+    ...trafficFamilies(report, head, dialect),
+  ].join('')
+}
+
+/** What was counted, without what stands at the head of a page. */
+export function trafficFamilies(
+  report: TrafficReport,
+  head: TrafficHead,
+  dialect: TrafficDialect,
+): readonly Family[] {
   const { metrics } = dialect
   const sum = { group: '', name: head.sumKey, ...addRows(report.servers, 1) }
   const isHttp = dialect.subsystem === 'http'
@@ -40,12 +52,11 @@ export function trafficText(
     return { labels: { host: traffic.group, location: traffic.name }, traffic }
   })
   return [
-    ...mainFamilies(report, head, metrics),
     ...zoneFamilies(`${metrics}_server`, servers, head, dialect),
     ...(isHttp ? zoneFamilies(`${metrics}_location`, locations, head, dialect) : []),
     ...zoneFamilies(`${metrics}_filter`, filters, head, dialect),
     ...zoneFamilies(`${metrics}_upstream`, upstreams(report, dialect), head, dialect),
-  ].join('')
+  ]
 }
 
 function upstreams({ upstreams: groups }: TrafficReport, dialect: TrafficDialect): Labelled[] {

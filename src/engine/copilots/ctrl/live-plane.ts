@@ -5,6 +5,7 @@ import type {
   ChangeRequest,
   ChangeResult,
   ControlPlane,
+  EngineZones,
   HistoryEntry,
   KeyValues,
   ProcessNote,
@@ -12,7 +13,7 @@ import type {
   RunningVersion,
 } from '../../control/plane.ts'
 import { replyCodes } from '../../control/refusal.ts'
-import { openShared } from '../../core/shared-memory.ts'
+import { findShared, openShared, type SharedMemoryOptions } from '../../core/shared-memory.ts'
 import { ZoneReader } from '../../upstream/zone-reader.ts'
 import type { ZoneMemory } from '../../modules/limit-conn.ts'
 import type { MasterLink } from '../../process/master-link.ts'
@@ -28,22 +29,20 @@ export interface LivePlaneOptions {
 export class LivePlane implements ControlPlane {
   readonly prefix: string
   readonly keyValues: KeyValues
-  readonly zones: ZoneMemory
+  readonly zones: EngineZones
   readonly peerZones: ZoneReader
   readonly #options: LivePlaneOptions
 
   constructor(options: LivePlaneOptions) {
     this.prefix = options.prefix
     this.keyValues = options.keyValues
+    const placeOf = (name: string, bytes: number): SharedMemoryOptions => {
+      return { instance: image.sharedMemory, name, bytes, owner: image.settings.user }
+    }
     const { image } = options
     this.zones = {
-      open: (name, bytes) =>
-        openShared({
-          instance: image.sharedMemory,
-          name,
-          bytes,
-          owner: image.settings.user,
-        }).buffer,
+      open: (name, bytes) => openShared(placeOf(name, bytes)).buffer,
+      find: (name, bytes) => findShared(placeOf(name, bytes))?.buffer,
     }
     this.peerZones = new ZoneReader(() => ({
       instance: image.sharedMemory,
