@@ -52,11 +52,12 @@ describe('declarative keys, certificates and key values', { timeout: 120_000 }, 
   let plain: number
   let secure: number
   let http: number
+  let counted: number
   let one: string
   let two: string
 
   before(async () => {
-    ;[plain, secure, http] = (await freePorts(3)) as [number, number, number]
+    ;[plain, secure, http, counted] = (await freePorts(4)) as [number, number, number, number]
     one = (await startTcpBackend(scope, sayName('one'))).address
     two = (await startTcpBackend(scope, sayName('two'))).address
     const { certFile, keyFile } = certificateFor('fixed.test', 'rsa')
@@ -68,6 +69,8 @@ describe('declarative keys, certificates and key values', { timeout: 120_000 }, 
         server { listen ${host}:${http}; location / { return 200 "[$kv_http_colour]"; } }
       }`,
       stream: `
+        server_traffic_status_zone;
+        server { listen ${host}:${counted}; return "$sts_connect_counter"; }
         map $remote_addr $word { hostnames; default nothing; ${host} local; }
         server { listen ${host}:${plain}; server_name a b; proxy_pass ${one}; }
         server { listen ${host}:${secure} ssl; server_name fixed.test;
@@ -150,6 +153,38 @@ describe('declarative keys, certificates and key values', { timeout: 120_000 }, 
     const { text } = await ask('PUT', path, { maps: [{ ...word, values: conflicting }] })
     assert.equal(JSON.parse(text).code, 4, text)
     assert.equal(await secureText(), 'local')
+  })
+
+  it('counts connections where it is told to', async () => {
+    const path = '/config/stream_dyn_sts'
+    const listens = [`${host}:${counted}`]
+    const keys = 'server_traffic_status_filter_by_set_key'
+    const set = (fields: object): Promise<Reply> =>
+      ask('PUT', path, { servers: [{ listens, ...fields }] })
+    const count = async (): Promise<number> => Number(await textFor(scope, counted))
+    const first = await count()
+    await until(async () => (await count()) > first, { what: 'a connection that is counted' })
+    assert.deepEqual(await set({ server_traffic_status: false }), success)
+    const last = await count()
+    assert.deepEqual([await count(), await count()], [last, last])
+    assert.deepEqual(await set({ [keys]: ['$remote_addr clients'] }), success)
+    const { servers } = JSON.parse((await ask('GET', path)).text)
+    assert.deepEqual(servers[0], {
+      listens,
+      serverNames: [''],
+      server_traffic_status: false,
+      [keys]: ['$remote_addr clients'],
+    })
+    const { text } = await set({ [keys]: ['$nope clients'] })
+    assert.match(JSON.parse(text).data[0], /unknown "nope" variable/)
+    assert.deepEqual(
+      await set({ [keys]: ['a b c'] }),
+      data(
+        4,
+        'update dyn conf error.',
+        `listen[${listens[0]}] server_name[] "a b c" is no key with a group`,
+      ),
+    )
   })
 
   it('changes targets, of as many servers as it finds', async () => {

@@ -73,7 +73,7 @@ export function locationDeclaration(mapping: LocationMapping): Declaration {
     dump: (state) => {
       const rest = Object.fromEntries(extras.map((extra) => [extra.name, extra.read(state)]))
       return dumpServers(state, 'http', rest, (at) => {
-        const found = dumpLocations(at, (location) => mapping.read(location))
+        const found = dumpLocations(at, (inner) => mapping.read(inner))
         return found.length === 0 ? undefined : { locations: found }
       })
     },
