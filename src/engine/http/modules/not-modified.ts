@@ -2,6 +2,7 @@
 import { bySettings } from '../by-settings.ts'
 import { oneOf } from '../../modules/value-types.ts'
 import { checkConditions, type ModifiedRule } from '../conditions.ts'
+import { methods } from '../methods.ts'
 import { defineHttpModule, type HttpModule } from '../module.ts'
 import type { Request } from '../request.ts'
 
@@ -24,9 +25,10 @@ export const httpNotModified: HttpModule<HttpNotModifiedConf> =
     },
     hooks: {
       headerFilter: bySettings(({ if_modified_since: rule }) => (request) => {
-        const { response, parent } = request
-        // What another server answers it has judged itself.
-        const ours = response.forwarded === undefined && parent === undefined
+        const { response, parent, method } = request
+        // What another server answers it has judged itself, and who changes something has before.
+        const isLook = method === methods.get || method === methods.head
+        const ours = response.forwarded === undefined && parent === undefined && isLook
         if (ours && response.status === 200) judge(request, rule)
       }),
     },
