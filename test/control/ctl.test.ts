@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { freePort } from '../support/ports.ts'
+import { startProcess } from '../support/process.ts'
 import { Scope } from '../support/scope.ts'
 import { makeTempPrefix } from '../support/temp-prefix.ts'
-import { trijetCommand } from '../support/trijet.ts'
+import { launcher, trijetCommand } from '../support/trijet.ts'
 import { until } from '../support/wait.ts'
-import { type Control, host, startControl, success } from './support.ts'
+import { type Control, host, startControl, success, textFor } from './support.ts'
 
 const patient = { timeout: 120_000 }
 
@@ -87,6 +88,45 @@ describe('trijet ctl', patient, () => {
     const asJson = JSON.parse((await ctl('history', '--limit', '1', '--json')).out)
     assert.equal(asJson.entries.length, 1)
     assert.equal(asJson.entries[0].action, 'rollback to 1')
+  })
+
+  it('changes any directive, and shows what was changed', async () => {
+    const place = `/stream/server[${host}:${port}]/return`
+    const patch = JSON.stringify([{ op: 'replace', path: place, value: 'return patched;' }])
+    const tried = await ctl('patch', patch, '--dry-run')
+    assert.deepEqual([tried.code, tried.out], [0, 'success.\n'], tried.err)
+    assert.equal(await textFor(scope, port), 'fixed')
+    assert.equal((await ctl('patch', patch)).code, 0)
+    assert.equal(await textFor(scope, port), 'patched')
+    assert.equal((await ctl('get', place)).out.trim(), 'return patched;')
+    const diff = await ctl('diff')
+    assert.match(diff.out, /^-.*return fixed;/m)
+    assert.match(diff.out, /^\+.*return patched;/m)
+
+    const whole = await ctl('get')
+    const file = control.prefix.write('next.conf', whole.out.replace('patched', 'applied'))
+    const stale = await ctl('apply', '-f', file, '--if-match', '"0.nothing"')
+    assert.equal(stale.code, 1)
+    assert.match(stale.err, /is not that one any more/)
+    assert.equal((await ctl('apply', '-f', file)).code, 0)
+    assert.equal(await textFor(scope, port), 'applied')
+    const broken = control.prefix.write('broken.conf', whole.out.replace('return', 'retrun'))
+    const refused = await ctl('apply', '-f', broken)
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /unknown directive "retrun"/)
+    assert.equal(await textFor(scope, port), 'applied')
+  })
+
+  it('tells of changes as they are made', async () => {
+    const revision = await control.revision(scope)
+    const words = ['ctl', '-p', control.prefix.path, 'watch', '--from', `${revision - 1}`]
+    const watching = await startProcess(scope, [launcher, ...words])
+    const lines = (): string[] => watching.stdout.trim().split('\n')
+    await until(() => lines()[0]?.endsWith('PUT /api/v2/config'), { what: 'what was changed last' })
+    assert.equal((await ctl('rollback', '1')).code, 0)
+    await until(() => lines().length === 2, { what: 'what is changed meanwhile' })
+    assert.match(lines()[1]!, /^\S+Z {2}\d+ {2}127\.0\.0\.1 {2}rollback to 1$/)
+    await watching.stop('SIGINT')
   })
 
   it('gives out tokens and uses them', async () => {

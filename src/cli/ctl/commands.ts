@@ -4,14 +4,14 @@ import { printDirective } from '../../engine/conf/printer.ts'
 import { configurationFromText } from '../../engine/conf/includes.ts'
 import { ask, type Command, type CommandContext, exitCodes, faultOf } from './command.ts'
 import { childrenAt } from './configuration-part.ts'
-import { type CtlOptions, UsageError } from './options.ts'
+import { type CtlOptions, UsageError, wholeNumber } from './options.ts'
 import { formatHistory, formatTokens } from './tables.ts'
 import { watch } from './watch.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
   get: {
     usage: 'get [STEP ... | /PATH]',
-    doc: 'the running configuration, a part of it, or any document: get http "upstream a", get /v1/range',
+    doc: 'the running configuration, a part of it (http "upstream a", or "/http/upstream[a]"), or a document (/v1/range)',
     run: get,
   },
   apply: {
@@ -45,8 +45,8 @@ export const commands: Readonly<Record<string, Command>> = {
       const [from, to, ...rest] = context.words
       expectWords(rest, 0)
       const query = new URLSearchParams({
-        ...(from !== undefined && { from: revision(from) }),
-        ...(to !== undefined && { to: revision(to) }),
+        ...(from !== undefined && { from: wholeNumber(from) }),
+        ...(to !== undefined && { to: wholeNumber(to) }),
       })
       const path = query.size > 0 ? `/v2/diff?${query.toString()}` : '/v2/diff'
       return ask(context, { method: 'GET', path })
@@ -57,7 +57,7 @@ export const commands: Readonly<Record<string, Command>> = {
     doc: 'changes, the newest first',
     run: (context) => {
       expectWords(context.words, 0)
-      const path = `/v2/history?limit=${revision(context.options.limit ?? '20')}`
+      const path = `/v2/history?limit=${wholeNumber(context.options.limit ?? '20')}`
       return ask(context, { method: 'GET', path }, formatHistory)
     },
   },
@@ -67,14 +67,14 @@ export const commands: Readonly<Record<string, Command>> = {
     run: (context) => {
       const [to = '', ...rest] = context.words
       expectWords(rest, 0)
-      const body = JSON.stringify({ to: Number(revision(to)) })
+      const body = JSON.stringify({ to: Number(wholeNumber(to)) })
       const path = withDryRun('/v2/rollback', context.options)
       return ask(context, { method: 'POST', path, body })
     },
   },
   watch: {
-    usage: 'watch',
-    doc: 'every change as it is made, until it is interrupted',
+    usage: 'watch [--from REVISION]',
+    doc: 'every change as it is made, until it is interrupted; first those after a revision',
     run: watch,
   },
   token: {
@@ -98,7 +98,9 @@ async function get(context: CommandContext): Promise<number> {
   const [first] = words
   if (first?.startsWith('/') === true) {
     expectWords(words, 1)
-    return ask(context, { method: 'GET', path: first })
+    const isDocument = /^\/v\d/.test(first)
+    const path = isDocument ? first : `/v2/config?path=${encodeURIComponent(first)}`
+    return ask(context, { method: 'GET', path })
   }
   const format = options.json && words.length === 0 ? 'json' : 'text'
   const request = { method: 'GET', path: `/v2/config?format=${format}` }
@@ -164,11 +166,6 @@ function matching({ ifMatch }: CtlOptions): Readonly<Record<string, string>> {
 
 function withDryRun(path: string, { dryRun }: CtlOptions): string {
   return dryRun ? `${path}?dry_run=1` : path
-}
-
-function revision(text: string): string {
-  if (/^\d{1,15}$/.test(text)) return text
-  throw new UsageError(text === '' ? 'a revision is needed' : `"${text}" is no whole number`)
 }
 
 function expectWords(words: readonly string[], max: number): void {

@@ -16,6 +16,7 @@ export interface CtlOptions {
   readonly key: string | undefined
   readonly ifMatch: string | undefined
   readonly limit: string | undefined
+  readonly from: string | undefined
   readonly paths: readonly string[]
   readonly methods: readonly string[]
   readonly expires: string | undefined
@@ -27,6 +28,12 @@ export class UsageError extends Error {
     super(message)
     this.name = 'UsageError'
   }
+}
+
+/** The text itself, when it is a whole number. @throws UsageError */
+export function wholeNumber(text: string): string {
+  if (/^\d{1,15}$/.test(text)) return text
+  throw new UsageError(text === '' ? 'a revision is needed' : `"${text}" is no whole number`)
 }
 
 const text = { type: 'string' } as const
@@ -54,6 +61,7 @@ export function parseCtlOptions(
     key: values.key,
     ifMatch: values['if-match'],
     limit: values.limit,
+    from: values.from,
     paths: values.path ?? [],
     methods: values.method ?? [],
     expires: values.expires,
@@ -88,6 +96,7 @@ function parseKnown(args: readonly string[]) {
       key: text,
       'if-match': text,
       limit: text,
+      from: text,
       path: list,
       method: list,
       expires: text,

@@ -8,7 +8,7 @@
  */
 import { text } from 'node:stream/consumers'
 import { type CommandContext, exitCodes, faultOf } from './command.ts'
-import { UsageError } from './options.ts'
+import { UsageError, wholeNumber } from './options.ts'
 
 interface ChangeEvent {
   readonly revision?: unknown
@@ -19,7 +19,8 @@ interface ChangeEvent {
 
 export async function watch({ client, options, words, out, err }: CommandContext): Promise<number> {
   if (words.length > 0) throw new UsageError(`"${words[0]}" is one word too many`)
-  const message = await client.open({ method: 'GET', path: '/v2/events' })
+  const from = options.from === undefined ? '' : `?last=${wholeNumber(options.from)}`
+  const message = await client.open({ method: 'GET', path: `/v2/events${from}` })
   const status = message.statusCode ?? 0
   if (status !== 200) {
     const answer = { status, headers: message.headers, body: await text(message) }

@@ -9,8 +9,8 @@
  */
 import { type Access, type AccessScope, everything, objectionOf } from './access/grant.ts'
 import { type AuditLog, silentAudit } from './access/audit-log.ts'
-import { visibleResponse } from './access/redaction.ts'
-import { auditEntry, isDryRun, revisionField } from './audit-entry.ts'
+import { hiddenObjection, visibleResponse } from './access/redaction.ts'
+import { auditEntry, type AuditSubject, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
 import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
 import type { Actor, ChangeResult, ControlPlane } from './plane.ts'
@@ -70,28 +70,30 @@ export function createApi(
   const byKey = new Map(endpoints.map((endpoint) => [endpoint.key, endpoint]))
   const { timeoutMs, audit = silentAudit } = options
   let inFlight = 0
+  const deny = async (subject: AuditSubject, msg: string): Promise<Response> => {
+    const denial = json(403, { code: 403, msg })
+    audit.write({ ...(await auditEntry(subject, denial)), outcome: 'denied' })
+    return denial
+  }
   return async (request, { remoteAddress: peer, access = nobody }) => {
+    const { method } = request
     const url = new URL(request.url)
     const [, ...segments] = segmentsOf(url.pathname)
     const endpoint = byKey.get(`/${segments.slice(0, 2).join('/')}`)
     if (endpoint === undefined) return json(404, { code: 404, msg: ' not register api module' })
-    const { method } = request
     const subject = { url, method, actor: { peer, name: access.name } }
     const scope = endpoint.scope ?? (isLook(method) ? 'read' : 'change')
     const objection = objectionOf(access.grant, { scope, method, path: `/${segments.join('/')}` })
-    if (objection !== undefined) {
-      const denial = json(403, { code: 403, msg: objection })
-      audit.write({ ...(await auditEntry(subject, denial)), outcome: 'denied' })
-      return denial
-    }
+    if (objection !== undefined) return deny(subject, objection)
     if (inFlight >= options.inFlightMax)
       return json(503, { code: 503, msg: 'too many requests in flight' })
     inFlight += 1
     try {
-      const path = segments.slice(2)
       const body = await readBody(request)
-      const asked = toApiRequest(request, { ...subject, path, body, access, timeoutMs })
-      const response = await endpoint.handle(asked, plane)
+      const hidden = hiddenObjection(access, body)
+      if (hidden !== undefined) return await deny(subject, hidden)
+      const known = { ...subject, path: segments.slice(2), body, access, timeoutMs }
+      const response = await endpoint.handle(toApiRequest(request, known), plane)
       if (isLook(method)) return await visibleResponse(access, response)
       audit.write(await auditEntry(subject, response))
       return response

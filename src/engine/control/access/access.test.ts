@@ -245,6 +245,8 @@ test('every change is in the audit, and every denial; looking is not', async (t)
   await send('DELETE', '/v1/kv?key=a')
   assert.equal(await send('GET', '/v2/tokens'), 403)
   assert.equal(await send('GET', '/v1/kv?key=auth_basic:a:b'), 403, 'hashes are for admins')
+  const masked = '{"key":"a","value":"[redacted]"}'
+  assert.equal(await send('POST', '/v1/kv', masked), 403, 'the secret would be lost')
   const user = '{"prefix":"p","user_name":"u","password":"hidden-password"}'
   await send('PUT', '/v1/auth_kv/password', user)
   await send('PUT', '/v1/auth_kv/password', user)
@@ -267,6 +269,7 @@ test('every change is in the audit, and every denial; looking is not', async (t)
       'refused POST /api/v1/kv 400',
       'done DELETE /api/v1/kv key=a 200',
       'denied GET /api/v2/tokens 403',
+      'denied POST /api/v1/kv 403',
       'done PUT /api/v1/auth_kv/password 200',
       'refused PUT /api/v1/auth_kv/password 200',
     ],

@@ -67,6 +67,13 @@ export async function visibleResponse({ grant }: Access, response: Response): Pr
   return new Response(redactText(text), { headers, status })
 }
 
+/** Why a body is refused that says what was hidden from whoever sends it: the secret would be lost. */
+export function hiddenObjection({ grant }: Access, body: string | undefined): string | undefined {
+  return grant.scope !== 'admin' && body?.includes(mask) === true
+    ? `"${mask}" stands for a secret that admins alone see and change`
+    : undefined
+}
+
 /** Events come whole, one or more to a chunk. */
 function redactingEvents(): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({

@@ -66,7 +66,7 @@ export class Tokens {
   list(): readonly TokenRecord[] {
     return [...this.#records.values()]
       .filter((record) => !this.#isOver(record))
-      .toSorted((a, b) => (a.created < b.created ? -1 : 1))
+      .toSorted((a, b) => a.created.localeCompare(b.created) || a.name.localeCompare(b.name))
   }
 
   /** The token itself is shown this once: only its record is kept. @throws TokenError */
