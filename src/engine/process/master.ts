@@ -25,8 +25,8 @@ import { PortRanges } from './port-ranges.ts'
 import type { Place } from './place.ts'
 import { readTexts } from './read-configuration.ts'
 import { giveLogFiles } from './log-files.ts'
-import { SocketOpener } from './socket-opener.ts'
 import { reportVitals } from './report-vitals.ts'
+import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
 import { type Outcome, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
@@ -62,9 +62,9 @@ export class Master {
   #workerCount: number | undefined
   #helpers: readonly Helper[]
   #pidFile: PidFile | undefined
+  #vitals: VitalsReporter | undefined
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   /** True while a new binary serves beside this one. */
-  #vitals: VitalsReporter | undefined
   #replaced = false
   /** Reloads are made one after the other: the files that were read last are those in force. */
   #lastReload: Promise<unknown> = Promise.resolve()
@@ -129,6 +129,7 @@ export class Master {
     this.#candidate = undefined
     this.#pidFile = PidFile.write(this.#settings.pid)
     this.#state = 'serving'
+    this.#vitals = this.#reportVitals()
     await this.#copilots.apply(this.#helpers)
     return true
   }
@@ -137,7 +138,6 @@ export class Master {
   async stop(signal: 'SIGTERM' | 'SIGQUIT'): Promise<void> {
     this.#state = 'stopping'
     await this.#end(signal)
-    this.#vitals = this.#reportVitals()
     this.#announcer.log.write('notice', 'exit')
   }
 
@@ -292,6 +292,7 @@ export class Master {
     await this.#copilots.stop()
     // The new binary goes on with the rules.
     if (!this.#replaced) await this.#portRanges.stop()
+    this.#vitals?.stop()
     this.#journal.close()
     this.#pidFile?.remove()
     removeInstance(this.#sharedMemory)
@@ -304,6 +305,12 @@ export class Master {
     this.#registry.sweep((family) => family === workerFamily || !this.#copilots.has(family))
   }
 
+  #reportVitals(): VitalsReporter | undefined {
+    const { log } = this.#announcer
+    const home = { sharedMemory: this.#sharedMemory, owner: this.#settings.user, log }
+    return reportVitals(home, { role: 'master', revision: () => this.#journal.revision })
+  }
+
   #services(): PeerServices {
     return {
       transactions: this.#transactions,
@@ -313,7 +320,6 @@ export class Master {
       onReleased: () => this.#sweep(),
       answer: (ask) => answerAsk(ask, this.#askServices()),
       onJoined: (peer, outcome) => this.#onJoined(peer, outcome),
-    this.#vitals?.stop()
     }
   }
 
@@ -326,12 +332,6 @@ export class Master {
       processes: () => [...this.#workers.notes(), ...this.#copilots.notes()],
     }
   }
-  #reportVitals(): VitalsReporter | undefined {
-    const { log } = this.#announcer
-    const home = { sharedMemory: this.#sharedMemory, owner: this.#settings.user, log }
-    return reportVitals(home, { role: 'master', revision: () => this.#journal.revision })
-  }
-
 
   #onJoined(peer: Peer, outcome: Outcome): void {
     if (outcome.kind === 'done') return

@@ -15,7 +15,6 @@ import type {
 import { replyCodes } from '../../control/refusal.ts'
 import { findShared, openShared, type SharedMemoryOptions } from '../../core/shared-memory.ts'
 import { ZoneReader } from '../../upstream/zone-reader.ts'
-import type { ZoneMemory } from '../../modules/limit-conn.ts'
 import type { MasterLink } from '../../process/master-link.ts'
 import type { Image } from './image.ts'
 
@@ -36,10 +35,10 @@ export class LivePlane implements ControlPlane {
   constructor(options: LivePlaneOptions) {
     this.prefix = options.prefix
     this.keyValues = options.keyValues
+    const { image } = options
     const placeOf = (name: string, bytes: number): SharedMemoryOptions => {
       return { instance: image.sharedMemory, name, bytes, owner: image.settings.user }
     }
-    const { image } = options
     this.zones = {
       open: (name, bytes) => openShared(placeOf(name, bytes)).buffer,
       find: (name, bytes) => findShared(placeOf(name, bytes))?.buffer,
