@@ -24,6 +24,7 @@ import { httpProxy } from './scenarios/http-proxy.ts'
 import { httpServing } from './scenarios/http-serving.ts'
 import { idleMemory } from './scenarios/idle-memory.ts'
 import { startUp } from './scenarios/start-up.ts'
+import { mixedChanges } from './scenarios/mixed-changes.ts'
 import { tcpBulk } from './scenarios/tcp-bulk.ts'
 import { tcpConnect } from './scenarios/tcp-connect.ts'
 import { tcpSmall } from './scenarios/tcp-small.ts'
@@ -40,6 +41,7 @@ const scenarios: readonly Scenario[] = [
   startUp,
   costOfChange,
   costOfChangeHttp,
+  mixedChanges,
   ...httpProxy,
   ...httpBulk,
   ...httpServing,
@@ -52,6 +54,7 @@ const starters: Readonly<Record<PeerName, StartPeer>> = {
   nginx: startNginxPeer,
   haproxy: startHaproxyPeer,
   trijet: startTrijetPeer,
+  caddy: () => Promise.reject(new Error('caddy is measured in mixed-changes only')),
   'node-http': startNodePeer('node-http'),
   'http-proxy': startNodePeer('http-proxy'),
   fastify: startNodePeer('fastify'),
@@ -64,6 +67,7 @@ const { values, positionals } = parseArgs({
     'warm-up': { type: 'string', default: '1000' },
     window: { type: 'string', default: '3000' },
     servers: { type: 'string', default: '10000' },
+    changes: { type: 'string', default: '10000' },
     peers: { type: 'string', default: Object.keys(starters).join() },
   },
 })
@@ -73,6 +77,7 @@ const options: BenchOptions = {
   warmUpMs: Number(values['warm-up']),
   windowMs: Number(values.window),
   servers: Number(values.servers),
+  changes: Number(values.changes),
 }
 
 const chosen = scenarios.filter(

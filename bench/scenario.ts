@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly windowMs: number
   /** Virtual servers that the cost of a change is measured with. */
   readonly servers: number
+  /** Changes that are made under load. */
+  readonly changes: number
 }
 
 export interface Bench extends BenchOptions {

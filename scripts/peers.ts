@@ -35,15 +35,18 @@ const peers: readonly Peer[] = [
   { package: 'util-linux', proofs: ['taskset'] },
 ]
 
+/** What benchmarks are run beside as well. */
+export const benchPeers: readonly Peer[] = [...peers, { package: 'caddy', proofs: ['caddy'] }]
+
 const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
 /** Debian asks this file before it starts a service of a package; 101 means "do not". */
 const policyFile = '/usr/sbin/policy-rc.d'
 
 /** Makes every peer available or throws an error that names what is missing and how to get it. */
-export function installPeers(): void {
+export function installPeers(needed: readonly Peer[] = peers): void {
   process.env['PATH'] = [...new Set(folders)].join(':')
-  const wanted = missingPackages()
+  const wanted = missingPackages(needed)
   if (wanted.length === 0) return
   if (canInstall()) {
     console.log(`trijet: installing ${wanted.join(' ')} (apt-get)`)
@@ -52,7 +55,7 @@ export function installPeers(): void {
       apt('install', '-qq', '--yes', '--no-install-recommends', ...wanted)
     })
   }
-  const missing = missingPackages()
+  const missing = missingPackages(needed)
   if (missing.length === 0) return
   throw new Error(
     `programs of these Debian packages are needed and not there: ${missing.join(' ')}\n` +
@@ -60,8 +63,8 @@ export function installPeers(): void {
   )
 }
 
-function missingPackages(): string[] {
-  return peers.filter(({ proofs }) => !proofs.some(isThere)).map((peer) => peer.package)
+function missingPackages(needed: readonly Peer[]): string[] {
+  return needed.filter(({ proofs }) => !proofs.some(isThere)).map((peer) => peer.package)
 }
 
 function isThere(proof: string): boolean {

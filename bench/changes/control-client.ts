@@ -14,9 +14,18 @@ export class ControlClient {
   }
 
   /** Resolves when the change is made. */
-  change(method: 'POST' | 'PUT', path: string, instruction: object): Promise<void> {
-    const body = JSON.stringify(instruction)
-    const headers = { 'content-length': Buffer.byteLength(body) }
+  async change(method: 'POST' | 'PUT', path: string, instruction: object): Promise<void> {
+    const reply = await this.ask(method, path, instruction)
+    if (reply !== success) throw new Error(`${JSON.stringify(instruction)} was answered ${reply}`)
+  }
+
+  /** Resolves with the answer of a request that succeeds. */
+  ask(method: string, path: string, content?: unknown): Promise<string> {
+    const body = content === undefined ? '' : JSON.stringify(content)
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    }
     const to = { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers }
     return new Promise((resolve, reject) => {
       const asked = request(to, (response) => {
@@ -24,8 +33,8 @@ export class ControlClient {
         response.setEncoding('utf8')
         response.on('data', (chunk: string) => (reply += chunk))
         response.on('end', () => {
-          if (reply === success) resolve()
-          else reject(new Error(`${body} was answered ${response.statusCode} ${reply}`))
+          if (response.statusCode! < 300) resolve(reply)
+          else reject(new Error(`${path} ${body} was answered ${response.statusCode} ${reply}`))
         })
       })
       asked.on('error', reject)

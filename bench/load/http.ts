@@ -24,6 +24,7 @@ import { end, serve } from './tcp.ts'
 const readBytes = 262_144
 /** Idle connections opened at once: fewer than any listener's backlog. */
 const openingMax = 64
+const closeLine = Buffer.from('\r\nConnection: close')
 const cr = 0x0d
 const lf = 0x0a
 
@@ -141,14 +142,24 @@ function startClient(poller: Poller, meter: Meter, job: LoadJob, turn: Turn): vo
     if (state === broken) {
       meter.error()
       end(poller, fd)
+      if (job.reopen === true) startClient(poller, meter, job, turn)
     } else if (state === whole) {
       const now = performance.now()
       meter.request(beganAt, now, job.messageBytes)
       beganAt = now
-      send(fd, turn, job.connections)
+      if (job.reopen === true && saysClose(length)) {
+        end(poller, fd)
+        startClient(poller, meter, job, turn)
+      } else send(fd, turn, job.connections)
     }
   })
   send(fd, turn, job.connections)
+}
+
+/** The answer was the last of its connection; answers of these loads come in one piece. */
+function saysClose(length: number): boolean {
+  const at = buffer.indexOf(closeLine)
+  return at >= 0 && at < length
 }
 
 function send(fd: number, turn: Turn, step: number): void {

@@ -28,6 +28,8 @@ export interface LoadJob {
   readonly hosts?: number
   /** Each request says that it is the last of its connection. */
   readonly close?: boolean
+  /** Connections that end are opened anew: an end that was announced is no error. */
+  readonly reopen?: boolean
   readonly warmUpMs: number
   /** The window ends earlier when the standard input ends. */
   readonly windowMs: number

@@ -5,7 +5,14 @@ import { readFileSync } from 'node:fs'
 import type { Owner } from '../../test/support/scope.ts'
 import type { Files } from '../../test/support/temp-prefix.ts'
 
-export type PeerName = 'nginx' | 'haproxy' | 'trijet' | 'node-http' | 'http-proxy' | 'fastify'
+export type PeerName =
+  | 'nginx'
+  | 'haproxy'
+  | 'caddy'
+  | 'trijet'
+  | 'node-http'
+  | 'http-proxy'
+  | 'fastify'
 
 /** What the proxy is to do; every peer is given the same. */
 export interface ProxyPlan {
