@@ -102,7 +102,7 @@ export function thingsOf(ports: Ports): readonly Thing[] {
     certificate(ports),
     member(ports),
     header(ports),
-    word,
+    mapped,
     keyValue,
   ]
 }
@@ -268,7 +268,7 @@ function certificate({ secure }: Ports): Thing {
   }
 }
 
-const word: Thing = {
+const mapped: Thing = {
   name: 'map',
   first: 'w0',
   next: (_before, next) => next,

@@ -255,10 +255,10 @@ describe('HTTP servers that come and go', patient, () => {
   it('answer a dry run, and know what is not of their form', async () => {
     const server = { addr_port: at, server_name: 'x.test', server_body: 'return 200' }
     assert.deepEqual(await control.addHttp(scope, server, '?dry_run=1'), success)
-    const port = await freePort()
-    const fresh = { ...server, addr_port: `${host}:${port}` }
-    assert.deepEqual(await control.addHttp(scope, fresh, '?dry_run=1'), success)
-    assert.equal(isListening(port, 'tcp', control.engine.pid), false)
+    const fresh = await freePort()
+    const elsewhere = { ...server, addr_port: `${host}:${fresh}` }
+    assert.deepEqual(await control.addHttp(scope, elsewhere, '?dry_run=1'), success)
+    assert.equal(isListening(fresh, 'tcp', control.engine.pid), false)
     assert.deepEqual(await control.httpServers(scope), [])
     assert.deepEqual(
       await control.addHttp(scope, { ...server, addr_port: '' }),

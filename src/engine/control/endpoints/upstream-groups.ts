@@ -92,29 +92,25 @@ function createGroups(
 
 function addition(
   { tree }: DynamicState,
-  { subsystem, keyOf }: GroupKind,
+  kind: GroupKind,
   { upstream_name }: GroupRequest,
   text: string,
 ): Edit {
   const name = upstream_name.trim()
   // The key is the name's own: what is there already must not be exchanged.
-  if (groupsOf(tree, subsystem).find(name) !== undefined) {
+  if (groupsOf(tree, kind.subsystem).find(name) !== undefined) {
     throw new Refusal(replyCodes.notAllowed, `error:upstream[${name}] exist!`)
   }
-  return { key: keyOf(name), body: text }
+  return { key: kind.keyOf(name), body: text }
 }
 
-function removal(
-  { tree, instructions }: DynamicState,
-  { subsystem, keyOf }: GroupKind,
-  text: string,
-): Edit {
+function removal({ tree, instructions }: DynamicState, kind: GroupKind, text: string): Edit {
   const name = text.trim()
-  const node = groupsOf(tree, subsystem).find(name)
+  const node = groupsOf(tree, kind.subsystem).find(name)
   if (node === undefined) {
     throw new Refusal(replyCodes.failure, `error:no find upstream [${name}]!`)
   }
-  const key = keyOf(node.args[0]!)
+  const key = kind.keyOf(node.args[0]!)
   if (instructions.has(key)) return { key, body: null }
   throw new Refusal(replyCodes.notAllowed, `fail:upstream [${name}] is static!`)
 }
