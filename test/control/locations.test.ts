@@ -85,6 +85,24 @@ describe('locations that come and go', patient, () => {
     }
   })
 
+  it('may be conditions, which come first', async () => {
+    const both = '( $arg_v = 2 && $uri !~ ^/(kept|lost) )'
+    await add(
+      { location_name: both, location_body: 'return 200 "both"' },
+      { location_name: '($arg_v = 2)', location_body: 'return 200 "one"' },
+      { location_rule: '=', location_name: '/exact', location_body: 'return 200 "exact"' },
+    )
+    assert.deepEqual(await texts('/exact?v=2'), new Set(['both']))
+    assert.deepEqual(await texts('/kept?v=2'), new Set(['one']))
+    assert.deepEqual(await texts('/exact?v=3'), new Set(['exact']))
+    // The same condition in other words.
+    await del('($arg_v = "2" && ($uri !~ ^/(kept|lost)))')
+    assert.deepEqual(await texts('/exact?v=2'), new Set(['one']))
+    await del('($arg_v = 2)')
+    await del('/exact', '=')
+    assert.deepEqual(await texts('/exact?v=2'), new Set(['default']))
+  })
+
   it('follow the rules of their kinds', async () => {
     const text = (word: string): string => `return 200 "${word}";`
     await add(
