@@ -205,6 +205,18 @@ test('no more than a part of the peers is out of use at a time', () => {
   assert.deepEqual(states, ['unavail', 'unavail', 'up', 'up'])
 })
 
+test('a circuit that is no longer configured is closed', () => {
+  const bench = new Bench({ consecutive: 1, openMs: 3_600_000 }, [1])
+  bench.request(() => 'error')
+  assert.equal(bench.request(() => 'ok'), 0)
+  const { breaker: _, ...config } = bench.group.config
+  const plain = bench.group.next(config)
+  plain.activate()
+  const again = plain.next(bench.group.config)
+  again.activate()
+  assert.equal(again.peers[0]!.status(), 'up')
+})
+
 test('a peer that comes back warms up', () => {
   const peers = [peerConfig(1, { slowStartMs: 10_000 })]
   const clock = new Clock()

@@ -159,6 +159,8 @@ export class Group {
         // A peer that joins a group at work starts slowly where it is configured to.
         if (isNew && this.#joinsAtWork) state.startedAt = this.now()
         this.#prepareChecks(state, isNew)
+        // What a circuit was that is no longer configured says nothing.
+        if (this.breaker === undefined && state.breaker.isOut) state.breaker.takeBack(this.now())
       }
     } finally {
       if (locked) this.lock.unlock()
