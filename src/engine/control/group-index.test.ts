@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seededRandom } from '../../../test/support/random.ts'
+import { append, type Block, blockOf, directives, itemAt, splice } from '../conf/block.ts'
+import { type Directive, directive } from '../conf/tree.ts'
+import { GroupIndex, groupsOf } from './group-index.ts'
+
+function group(name: string, zone?: string): Directive {
+  const inside = zone === undefined ? [] : [directive('zone', [zone, '64k'])]
+  return directive('upstream', [name], blockOf([...inside, directive('server', ['127.0.0.1'])]))
+}
+
+function treeOf(block: Block): Directive {
+  return directive('main', [], blockOf([directive('http', [], block)]))
+}
+
+test('finds groups by name in any letters, and zones while some group has them', () => {
+  const [one, two] = [group('One', 'z'), group('two', 'z')]
+  const index = GroupIndex.empty.at(blockOf([one, two, directive('server', [], blockOf([]))]))
+  assert.equal(index.find('ONE'), one)
+  assert.equal(index.find('three'), undefined)
+  assert.equal(index.at(blockOf([two])).hasZone('z'), true)
+  const none = index.at(blockOf([group('two')]))
+  assert.equal(none.hasZone('z'), false)
+  assert.equal(none.find('One'), undefined)
+  assert.equal(index.find('One'), one, 'the version before is as it was')
+})
+
+test('follows random changes, also to versions that were there before', (t) => {
+  const random = seededRandom(t)
+  let block = blockOf(Array.from({ length: 500 }, (_, i) => group(`g${i}`, `z${i % 70}`)))
+  const versions = [block]
+  for (let round = 0; round < 300; round++) {
+    const at = random.integer(0, block.size - 1)
+    const fresh = group(`n${round}`, random.chance(0.5) ? `z${random.integer(0, 99)}` : undefined)
+    const kind = random.integer(0, 3)
+    if (kind === 0) block = append(block, fresh)
+    else if (kind === 1) block = splice(block, at, 1, [])
+    else if (kind === 2) block = splice(block, at, 1, [group(itemAt(block, at).args[0]!, 'again')])
+    else block = random.pick(versions)
+    versions.push(block)
+    const index = groupsOf(treeOf(block), 'http')
+    const expected = [...directives(block)]
+    assert.equal([...index.groups()].length, expected.length)
+    for (const node of expected) assert.equal(index.find(node.args[0]!), node)
+    const zones = new Set(expected.map((node) => zoneName(node)))
+    for (let i = 0; i < 100; i++) assert.equal(index.hasZone(`z${i}`), zones.has(`z${i}`))
+  }
+})
+
+function zoneName({ block }: Directive): string | undefined {
+  return [...directives(block!)].find(({ name }) => name === 'zone')?.args[0]
+}
