@@ -14,6 +14,7 @@ import type { PeerName, StartPeer } from './peers/peer.ts'
 import { startTrijetPeer } from './peers/trijet.ts'
 import { missedTargets, save, toTable } from './report.ts'
 import type { BenchOptions, Scenario } from './scenario.ts'
+import { changesAmongMany } from './scenarios/changes-among-many.ts'
 import { costOfChangeHttp } from './scenarios/cost-of-change-http.ts'
 import { costOfChange } from './scenarios/cost-of-change.ts'
 import { http2 } from './scenarios/http2.ts'
@@ -42,6 +43,7 @@ const scenarios: readonly Scenario[] = [
   costOfChange,
   costOfChangeHttp,
   mixedChanges,
+  changesAmongMany,
   ...httpProxy,
   ...httpBulk,
   ...httpServing,

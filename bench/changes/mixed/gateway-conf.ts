@@ -5,6 +5,14 @@ import type { MixedPorts } from './mixed.ts'
 
 export const host = '127.0.0.1'
 
+/** Groups and servers that have nothing to do with what changes. */
+export function crowdConf({ port }: MixedPorts, size: number): string {
+  const one = (_: unknown, i: number): string =>
+    `upstream u${i} { server ${host}:1; server ${host}:2 backup; }
+    server { listen ${host}:${port}; server_name s${i}.test; location / { proxy_pass http://u${i}; } }`
+  return Array.from({ length: size }, one).join('\n')
+}
+
 /** Pieces that are there while a change is made and not taken back. */
 export interface Pieces {
   readonly location?: string

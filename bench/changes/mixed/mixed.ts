@@ -52,4 +52,5 @@ export interface MixedPeer {
   apply(change: Change): Promise<void>
 }
 
-export type StartMixed = (owner: Owner, ports: MixedPorts) => Promise<MixedPeer>
+/** `crowd`: so many groups and servers stand beside what changes. */
+export type StartMixed = (owner: Owner, ports: MixedPorts, crowd?: number) => Promise<MixedPeer>

@@ -3,12 +3,13 @@ import { certificateFor } from '../../../test/support/certificates.ts'
 import { startTrijet } from '../../../test/support/trijet.ts'
 import { connectionsMax } from '../../peers/peer.ts'
 import { ControlClient } from '../control-client.ts'
-import { gatewayConf, host } from './gateway-conf.ts'
+import { crowdConf, gatewayConf, host } from './gateway-conf.ts'
 import type { Change, Kind, MixedPorts, StartMixed } from './mixed.ts'
 
-export const startMixedTrijet: StartMixed = async (owner, ports) => {
+export const startMixedTrijet: StartMixed = async (owner, ports, crowd = 0) => {
   const engine = await startTrijet(owner, {
-    conf: mainConf(ports),
+    conf: mainConf(ports, crowd),
+    deadlineMs: 120_000,
     files: { 'conf/mqtt.conf': '', 'conf/ctrl.conf': controlConf(ports) },
     ports: [ports.port, ports.tlsPort, ports.controlPort],
   })
@@ -97,7 +98,7 @@ function createAppliers(
   }
 }
 
-function mainConf(ports: MixedPorts): string {
+function mainConf(ports: MixedPorts, crowd: number): string {
   return `
     helper broker modules/njt_helper_broker_module.so conf/mqtt.conf;
     helper ctrl modules/njt_helper_ctrl_module.so conf/ctrl.conf;
@@ -105,7 +106,8 @@ function mainConf(ports: MixedPorts): string {
     load_module modules/njt_http_dyn_server_module.so;
     worker_processes 1; pid logs/trijet.pid; error_log logs/error.log warn;
     events { worker_connections ${connectionsMax}; }
-    http { ${gatewayConf(ports)} }
+    http { ${gatewayConf(ports)}
+${crowdConf(ports, crowd)} }
   `
 }
 

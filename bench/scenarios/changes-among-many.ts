@@ -1,0 +1,79 @@
+/**
+ * Changes of all kinds where there is much that they do not concern: thousands of groups and servers. How
+ * long each takes until all workers have acknowledged it, and what stays of it in memory.
+ *
+ * ```text
+ *   start │ settle: a tenth of the changes │ memory │ the changes, one after the other │ memory
+ * ```
+ */
+import { freePorts } from '../../test/support/ports.ts'
+import { memoryBytes } from '../../test/support/process-tree.ts'
+import { Scope } from '../../test/support/scope.ts'
+import { changeAt, kinds, type MixedPeer } from '../changes/mixed/mixed.ts'
+import { startMixedTrijet } from '../changes/mixed/trijet.ts'
+import { quantile } from '../report.ts'
+import { inRounds } from '../rounds.ts'
+import type { Bench, Sample, Scenario } from '../scenario.ts'
+
+/** After so many changes of the beginning heaps have their size. */
+const settlingShare = 0.1
+
+export const changesAmongMany: Scenario = {
+  name: 'changes-among-many',
+  title: `Changes of ${kinds.length} kinds among as many upstream groups and servers as --servers says`,
+  peers: ['trijet'],
+  metrics: [
+    { key: 'changes', label: 'changes', digits: 0 },
+    { key: 'p50Ms', label: 'p50 ms', digits: 2 },
+    { key: 'p99Ms', label: 'p99 ms', digits: 2, bound: { atMost: 50 } },
+    { key: 'maxMs', label: 'longest, ms', digits: 1 },
+    { key: 'memoryMiB', label: 'memory, MiB', digits: 0 },
+    { key: 'grownMiB', label: 'grown by, MiB', digits: 1 },
+    { key: 'bytesEach', label: 'bytes/change', digits: 0 },
+  ],
+  run: (bench) => inRounds({ ...bench, rounds: 1 }, changesAmongMany, () => measure(bench)),
+}
+
+async function measure(bench: Bench): Promise<Sample> {
+  const { servers, changes } = bench
+  const owner = new Scope()
+  try {
+    const [port, tlsPort, controlPort, backendPort, socketPort] = (await freePorts(
+      5,
+    )) as readonly number[] as [number, number, number, number, number]
+    const ports = { port, tlsPort, controlPort, backendPort, socketPort }
+    const peer = await startMixedTrijet(owner, ports, servers)
+    const whole = kinds.length * 2
+    const settling = Math.ceil((changes * settlingShare) / whole) * whole
+    await apply(peer, 0, settling)
+    const before = memoryOf(peer)
+    const latencies = await apply(peer, settling, settling + Math.ceil(changes / whole) * whole)
+    const after = memoryOf(peer)
+    bench.note(`${latencies.length} changes made`)
+    return {
+      changes: latencies.length,
+      p50Ms: quantile(latencies, 0.5),
+      p99Ms: quantile(latencies, 0.99),
+      maxMs: quantile(latencies, 1),
+      memoryMiB: after / 1_048_576,
+      grownMiB: (after - before) / 1_048_576,
+      bytesEach: (after - before) / latencies.length,
+    }
+  } finally {
+    await owner.close()
+  }
+}
+
+async function apply(peer: MixedPeer, from: number, to: number): Promise<readonly number[]> {
+  const latencies: number[] = []
+  for (let n = from; n < to; n++) {
+    const asked = performance.now()
+    await peer.apply(changeAt(n))
+    latencies.push(performance.now() - asked)
+  }
+  return latencies
+}
+
+function memoryOf({ peer }: MixedPeer): number {
+  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
+}
