@@ -7,4 +7,6 @@ export const telemetryLimits = {
   /** Longer texts are cut; collectors cut earlier. */
   textBytesMax: 4_096,
   nameBytesMax: 256,
+  /** That records are lost is said once in so long. */
+  noRoomNoticeMs: 10_000,
 } as const

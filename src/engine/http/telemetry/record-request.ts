@@ -9,7 +9,7 @@ import { methods, methodText } from '../methods.ts'
 import type { Request } from '../request.ts'
 import { httpTime } from '../writer.ts'
 import type { RequestSpan } from './request-span.ts'
-import type { Measurement, RecordWriter } from './span-record.ts'
+import { attributeKeys as keys, type Measurement, type RecordWriter } from './span-record.ts'
 import type { SpanSink } from './span-sink.ts'
 
 export interface SpanAttribute {
@@ -102,26 +102,26 @@ function writeName(writer: RecordWriter, request: Request, rules: RecordRules): 
 function writeRequest(writer: RecordWriter, { head }: Request): void {
   const { bytes } = head
   if (head.method === methods.other) {
-    writer.range('http.request.method_original', bytes, head.methodStart, head.methodEnd)
+    writer.range(keys.methodOriginal, bytes, head.methodStart, head.methodEnd)
   }
-  if (head.pathEnd > head.pathStart) writer.range('url.path', bytes, head.pathStart, head.pathEnd)
-  else writer.text('url.path', '/')
-  if (head.queryStart >= 0) writer.range('url.query', bytes, head.queryStart, head.targetEnd)
+  if (head.pathEnd > head.pathStart) writer.range(keys.path, bytes, head.pathStart, head.pathEnd)
+  else writer.text(keys.path, '/')
+  if (head.queryStart >= 0) writer.range(keys.query, bytes, head.queryStart, head.targetEnd)
   const agent = head.first[userAgentId]!
   if (agent < 0) return
-  writer.range('user_agent.original', bytes, head.valueStart(agent), head.valueEnd(agent))
+  writer.range(keys.userAgent, bytes, head.valueStart(agent), head.valueEnd(agent))
 }
 
 function writePeers(writer: RecordWriter, request: Request): void {
   const { connection, host, server, remote } = request
-  writer.text('server.address', host === '' ? server.name : host)
-  writePort(writer, 'server.port', connection.socket.local)
-  writer.text('client.address', formatHost(remote))
-  writer.text('network.peer.address', formatHost(connection.remote))
-  writePort(writer, 'network.peer.port', connection.remote)
+  writer.text(keys.serverAddress, host === '' ? server.name : host)
+  writePort(writer, keys.serverPort, connection.socket.local)
+  writer.text(keys.clientAddress, formatHost(remote))
+  writer.text(keys.peerAddress, formatHost(connection.remote))
+  writePort(writer, keys.peerPort, connection.remote)
 }
 
-function writePort(writer: RecordWriter, key: string, address: Address): void {
+function writePort(writer: RecordWriter, key: number, address: Address): void {
   if (address.family !== 'unix') writer.number(key, address.port)
 }
 

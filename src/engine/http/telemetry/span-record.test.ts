@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { telemetryLimits } from './limits.ts'
 import { RequestSpan } from './request-span.ts'
-import { decodeRecord, type Measurement, RecordWriter } from './span-record.ts'
+import { attributeKeys, decodeRecord, type Measurement, RecordWriter } from './span-record.ts'
 
 const measurement: Measurement = {
   status: 503,
@@ -47,6 +47,8 @@ test('a span comes back with its name and attributes', () => {
     writer.text('empty', '')
     writer.text('long', 'ä'.repeat(100))
     writer.number('port', 8080)
+    writer.number(attributeKeys.serverPort, 81)
+    writer.text(attributeKeys.peerAddress, '::1')
     writer.listed('header', 'a')
     writer.listed('header', 'b')
     writer.range('path', Buffer.from('GET /a/b'), 4, 8)
@@ -60,6 +62,8 @@ test('a span comes back with its name and attributes', () => {
       empty: '',
       long: 'ä'.repeat(100),
       port: 8080,
+      'server.port': 81,
+      'network.peer.address': '::1',
       header: ['a', 'b'],
       path: '/a/b',
     },

@@ -5,7 +5,8 @@
  *   record     = kind u8 · status u16 · start f64 · duration f64 · sent f64 · received f64
  *                method text · scheme text · version text · route text · server text
  *                [ trace 16 bytes · span 8 · parent 8 · dropped u16 · name text · *attribute ]
- *   attribute  = type u8 · key text · ( text | f64 )        up to the end of the record
+ *   attribute  = type u8 · key · ( text | f64 )             up to the end of the record
+ *   key        = number u8 of a known one | 0 · text
  *   text       = bytes u16 · UTF-8
  * ```
  *
@@ -18,6 +19,36 @@ import type { RequestSpan } from './request-span.ts'
 
 const kinds = { measured: 1, span: 2 } as const
 const types = { text: 0, number: 1, listed: 2 } as const
+
+/** Attributes that most spans have: a number stands for the name. */
+const knownKeys = [
+  '',
+  'http.request.method_original',
+  'url.path',
+  'url.query',
+  'user_agent.original',
+  'server.address',
+  'server.port',
+  'client.address',
+  'network.peer.address',
+  'network.peer.port',
+] as const
+
+/** Numbers of those attributes, by what they are about. */
+export const attributeKeys = {
+  methodOriginal: 1,
+  path: 2,
+  query: 3,
+  userAgent: 4,
+  serverAddress: 5,
+  serverPort: 6,
+  clientAddress: 7,
+  peerAddress: 8,
+  peerPort: 9,
+} as const
+
+/** A known attribute, or the name of another. */
+export type AttributeKey = number | string
 
 /** What every record has. */
 export interface Measurement {
@@ -117,23 +148,23 @@ export class RecordWriter {
     this.#bytes.writeUInt16LE(this.#at - start - lengthBytes, start)
   }
 
-  text(key: string, value: string): void {
+  text(key: AttributeKey, value: string): void {
     if (!this.#attribute(types.text, key, value.length * bytesPerUnitMax)) return
     this.#text(value, telemetryLimits.textBytesMax)
   }
 
   /** One of several values of a key. */
-  listed(key: string, value: string): void {
+  listed(key: AttributeKey, value: string): void {
     if (!this.#attribute(types.listed, key, value.length * bytesPerUnitMax)) return
     this.#text(value, telemetryLimits.textBytesMax)
   }
 
-  number(key: string, value: number): void {
+  number(key: AttributeKey, value: number): void {
     if (this.#attribute(types.number, key, 8)) this.#double(value)
   }
 
   /** Bytes as they stand in a message. */
-  range(key: string, from: Buffer, start: number, end: number): void {
+  range(key: AttributeKey, from: Buffer, start: number, end: number): void {
     const length = Math.min(end - start, telemetryLimits.textBytesMax)
     if (!this.#attribute(types.text, key, length)) return
     this.#number16(length)
@@ -148,15 +179,19 @@ export class RecordWriter {
   }
 
   /** False where there is no room for the attribute, which is counted then. */
-  #attribute(type: number, key: string, valueBytes: number): boolean {
+  #attribute(type: number, key: AttributeKey, valueBytes: number): boolean {
     const value = Math.min(valueBytes, telemetryLimits.textBytesMax) + lengthBytes
-    const needed = 1 + lengthBytes + telemetryLimits.nameBytesMax + value
+    const needed = 2 + lengthBytes + telemetryLimits.nameBytesMax + value
     if (this.#end - this.#at < needed) {
       this.#dropped += 1
       return false
     }
     this.#bytes[this.#at++] = type
-    this.#text(key, telemetryLimits.nameBytesMax)
+    if (typeof key === 'number') this.#bytes[this.#at++] = key
+    else {
+      this.#bytes[this.#at++] = 0
+      this.#text(key, telemetryLimits.nameBytesMax)
+    }
     return true
   }
 
@@ -166,7 +201,10 @@ export class RecordWriter {
   }
 
   #word(value: number): void {
-    this.#at = this.#bytes.writeUInt32BE(value >>> 0, this.#at)
+    this.#bytes[this.#at++] = value >>> 24
+    this.#bytes[this.#at++] = value >>> 16
+    this.#bytes[this.#at++] = value >>> 8
+    this.#bytes[this.#at++] = value
   }
 
   #double(value: number): void {
@@ -175,9 +213,8 @@ export class RecordWriter {
 
   #text(text: string, bytesMax: number): void {
     const start = this.#at + lengthBytes
-    const length = isShortAscii(text)
-      ? writeAscii(text, this.#bytes, start)
-      : this.#bytes.write(text, start, bytesMax)
+    const short = writeShortAscii(text, this.#bytes, start)
+    const length = short >= 0 ? short : this.#bytes.write(text, start, bytesMax)
     this.#number16(length)
     this.#at = start + length
   }
@@ -186,15 +223,16 @@ export class RecordWriter {
 /** A native call costs as much as so many characters. */
 const shortTextMax = 40
 
-function isShortAscii(text: string): boolean {
-  if (text.length > shortTextMax) return false
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
-}
-
-function writeAscii(text: string, into: Uint8Array, at: number): number {
-  for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i)
-  return text.length
+/** Returns how many bytes that were; -1 for a text that is long, or not ASCII. */
+function writeShortAscii(text: string, into: Uint8Array, at: number): number {
+  const { length } = text
+  if (length > shortTextMax) return -1
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return -1
+    into[at + i] = code
+  }
+  return length
 }
 
 /** Reads a record back; for whoever exports it. */
@@ -225,7 +263,7 @@ function decodeSpan(reader: RecordReader, end: number): DecodedSpan {
   const attributes: Record<string, AttributeValue> = {}
   while (reader.at < end) {
     const type = reader.byte()
-    const key = reader.text()
+    const key = knownKeys[reader.byte()] || reader.text()
     if (type === types.number) attributes[key] = reader.double()
     else if (type === types.text) attributes[key] = reader.text()
     else attributes[key] = [...((attributes[key] ?? []) as readonly string[]), reader.text()]

@@ -27,8 +27,7 @@ export class SpanSink {
   readonly #writer = new RecordWriter()
   #ring: RecordRing | undefined
   #claimed = false
-  /** Said once until there is room again. */
-  #full = false
+  #toldAt = -Infinity
 
   constructor(memory: ZoneMemory) {
     this.#memory = memory
@@ -41,17 +40,23 @@ export class SpanSink {
     if (ring === undefined) return undefined
     const start = ring.reserve(telemetryLimits.recordBytesMax)
     if (start < 0) {
-      if (!this.#full) request.logError(`telemetry: ${noRoom}`, 'warn')
-      this.#full = true
+      this.#tellNoRoom(request)
       return undefined
     }
-    this.#full = false
     this.#writer.begin(ring.bytes, start, recorded)
     return this.#writer
   }
 
   end(): void {
     this.#ring!.commit(this.#writer.finish())
+  }
+
+  /** Thousands of requests may have the same to say. */
+  #tellNoRoom(request: Request): void {
+    const now = performance.now()
+    if (now - this.#toldAt < telemetryLimits.noRoomNoticeMs) return
+    this.#toldAt = now
+    request.logError(`telemetry: ${noRoom}`, 'warn')
   }
 
   /** Tried once: without memory requests are served all the same. */
