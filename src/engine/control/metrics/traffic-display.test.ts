@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createContext, runInContext } from 'node:vm'
 import { parseExposition, valueOf } from '../../../../test/support/exposition.ts'
 import { createMemoryReader } from '../../conf/file-reader.ts'
 import { configurationFromText } from '../../conf/includes.ts'
 import { trafficZoneOf } from '../../modules/traffic/traffic-zone.ts'
 import { everything, type Grant } from '../access/grant.ts'
+import { PageElement } from '../doc/page.fixture.ts'
 import { MemoryPlane } from '../memory-plane.fixture.ts'
 import { httpDialect, streamDialect, type TrafficDialect } from './traffic-dialect.ts'
 import { createDisplay, type DisplayFormat } from './traffic-display.ts'
@@ -207,6 +209,52 @@ test('formats by path, and the configured one without', async () => {
   // It works where nothing else can be reached.
   assert.doesNotMatch(page, /(?:src|href)=|https?:\/\//)
   assert.equal((await shown.ask('/format/xml')).status, 404)
+})
+
+test('the page shows what the document says, with what came since the last look', async () => {
+  const shown = show(httpDialect)
+  countHttp(shown.plane)
+  const page = await (await shown.ask('/format/html')).text()
+  const byId = new Map(['head', 'tables'].map((id) => [id, new PageElement(id)]))
+  const asked: string[] = []
+  const looks: (() => Promise<void>)[] = []
+  const world = {
+    location: { pathname: '/status/format/html' },
+    document: {
+      createElement: (tag: string) => new PageElement(tag),
+      getElementById: (id: string) => byId.get(id),
+    },
+    fetch: async (path: string) => {
+      asked.push(path)
+      return shown.ask('/format/json')
+    },
+    setTimeout: (look: () => Promise<void>) => void looks.push(look),
+  }
+  const [, script = ''] = /<script>([^]*)<\/script>/.exec(page)!
+  runInContext(script, createContext(world))
+  while (looks.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(asked, ['/status/format/json'])
+  const tables = byId.get('tables')!
+  const titles = tables.all('h2').map(({ textContent }) => textContent)
+  assert.deepEqual(titles, [
+    'Servers',
+    'Filter: country::a',
+    'Upstream: backend',
+    'Upstream: other',
+    'Upstream: ::nogroups',
+    'Locations of a',
+  ])
+  const rowOf = (name: string): readonly string[] =>
+    tables
+      .all('tr')
+      .map((row) => row.children.map(({ textContent }) => textContent))
+      .find(([first]) => first === name)!
+  assert.deepEqual(rowOf('a').slice(0, 9), ['a', '2', '0.0', '0', '1', '0', '0', '1', '20 B'])
+  countHttp(shown.plane)
+  await looks[0]!()
+  assert.equal(rowOf('a')[1], '4')
+  assert.notEqual(rowOf('a')[2], '0.0')
+  assert.match(byId.get('head')!.textContent, /1\.2\.3/)
 })
 
 test('metrics are of the format and say the same', async () => {

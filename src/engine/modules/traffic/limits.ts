@@ -9,7 +9,7 @@ export const keysMin = 16
 /** Longer keys are cut, so that whoever makes them up cannot fill a zone with a few. */
 export const keyBytesMax = 255
 
-/** Times that an average is made of, for each worker. */
+/** Times that an average is made of, for each worker; a power of two. */
 export const recentMax = 32
 
 /** Times of all workers that are shown. */

@@ -50,7 +50,8 @@ export class TrafficCounter {
     if (
       this.#at < 0 ||
       this.#home.generations.get(this.#record) !== this.#generation ||
-      !this.#home.keys.has(this.#record)
+      // A record that is held is nobody else's.
+      (!this.#holds && !this.#home.keys.has(this.#record))
     ) {
       if (!this.#find(now)) return false
     }

@@ -35,6 +35,9 @@ export const cacheStatuses = [
   'scarce',
 ] as const
 
+/** A remainder of a float takes longer than all the rest of a count. */
+const recentMask = recentMax - 1
+
 const generationAt = 0
 export const requestsAt = 1
 export const bytesInAt = 2
@@ -94,13 +97,13 @@ export function countInRow(
   cells[at + bytesOutAt]! += bytesOut
   const digit = (status / 100) | 0
   if (digit >= 1 && digit <= statusClasses) cells[at + statusesAt + digit - 1]! += 1
-  cells[at + timesAt + (requests % recentMax)] = now
+  cells[at + timesAt + (requests & recentMask)] = now
 }
 
 /** Times of what was counted last, in milliseconds; one below 0 was not measured. */
 export function timeInRow(cells: Float64Array, at: number, timing: number, ms: number): void {
   const first = at + timingsAt + timing * timingNumbers
-  const place = (cells[at + requestsAt]! - 1) % recentMax
+  const place = (cells[at + requestsAt]! - 1) & recentMask
   cells[first + recentAt + place] = ms
   if (!(ms >= 0)) return
   cells[first]! += ms
