@@ -63,6 +63,12 @@ describe('trijet ctl', patient, () => {
     assert.equal(JSON.parse(asJson.out).stream.server.length, 2)
   })
 
+  it('tells whether the engine is well', async () => {
+    const health = await ctl('health')
+    assert.deepEqual([health.code, health.out], [0, 'ready\n'], health.err)
+    assert.deepEqual(JSON.parse((await ctl('health', '--json')).out), { ready: true, reasons: [] })
+  })
+
   it('shows any document', async () => {
     const servers = await ctl('get', '/v1/stream_srv')
     assert.equal(servers.code, 0)

@@ -43,11 +43,10 @@ export async function ask(
 /** Why it was not done: replies say it by a code too, with status 200. */
 export function faultOf(answer: ControlAnswer): string | undefined {
   const { status, body } = answer
-  const { code, msg } = (jsonOf(answer) ?? {}) as {
-    readonly code?: unknown
-    readonly msg?: unknown
-  }
-  const said = typeof msg === 'string' ? msg.trim() : body.trim()
+  const { code, msg, reasons } = (jsonOf(answer) ?? {}) as Readonly<Record<string, unknown>>
+  const said = Array.isArray(reasons)
+    ? reasons.join('; ')
+    : (typeof msg === 'string' ? msg : body).trim()
   if (status >= 400) return said === '' ? `control answered ${status}` : said
   return typeof code === 'number' && code !== 0 ? said : undefined
 }

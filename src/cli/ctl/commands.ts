@@ -85,10 +85,10 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   health: {
     usage: 'health',
-    doc: 'how the engine is; exit code 1 when it is not well',
+    doc: 'whether all workers serve; exit code 1, and why not, when they do not',
     run: (context) => {
       expectWords(context.words, 0)
-      return ask(context, { method: 'GET', path: '/v2/health' })
+      return ask(context, { method: 'GET', path: '/v2/ready' }, () => 'ready')
     },
   },
 }
