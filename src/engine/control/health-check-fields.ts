@@ -9,6 +9,7 @@
  *
  * One table leads in both directions, so that what is not in it is in neither.
  */
+import { lengthFault } from '../conf/words.ts'
 import type { Schema } from './operation.ts'
 import { Refusal } from './refusal.ts'
 import type { SubsystemName } from './server-index.ts'
@@ -193,6 +194,8 @@ function wordsFor({ group, name, word, kind }: Field, value: unknown): readonly 
     if (text === undefined) fault(`invalid value of "${label}"`)
     // Nothing is as good as an empty text, and a port of 0 as none.
     const isSaid = text !== '' && !(word === 'port' && text === '0')
+    const tooLong = lengthFault(`${word}=${text}`)
+    if (tooLong !== undefined) fault(tooLong)
     return isSaid ? [`${word}=${text}`] : []
   })
 }

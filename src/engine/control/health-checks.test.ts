@@ -188,6 +188,15 @@ const refusals: readonly {
     answer: reply(400, 9, 'The request body parse error invalid status "20"'),
   },
   {
+    name: 'a text that no configuration could hold',
+    request: post('/v1/hc/http/demo', { http: { body: `~ ${'x'.repeat(5000)}` } }),
+    answer: reply(
+      400,
+      9,
+      'The request body parse error too long parameter "body=~ xxx..." started',
+    ),
+  },
+  {
     name: 'a path that is too long',
     request: { method: 'GET', path: '/v1/hc/http/demo/more' },
     answer: reply(404, 10, 'The request uri not found '),

@@ -19,7 +19,7 @@ import {
   streamUpstream,
   type ZoneConfig,
 } from './directives.ts'
-import type { CheckParameters } from './health/check-parameters.ts'
+import type { CheckParameters } from './health/check-settings.ts'
 import { compileProbe, type HealthCheckNode, toHealthConfig } from './health/compile-health.ts'
 import type { Match } from './health/match-block.ts'
 import type { HealthConfig } from './health/probe.ts'

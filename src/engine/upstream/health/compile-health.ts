@@ -1,7 +1,7 @@
 /** From the `health_check` directives of a group to its probes. */
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { Directive } from '../../conf/tree.ts'
-import type { CheckParameters } from './check-parameters.ts'
+import type { CheckParameters } from './check-settings.ts'
 import { GrpcProbe } from './grpc-probe.ts'
 import { HttpProbe } from './http-probe.ts'
 import type { Match } from './match-block.ts'

@@ -11,7 +11,7 @@
 import { constants, publicEncrypt } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import type { SqlParameters } from './check-parameters.ts'
+import type { SqlParameters } from './check-settings.ts'
 import {
   answerFor,
   capabilities,
