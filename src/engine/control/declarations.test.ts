@@ -692,6 +692,23 @@ test('servers of stream', async () => {
   ])
 })
 
+test('a dump that comes back is taken, and says the same', async () => {
+  const keys = await get(createPlane().api, '')
+  const merged = (keys as unknown as readonly string[]).filter(
+    (key) => !['stream_ssl', 'dyn_upstream', 'dyn_stream_upstream'].includes(key),
+  )
+  assert(merged.length >= 15)
+  for (const key of merged) {
+    const { api } = createPlane()
+    const dump = await get(api, key)
+    const answer = await put(api, key, dump)
+    // A server that returns a text has no target to exchange.
+    const fault = key === 'stream_proxy_pass' ? 1 : 0
+    assert.equal(answer['code'], fault, `${key}: ${JSON.stringify(answer)}`)
+    assert.deepEqual(await get(api, key), dump, key)
+  }
+})
+
 test('a dump of many servers comes in pieces, and in order', async () => {
   const many = 3000
   const text = Array.from({ length: many }, (_, i) => {
