@@ -225,6 +225,10 @@ describe('HTTP servers that come and go', patient, () => {
         { server_body: 'return 200 "a' },
         `unexpected end of file, expecting ";" or "}" in ${where(6)}`,
       ],
+      [
+        { server_body: 'return 200 { }' },
+        `directive "return" is not terminated by ";" in ${where(4)}`,
+      ],
       [{ server_body: 'return 200 $nope' }, `unknown "nope" variable in ${where(4)}`],
       [
         { server_body: 'location /x { }' },
@@ -232,6 +236,10 @@ describe('HTTP servers that come and go', patient, () => {
       ],
       [{ addr_port: `${host}:${secure}` }, 'no ssl_certificate_key!'],
       [{ addr_port: `${host}:${taken}` }, `Port ${taken} is already in use in checking port`],
+      [
+        { addr_port: `192.0.2.1:${other}` },
+        `bind failed in checking port: bind() to 192.0.2.1:${other} failed (99: Cannot assign requested address)`,
+      ],
       [
         { addr_port: `127.0.0.2:${port}` },
         `add dynamic listen port for ${port} is duplicate with other listen address`,
