@@ -41,7 +41,13 @@ export class LiveSettings implements OwnPart {
 
   /** Those of the files at the start, with what the journal has put on them. */
   start(files: ConfigurationFiles): Settings {
-    this.#version = this.#versionOf(files)
+    try {
+      this.#version = this.#versionOf(files, this.#options.instructions())
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error
+      // What an earlier version took is no reason not to start.
+      this.#version = this.#versionOf(files, [])
+    }
     return this.#version.settings
   }
 
@@ -53,7 +59,8 @@ export class LiveSettings implements OwnPart {
   async prepare({ files, edits }: Change, dryRun: boolean): Promise<void> {
     const own = edits.filter(({ key }) => isSettingKey(key))
     if (files === undefined && (own.length === 0 || this.#version === undefined)) return
-    const version = files === undefined ? this.#edited(own) : this.#versionOf(files)
+    const version =
+      files === undefined ? this.#edited(own) : this.#versionOf(files, this.#options.instructions())
     if (!dryRun) this.#next = { version, isEdit: files === undefined }
   }
 
@@ -74,9 +81,9 @@ export class LiveSettings implements OwnPart {
     return toVersion(state.edit(edits), files)
   }
 
-  #versionOf(files: ConfigurationFiles): Version {
+  #versionOf(files: ConfigurationFiles, instructions: readonly Instruction[]): Version {
     const tree = this.#options.treeOf(files)
-    return toVersion(stateOf(tree, this.#options.instructions(), files.prefix), files)
+    return toVersion(stateOf(tree, instructions, files.prefix), files)
   }
 }
 

@@ -21,6 +21,7 @@ import { Journal } from './journal.ts'
 import type { Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
 import { oldBinaryPath, PidFile } from './pid-file.ts'
+import { LiveSettings } from './live-settings.ts'
 import { PortRanges } from './port-ranges.ts'
 import type { Place } from './place.ts'
 import { readTexts } from './read-configuration.ts'
@@ -28,7 +29,7 @@ import { giveLogFiles } from './log-files.ts'
 import { reportVitals } from './report-vitals.ts'
 import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
-import { type Outcome, Transactions } from './transactions.ts'
+import { type Outcome, type OwnPart, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
 import { storedWorkerCount } from './worker-count.ts'
 import { workerFamily, WorkerPool } from './worker-pool.ts'
@@ -51,6 +52,7 @@ export class Master {
   readonly #registry: DescriptorRegistry
   readonly #opener: SocketOpener
   readonly #transactions: Transactions
+  readonly #liveSettings: LiveSettings
   readonly #portRanges: PortRanges
   readonly #workers: WorkerPool
   readonly #copilots: CopilotPool
@@ -88,8 +90,13 @@ export class Master {
       treeOf: (read) => this.#candidate?.tree ?? readTexts(read).tree,
       instructions: () => this.#journal.instructions(),
     })
+    this.#liveSettings = new LiveSettings({
+      treeOf: (read) => this.#candidate?.tree ?? readTexts(read).tree,
+      instructions: () => this.#journal.instructions(),
+      onChange: (live) => this.#onSettings(live),
+    })
     this.#transactions = new Transactions({
-      own: this.#portRanges,
+      own: together([this.#portRanges, this.#liveSettings]),
       journal: this.#journal,
       files,
       now: () => new Date().toISOString(),
@@ -115,6 +122,7 @@ export class Master {
   async start(): Promise<boolean> {
     this.#workerCount = await storedWorkerCount(this.#options.place.prefix)
     if (this.stopping) return true
+    this.#takeSettings()
     const outcomes = await this.#resize()
     const refused =
       outcomes.find((outcome) => outcome.kind === 'refused') ?? (await this.#startRanges())
@@ -132,6 +140,12 @@ export class Master {
     this.#vitals = this.#reportVitals()
     await this.#copilots.apply(this.#helpers)
     return true
+  }
+
+  /** What was changed live goes before what the files say. */
+  #takeSettings(): void {
+    this.#settings = this.#liveSettings.start(this.#transactions.files)
+    this.#announcer.use(this.#settings.logRules)
   }
 
   /** Stops at once (TERM) or when all connections have ended (QUIT). May be called again, to hurry. */
@@ -226,12 +240,19 @@ export class Master {
     this.#candidate = undefined
     if (outcome.kind === 'refused') return outcome
     this.#announcer.diagnostics(diagnostics)
-    await this.#use(candidate)
+    await this.#use({ ...candidate, settings: this.#liveSettings.settings ?? candidate.settings })
     return outcome
   }
 
+  /** Not within the change: workers that come take part in changes themselves. */
+  #onSettings(settings: Settings): void {
+    this.#use({ settings, helpers: this.#helpers }).catch((error: Error) => {
+      this.#announcer.log.write('error', `changed settings: ${error.message}`)
+    })
+  }
+
   /** The master's own part of a configuration that the workers have taken into use. */
-  async #use({ settings, helpers }: Candidate): Promise<void> {
+  async #use({ settings, helpers }: Pick<Candidate, 'settings' | 'helpers'>): Promise<void> {
     if (this.#state === 'stopping') return
     const { pid } = this.#settings
     this.#settings = settings
@@ -360,4 +381,24 @@ function refuse(diagnostics: readonly Diagnostic[]): Extract<Outcome, { kind: 'r
   const [first] = diagnostics
   const reply = { code: 4, msg: first?.message ?? 'the configuration is not usable' }
   return { kind: 'refused', refused: { reply, diagnostics } }
+}
+
+/** Several parts as one: what one of them refuses is undone in all. */
+function together(parts: readonly OwnPart[]): OwnPart {
+  const each = async (step: (part: OwnPart) => Promise<void>): Promise<void> => {
+    for (const part of parts) await step(part)
+  }
+  const abort = (): Promise<void> => each((part) => part.abort())
+  return {
+    prepare: async (change, dryRun) => {
+      try {
+        await each((part) => part.prepare(change, dryRun))
+      } catch (error) {
+        await abort()
+        throw error
+      }
+    },
+    commit: () => each((part) => part.commit()),
+    abort,
+  }
 }

@@ -10,6 +10,7 @@ import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Participant } from './membership.ts'
 import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
+import { isSettingKey, settingsWith } from './live-settings.ts'
 import { placeOf } from './place.ts'
 import { applyLimits, becomeUser } from './privileges.ts'
 import { readTexts } from './read-configuration.ts'
@@ -21,8 +22,8 @@ export class Worker implements Participant {
   readonly #fetchFiles: FetchFiles | undefined
   #plane: DataPlane | undefined
   #settings: Settings | undefined
-  /** Settings of files that are being prepared. */
-  #next: Settings | undefined
+  /** True while a change is prepared that brings other settings. */
+  #bringsSettings = false
   /** Of the configuration in force. */
   #revision = 0
   #vitals: VitalsReporter | undefined
@@ -61,17 +62,19 @@ export class Worker implements Participant {
   }
 
   async prepare(change: Change): Promise<readonly LeftOutNote[]> {
-    this.#next = change.files === undefined ? undefined : settingsOf({ files: change.files })
+    this.#bringsSettings =
+      change.files !== undefined || change.edits.some(({ key }) => isSettingKey(key))
     return this.#plane!.runtime.prepare(change)
   }
 
   commit(revision: number): void {
     this.#plane!.runtime.commit()
     this.#revision = revision
-    if (this.#next === undefined) return
-    this.#settings = this.#next
-    this.#plane!.useLog(this.#next.logRules)
-    this.#plane!.limitConnections(this.#next.worker_connections)
+    if (!this.#bringsSettings) return
+    const { dynamic, files } = this.#plane!.runtime
+    this.#settings = readSettings(dynamic.tree, placeOf(files)).settings
+    this.#plane!.useLog(this.#settings.logRules)
+    this.#plane!.limitConnections(this.#settings.worker_connections)
     this.#plane!.follow()
   }
 
@@ -132,8 +135,8 @@ const earlyLog: Log = {
   takes: () => true,
 }
 
-function settingsOf({ files }: Pick<State, 'files'>): Settings {
-  return readSettings(readTexts(files).tree, placeOf(files)).settings
+function settingsOf(state: State): Settings {
+  return settingsWith(readTexts(state.files).tree, state)
 }
 
 /** The user that a worker becomes opens its logs again later. */
