@@ -7,7 +7,7 @@ import { parseSize } from '../../conf/units.ts'
 import type { ValueType } from '../../core/module.ts'
 import type { ZoneMemory } from '../limit-conn.ts'
 import { keysMin, zoneBytesPerKey } from './limits.ts'
-import { TrafficTable } from './traffic-table.ts'
+import { TrafficTable, type TrafficTableOptions } from './traffic-table.ts'
 
 export interface TrafficZoneConf {
   readonly name: string
@@ -81,15 +81,20 @@ export class TrafficZone {
     const { name, bytes } = this.conf
     const capacity = keys ?? Math.max(keysMin, Math.floor(bytes / zoneBytesPerKey))
     const timings = kind === 'upstreams' ? this.#upstreamTimings : 1
-    const table = new TrafficTable({
-      memory: this.#memory,
-      // Another size is another zone.
-      name: `traffic ${name} ${bytes} ${kind}`,
-      capacity,
-      timings,
-    })
+    const memory = this.#memory
+    // Another size is another zone.
+    const table = openTable({ memory, name: `traffic ${name} ${bytes} ${kind}`, capacity, timings })
     this.#tables.set(kind, table)
     return table
+  }
+}
+
+/** No memory, or more processes than a table has columns for: an error that those who count can live with. */
+function openTable(options: TrafficTableOptions): TrafficTable {
+  try {
+    return new TrafficTable(options)
+  } catch (error) {
+    throw new ConfError((error as Error).message)
   }
 }
 
