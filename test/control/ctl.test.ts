@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { certificateAuthority, certificateFor } from '../support/certificates.ts'
 import { freePort } from '../support/ports.ts'
 import { startProcess } from '../support/process.ts'
 import { Scope } from '../support/scope.ts'
@@ -22,13 +23,19 @@ describe('trijet ctl', patient, () => {
   const scope = new Scope()
   let control: Control
   let port: number
+  let secure: number
 
   before(async () => {
     port = await freePort()
+    secure = await freePort()
+    const own = certificateFor('localhost')
     control = await startControl(scope, {
       stream: `server { listen ${host}:${port}; return fixed; }`,
-      controlServer: `location /api { dyn_module_api; } location /doc { doc_api; }
-        location /narrow { api_loopback off; dyn_module_api; }`,
+      controlServer: `listen ${host}:${secure} ssl;
+        ssl_certificate ${own.certFile}; ssl_certificate_key ${own.keyFile};
+        ssl_verify_client optional; ssl_client_certificate ${certificateAuthority().certFile};
+        location /api { dyn_module_api; } location /doc { doc_api; }
+        location /narrow { api_loopback off; api_certificate CN=ops read; dyn_module_api; }`,
     })
     const server = { addr_port: `${host}:${port}`, server_name: 'a', server_body: 'return "a";' }
     assert.deepEqual(await control.add(scope, server), success)
@@ -157,6 +164,22 @@ describe('trijet ctl', patient, () => {
     assert.equal((await ctl('token', 'revoke', id)).code, 1)
     assert.equal((await ctlWith({ TRIJET_TOKEN: token }, '--url', narrow, 'get', key)).code, 4)
     assert.match((await ctl('token', 'list')).out, /there are no tokens/)
+  })
+
+  it('shows a client certificate', async () => {
+    const [trusted, ops] = [certificateAuthority().certFile, certificateFor('ops')]
+    const url = ['--url', `https://localhost:${secure}/narrow`]
+    const trust = ['--cacert', trusted]
+    const own = ['--cert', ops.certFile, '--key', ops.keyFile]
+    const key = ['get', '/v1/kv?key=none']
+    const known = await ctlWith({}, ...url, ...trust, ...own, ...key)
+    assert.deepEqual([known.code, known.err], [1, 'trijet: key is not existed in db\n'])
+    assert.equal((await ctlWith({}, ...url, ...trust, ...key)).code, 4)
+    const stranger = await ctlWith({}, ...url, ...own, ...key)
+    assert.equal(stranger.code, 3)
+    assert.match(stranger.err, /UNABLE_TO_|SELF_SIGNED|certificate/i)
+    const missing = await ctlWith({}, ...url, '--cacert', '/nowhere', ...key)
+    assert.equal(missing.code, 2)
   })
 
   it('takes a unix socket where control has one', async () => {

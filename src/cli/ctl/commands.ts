@@ -1,10 +1,9 @@
 /** What `trijet ctl` can do: each command as a request, and how its answer is shown to people. */
-import { readFileSync } from 'node:fs'
 import { printDirective } from '../../engine/conf/printer.ts'
 import { configurationFromText } from '../../engine/conf/includes.ts'
 import { ask, type Command, type CommandContext, exitCodes, faultOf } from './command.ts'
 import { childrenAt } from './configuration-part.ts'
-import { type CtlOptions, UsageError, wholeNumber } from './options.ts'
+import { type CtlOptions, readNamed, UsageError, wholeNumber } from './options.ts'
 import { formatHistory, formatTokens } from './tables.ts'
 import { watch } from './watch.ts'
 
@@ -153,11 +152,7 @@ function token(context: CommandContext): Promise<number> {
 
 function content({ file }: CtlOptions): string {
   if (file === undefined) throw new UsageError('-f FILE is needed')
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`"${file}" cannot be read: ${(error as NodeJS.ErrnoException).code}`)
-  }
+  return readNamed(file)
 }
 
 function matching({ ifMatch }: CtlOptions): Readonly<Record<string, string>> {

@@ -1,8 +1,8 @@
 /** Requests to a control plane, over TCP or a unix socket, with or without TLS. */
-import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request as requestPlain, type RequestOptions } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import { text } from 'node:stream/consumers'
+import { readNamed } from './options.ts'
 
 interface Reach {
   readonly secure: boolean
@@ -97,9 +97,9 @@ export class ControlClient {
     const { caCert, cert, key } = this.#credentials
     if (!this.#address.secure) return {}
     return {
-      ...(caCert !== undefined && { ca: readFileSync(caCert) }),
-      ...(cert !== undefined && { cert: readFileSync(cert) }),
-      ...(key !== undefined && { key: readFileSync(key) }),
+      ...(caCert !== undefined && { ca: readNamed(caCert) }),
+      ...(cert !== undefined && { cert: readNamed(cert) }),
+      ...(key !== undefined && { key: readNamed(key) }),
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The command line of `trijet ctl`: options in any place, the command and its words between them. */
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 export interface CtlOptions {
@@ -27,6 +28,15 @@ export class UsageError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'UsageError'
+  }
+}
+
+/** A file that the command line names; `-` is standard input. @throws UsageError */
+export function readNamed(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`"${file}" cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
 
