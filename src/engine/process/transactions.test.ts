@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Journal } from './journal.ts'
 import { processLimits } from './limits.ts'
 import type { ConfigurationFiles, FromChild, ToChild } from './messages.ts'
-import { type Member, type Outcome, Transactions } from './transactions.ts'
+import { type Member, type Outcome, type OwnPart, Transactions } from './transactions.ts'
 
 const files: ConfigurationFiles = { entry: '/c', prefix: '/', globals: '', texts: { '/c': '' } }
 
@@ -78,14 +78,14 @@ interface Bed {
   change(key: string, dryRun?: boolean): Promise<Outcome>
 }
 
-function bed(t: TestContext): Bed {
+function bed(t: TestContext, own?: OwnPart): Bed {
   const folder = mkdtempSync(join(tmpdir(), 'trijet-transactions-'))
   const journal = new Journal(join(folder, 'journal.db'))
   t.after(() => {
     journal.close()
     rmSync(folder, { recursive: true })
   })
-  const transactions = new Transactions({ journal, files, now: () => 'now' })
+  const transactions = new Transactions({ journal, files, now: () => 'now', ...(own && { own }) })
   return {
     transactions,
     journal,
@@ -344,4 +344,54 @@ test('a journal that cannot be written refuses the change everywhere', async (t)
   assert(outcome.kind === 'refused')
   assert.match(outcome.refused.reply.msg, /disk full/)
   assert.equal(child.kinds(), 'init serve prepare abort')
+})
+
+/** The master's own part, which notes what it is asked and may say no. */
+function ownPart(objection?: string): OwnPart & { readonly asked: string[] } {
+  const asked: string[] = []
+  return {
+    asked,
+    prepare: async (_, dryRun) => {
+      asked.push(dryRun ? 'try' : 'prepare')
+      if (objection !== undefined) throw new Error(objection)
+    },
+    commit: async () => void asked.push('commit'),
+    abort: async () => void asked.push('abort'),
+  }
+}
+
+test("the master's own part is prepared last, and committed with the others", async (t) => {
+  const own = ownPart()
+  const { join: enter, change } = bed(t, own)
+  const child = new FakeChild(0)
+  await enter(child)
+  assert.equal((await change('k')).kind, 'done')
+  assert.deepEqual(own.asked, ['prepare', 'commit'])
+  assert.equal((await change('k', true)).kind, 'done')
+  assert.deepEqual(own.asked, ['prepare', 'commit', 'try'], 'a dry run leaves nothing to undo')
+  child.answer = refusing
+  assert.equal((await change('k')).kind, 'refused')
+  assert.equal(own.asked.length, 3, 'it is not asked about what a member refuses')
+})
+
+test("what the master's own part cannot do is done nowhere", async (t) => {
+  const { join: enter, change, journal } = bed(t, ownPart('no such program'))
+  const child = new FakeChild(0)
+  await enter(child)
+  const outcome = await change('k')
+  assert(outcome.kind === 'refused')
+  assert.equal(outcome.refused.reply.msg, 'no such program')
+  assert.equal(child.kinds(), 'init serve prepare abort')
+  assert.equal(journal.revision, 0)
+})
+
+test("the master's own part is undone when the journal cannot be written", async (t) => {
+  const own = ownPart()
+  const { join: enter, change, journal } = bed(t, own)
+  await enter(new FakeChild(0))
+  t.mock.method(journal, 'append', () => {
+    throw new Error('the disk is full')
+  })
+  assert.equal((await change('k')).kind, 'refused')
+  assert.deepEqual(own.asked, ['prepare', 'abort'])
 })
