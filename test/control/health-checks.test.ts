@@ -23,6 +23,16 @@ interface Setting {
   readonly peers: readonly [ProbedPeer, ProbedPeer]
 }
 
+interface ShownPeer {
+  readonly state: string
+  readonly health_checks: {
+    readonly checks: number
+    readonly fails: number
+    readonly unhealthy: number
+    readonly last_passed: boolean
+  }
+}
+
 /** Two peers behind two workers, without checks of their own. */
 async function start(t: Owner, group = ''): Promise<Setting> {
   const peers = [await startProbedPeer(t), await startProbedPeer(t)] as const
@@ -68,6 +78,17 @@ test('a check by the API takes an ill peer out, through kills, reload, restart a
   assert.deepEqual(await control.ask(t, 'POST', path, often), done)
   assert.deepEqual(await control.get(t, '/api/v1/hc'), [{ upstream: 'backend', type: 'http' }])
   await untilAnswering(t, setting, [true, false])
+  const { peers: shown } = await control.get<{ peers: readonly ShownPeer[] }>(
+    t,
+    '/api/v1/upstream_api/http/upstreams/backend/',
+  )
+  assert.deepEqual(
+    shown.map(({ state }) => state),
+    ['up', 'unhealthy'],
+  )
+  const { checks: made, fails, unhealthy, last_passed } = shown[1]!.health_checks
+  assert.ok(made > 0 && fails === made)
+  assert.deepEqual([unhealthy, last_passed], [1, false])
 
   for (const title of ['ctrl.conf', 'mqtt.conf', 'worker process', 'worker process']) {
     await control.kill(title)

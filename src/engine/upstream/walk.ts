@@ -111,13 +111,14 @@ export class PeerWalk implements Selection {
   /**
    * The peer in use has answered, after that time: with the head of a response, in streams by connecting.
    * Its circuit breaker hears of it now, as what follows may last; `failed`: it was an error of its own.
+   * True when that put the peer out of use for a while.
    */
-  noteAnswer(answerMs: number, failed = false): void {
+  noteAnswer(answerMs: number, failed = false): boolean {
     const { group, peer } = this
-    if (group.breaker === undefined || peer === undefined) return
+    if (group.breaker === undefined || peer === undefined) return false
     const locked = group.lock !== undefined && group.lock.lock()
     try {
-      this.#judge(peer, failed, answerMs)
+      return this.#judge(peer, failed, answerMs)
     } finally {
       if (locked) group.lock.unlock()
     }

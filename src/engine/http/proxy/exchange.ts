@@ -325,7 +325,7 @@ export class ProxyExchange
     attempt.headerMs = this.#now() - this.#attemptAt
     attempt.status = head.status
     this.#walk!.peer!.state.statistics?.countResponse(head.status)
-    this.#walk!.noteAnswer(attempt.headerMs, head.status >= 500)
+    if (this.#walk!.noteAnswer(attempt.headerMs, head.status >= 500)) this.#logDisabled()
     if (head.status === 101) return this.#switch()
     const failure = failureOfStatus(head.status)
     if (failure !== 0 && this.#mayGoOn(failure, 1)) {
@@ -477,7 +477,7 @@ export class ProxyExchange
     peer.state.statistics?.countBytes(bytesSent, bytesReceived)
     walk.recordTime('header', headerMs)
     if (!failed && headerMs >= 0) walk.recordTime('last_byte', responseMs)
-    if (walk.done(failed)) this.#log('upstream server temporarily disabled', 'warn')
+    if (walk.done(failed)) this.#logDisabled()
   }
 
   /** `proxy_intercept_errors`: a page of ours in place of the upstream's. */
@@ -581,6 +581,10 @@ export class ProxyExchange
   #log(text: string, level: 'error' | 'warn' | 'info' = 'error'): void {
     const action = this.#securing ? 'SSL handshaking to upstream' : actions[this.#stage]!
     this.#request!.logError(`${text} while ${action}`, level)
+  }
+
+  #logDisabled(): void {
+    this.#log('upstream server temporarily disabled', 'warn')
   }
 
   /** A handshake fails with a text of its own, a connection with a system call. */

@@ -68,9 +68,7 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     if (peer !== undefined) {
       peer.state.statistics?.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
       if (attempt !== undefined) recordTimes(this.#walk, attempt)
-      if (this.#walk.done(this.#failed)) {
-        this.#session.log('warn', 'upstream server temporarily disabled')
-      }
+      if (this.#walk.done(this.#failed)) this.#logDisabled()
     }
     upstream?.close()
   }
@@ -85,7 +83,7 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     const attempt = this.#attempt!
     if (attempt.firstByteMs < 0) {
       attempt.firstByteMs = this.#now() - this.#attemptAt
-      this.#walk.noteAnswer(attempt.firstByteMs)
+      if (this.#walk.noteAnswer(attempt.firstByteMs)) this.#logDisabled()
     }
     this.#responses += 1
     this.#client.write(data)
@@ -181,6 +179,10 @@ export class DatagramProxy implements SocketHandler, DatagramHandler, TimerOwner
     if (this.#session.ended) return
     this.#logEnd('done')
     this.#session.finalize(200)
+  }
+
+  #logDisabled(): void {
+    this.#session.log('warn', 'upstream server temporarily disabled')
   }
 
   #logConnected({ local, remote }: DatagramSocket): void {

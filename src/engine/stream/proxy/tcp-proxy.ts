@@ -100,7 +100,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     }
     this.#state = relaying
     this.#attempt!.connectMs = this.#now() - this.#attemptAt
-    this.#walk.noteAnswer(this.#attempt!.connectMs)
+    if (this.#walk.noteAnswer(this.#attempt!.connectMs)) this.#logDisabled()
     this.#logConnected(socket)
     this.#session.action = 'proxying connection'
     if (!this.#settings.noDelay) this.#client.setNoDelay(false)
@@ -204,9 +204,7 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
       peer.state.statistics?.countBytes(attempt?.bytesSent ?? 0, attempt?.bytesReceived ?? 0)
       if (attempt !== undefined) recordTimes(this.#walk, attempt)
       // The client's walk ends with the peer, the line about it needs its name.
-      if (this.#walk.done(failed)) {
-        this.#session.log('warn', 'upstream server temporarily disabled')
-      }
+      if (this.#walk.done(failed)) this.#logDisabled()
     }
     this.#upstream = undefined
     if (upstream !== undefined && !upstream.destroyed) upstream.destroy()
@@ -320,6 +318,10 @@ export class TcpProxy implements SocketHandler, TimerOwner, SessionContent {
     session.action = reading ? `proxying and reading from ${who}` : `proxying and sending to ${who}`
     session.log(level, failureText(error))
     session.action = 'proxying connection'
+  }
+
+  #logDisabled(): void {
+    this.#session.log('warn', 'upstream server temporarily disabled')
   }
 
   #logConnected(upstream: Socket): void {
