@@ -116,6 +116,7 @@ class Members {
 
 /** Members that come, change twice and go, one after the other. */
 const changeRounds = 40
+const wrkConnections = 16
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0)
 
@@ -212,7 +213,7 @@ test(
       ...httpConf(port, `zone backend 128k; server ${stays.address}; keepalive 32;`),
     })
     const members = new Members(t, control, 'http/upstreams/backend')
-    const load = run(['wrk', '-t1', '-c16', '-d8s', `http://${host}:${port}/`])
+    const load = run(['wrk', '-t1', `-c${wrkConnections}`, '-d8s', `http://${host}:${port}/`])
     await until(() => stays.requests > 100, { what: 'load' })
     for (let round = 0; round < changeRounds; round += 1) {
       const other = others[round % others.length]!
@@ -229,7 +230,9 @@ test(
     )
     const { peers } = await members.idleGroup()
     assert.equal(peers.length, 1)
-    assert.equal(peers[0]!.requests, stays.requests)
+    // At its end wrk drops what it has just asked for: that may not have gone out to the backend.
+    const dropped = peers[0]!.requests - stays.requests
+    assert.ok(dropped >= 0 && dropped <= wrkConnections, `${dropped} more than arrived`)
     assert.equal(peers[0]!.fails, 0)
   },
 )
@@ -471,6 +474,24 @@ test('streams count connections and bytes', patient, async (t) => {
   assert.equal(peer!.connections, connections)
   assert.equal(peer!.sent, connections * 100)
   assert.equal(peer!.received, connections * 100)
+  const held = await connectTcp(t, { host, port })
+  await held.send('x')
+  await held.read(1)
+  assert.equal((await members.group()).peers[0]!.active, 1)
+  const workers = control.engine.children('worker process')
+  for (const { pid } of workers) {
+    process.kill(pid, 'SIGKILL')
+    await until(() => isReady(control, t, workers.length), { what: `the successor of ${pid}` })
+  }
+  const [later] = (await members.idleGroup()).peers
+  assert.equal(later!.connections, connections + 1, 'what dead workers counted stays')
   const id = await members.add(`${host}:9`, { down: true })
   assert.deepEqual(await members.brief(), [`0 ${host}:${backend.port}`, `${id} ${host}:9`])
 })
+
+/** True when so many workers serve, and whoever was killed has been missed. */
+async function isReady(control: Control, owner: Owner, workers: number): Promise<boolean> {
+  const there = control.engine.children('worker process').filter(({ state }) => state !== 'Z')
+  if (there.length !== workers) return false
+  return (await control.ask(owner, 'GET', '/api/v2/ready')).status === 200
+}
