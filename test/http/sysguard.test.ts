@@ -26,7 +26,7 @@ test('what holds sheds load, by its action', async (t) => {
        location /ncpu { sysguard on; sysguard_load load=ncpu*1000; stub_status; }
        location /cpu { sysguard on; sysguard_cpu usage=0; stub_status; }
        location /swap { sysguard on; sysguard_mem swapratio=0%; stub_status; }
-       location /idle { sysguard on; sysguard_cpu usage=100 action=500; sysguard_loop delay=10m;
+       location /idle { sysguard on; sysguard_loop delay=10m;
          sysguard_rt rt=1000 period=1s; stub_status; }
        location /busy { sysguard on; ${always}; stub_status; }
        location @busy { add_header X-Named yes; stub_status; } }`,
@@ -89,7 +89,7 @@ test('a late event loop sheds load, and recovers', async (t) => {
   const port = await freePort()
   const handler = `export default {
     fetch() {
-      const end = performance.now() + 500
+      const end = performance.now() + 3_000
       while (performance.now() < end);
       return new Response('done')
     },
@@ -98,14 +98,14 @@ test('a late event loop sheds load, and recovers', async (t) => {
     t,
     `access_log off;
      server { listen 127.0.0.1:${port};
-       location / { sysguard on; sysguard_loop delay=30ms; stub_status; }
+       location / { sysguard on; sysguard_loop delay=250ms; stub_status; }
        location /block { handler handlers/block.ts; } }`,
     { 'handlers/block.ts': handler },
   )
   const ask = async (path: string): Promise<number> =>
     (await curl(`http://127.0.0.1:${port}${path}`)).status
-  // It is watched from the first request on that asks.
-  assert.equal(await ask('/'), 200)
+  // It is watched from the first request on that asks. The machine itself may be busy with other tests.
+  await until(async () => (await ask('/')) === 200, { what: 'load to be taken' })
   await until(
     async () => {
       const [, status] = await Promise.all([ask('/block'), ask('/')])

@@ -158,7 +158,7 @@ function parametersOf(args: readonly string[], known: readonly string[]): Parame
 }
 
 function actionOf(text: string | undefined): GuardAction | undefined {
-  if (text === undefined || /^[/@]./.test(text) || text === '/') return text
+  if (text === undefined || /^(?:\/|@.)/.test(text)) return text
   const status = parseNumber(text) ?? 0
   if (status >= statusMin && status <= statusMax) return status
   return refuse('action', text)
