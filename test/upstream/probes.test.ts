@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { directive } from '../../src/engine/conf/tree.ts'
@@ -455,6 +455,19 @@ suite('mysql', () => {
       await outcome(check(short.port, ...login)),
       'connection closed before the expected answer',
     )
+  })
+
+  test('a server that greets and falls silent in the handshake is not well', async (t) => {
+    const { port } = await startMysqlDouble(t, account, certificateFor('mysql.test'))
+    const mute = await startTcpBackend(t, (socket) => {
+      const real = connect({ host, port })
+      real.once('data', (greeting) => socket.write(greeting))
+      socket.on('close', () => real.destroy())
+      socket.on('end', () => socket.end())
+      socket.resume()
+    })
+    assert.equal(await outcome(check(mute.port, ...login), silent), 'timed out')
+    await until(() => mute.open === 0, { what: 'the end of the connection' })
   })
 
   test('MariaDB', async (t) => {
