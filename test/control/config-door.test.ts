@@ -75,7 +75,7 @@ describe('the general door', { timeout: 240_000 }, () => {
   })
 
   it('makes all operations or none', async () => {
-    const before = await revision()
+    const earlier = await revision()
     const { status, text } = await patch([
       { op: 'replace', path: `${server}/expires`, value: 'expires 3h;' },
       { op: 'add', path: server, value: 'expirse 1h;' },
@@ -85,18 +85,18 @@ describe('the general door', { timeout: 240_000 }, () => {
     const missing = await patch([{ op: 'remove', path: `${server}/location[/none]` }])
     assert.equal(missing.status, 404)
     assert.equal(await expires(), 'max-age=7200')
-    assert.equal(await revision(), before)
+    assert.equal(await revision(), earlier)
   })
 
   it('says what every worker would say, and changes nothing', async () => {
-    const before = await revision()
+    const earlier = await revision()
     const good = await patch([{ op: 'remove', path: `${server}/expires` }], '?dry_run=1')
     assert.equal(good.status, 200)
     const taken = `server { listen ${host}:${control.port}; server_name x; }`
     const bad = await patch([{ op: 'add', path: '/http', value: taken }], '?dry_run=1')
     assert.equal(bad.status, 422, bad.text)
     assert.equal(await expires(), 'max-age=7200')
-    assert.equal(await revision(), before)
+    assert.equal(await revision(), earlier)
   })
 
   it('opens a port with a server and closes it with the last one', async () => {
@@ -152,10 +152,10 @@ describe('the general door', { timeout: 240_000 }, () => {
 
   it('sets a whole configuration by what differs, and gives it back', async () => {
     const shown = await control.ask(scope, 'GET', '/api/v2/config')
-    const before = await revision()
+    const earlier = await revision()
     const same = await control.ask(scope, 'PUT', '/api/v2/config', shown.text)
     assert.equal(same.status, 200, same.text)
-    assert.equal(await revision(), before)
+    assert.equal(await revision(), earlier)
     const wanted = shown.text.replace('return 200 new;', 'return 200 newer;')
     const put = await control.ask(scope, 'PUT', '/api/v2/config', wanted)
     assert.equal(put.status, 200, put.text)
@@ -199,7 +199,7 @@ describe('the general door', { timeout: 240_000 }, () => {
     await check()
     assert.ok(await control.engine.reload())
     await check()
-    const before = (await control.ask(scope, 'GET', '/api/v2/config')).text
+    const shown = (await control.ask(scope, 'GET', '/api/v2/config')).text
     await control.engine.stop('SIGQUIT')
     control = await startControl(scope, {
       workers: 2,
@@ -209,7 +209,7 @@ describe('the general door', { timeout: 240_000 }, () => {
       controlPort: control.port,
     })
     await check()
-    assert.equal((await control.ask(scope, 'GET', '/api/v2/config')).text, before)
+    assert.equal((await control.ask(scope, 'GET', '/api/v2/config')).text, shown)
     const back = await control.ask(scope, 'POST', '/api/v2/rollback', { to: 0 })
     assert.equal(back.text, '{"code":0,"msg":"success."}')
     assert.equal(await page('/old'), '200 old')

@@ -97,7 +97,7 @@ function wayBack(
     if (down) lines.push({ mark: '+', text: b[--y]! })
     else lines.push({ mark: '-', text: a[--x]! })
   }
-  return lines.reverse()
+  return lines.toReversed()
 }
 
 function toHunks(lines: readonly Line[]): readonly string[] {

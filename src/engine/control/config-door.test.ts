@@ -102,7 +102,7 @@ test('directives are added, replaced and removed, and go without a trace', async
   const before = (await send(api, 'GET')).text
   const done = await send(api, 'PATCH', [
     { op: 'add', path: '/http/server[80 www.a]', value: 'location /x { expires 1h; } expires 2h;' },
-    { op: 'replace', path: '/http/add_header[B]', value: 'add_header C 3' + ';' },
+    { op: 'replace', path: '/http/add_header[B]', value: 'add_header C 3;' },
     { op: 'remove', path: '/http/upstream[u]/server[10.0.0.1:80]' },
     { op: 'add', path: ['http'], value: { map: [{ _key: '$a $b', x: 'y' }] } },
     { op: 'add', path: '/', value: 'stream { server { listen 90; return ok; } }' },

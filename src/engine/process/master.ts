@@ -22,6 +22,7 @@ import type { Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
 import { oldBinaryPath, PidFile } from './pid-file.ts'
 import { LiveSettings } from './live-settings.ts'
+import { together } from './own-parts.ts'
 import { PortRanges } from './port-ranges.ts'
 import type { Place } from './place.ts'
 import { readTexts } from './read-configuration.ts'
@@ -29,7 +30,7 @@ import { giveLogFiles } from './log-files.ts'
 import { reportVitals } from './report-vitals.ts'
 import { SocketOpener } from './socket-opener.ts'
 import type { Settings } from './settings.ts'
-import { type Outcome, type OwnPart, Transactions } from './transactions.ts'
+import { type Outcome, Transactions } from './transactions.ts'
 import { startNewBinary } from './upgrade.ts'
 import { storedWorkerCount } from './worker-count.ts'
 import { workerFamily, WorkerPool } from './worker-pool.ts'
@@ -381,24 +382,4 @@ function refuse(diagnostics: readonly Diagnostic[]): Extract<Outcome, { kind: 'r
   const [first] = diagnostics
   const reply = { code: 4, msg: first?.message ?? 'the configuration is not usable' }
   return { kind: 'refused', refused: { reply, diagnostics } }
-}
-
-/** Several parts as one: what one of them refuses is undone in all. */
-function together(parts: readonly OwnPart[]): OwnPart {
-  const each = async (step: (part: OwnPart) => Promise<void>): Promise<void> => {
-    for (const part of parts) await step(part)
-  }
-  const abort = (): Promise<void> => each((part) => part.abort())
-  return {
-    prepare: async (change, dryRun) => {
-      try {
-        await each((part) => part.prepare(change, dryRun))
-      } catch (error) {
-        await abort()
-        throw error
-      }
-    },
-    commit: () => each((part) => part.commit()),
-    abort,
-  }
 }
