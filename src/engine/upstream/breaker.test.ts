@@ -208,7 +208,10 @@ test('no more than a part of the peers is out of use at a time', () => {
 test('a circuit that is no longer configured is closed', () => {
   const bench = new Bench({ consecutive: 1, openMs: 3_600_000 }, [1])
   bench.request(() => 'error')
-  assert.equal(bench.request(() => 'ok'), 0)
+  assert.equal(
+    bench.request(() => 'ok'),
+    0,
+  )
   const { breaker: _, ...config } = bench.group.config
   const plain = bench.group.next(config)
   plain.activate()
