@@ -99,7 +99,10 @@ export class PeerWalk implements Selection {
     return !this.#picked && this.group.queue?.enter(waiter) === true
   }
 
-  /** What the peer in use took: for methods that go by it, and for who looks on. */
+  /**
+   * What the peer in use took: for methods that go by it, and for who looks on. The last byte is that of a
+   * response; how long another protocol is spoken behind one says nothing of the peer.
+   */
   recordTime(kind: TimeKind, ms: number): void {
     const { peer, group } = this
     if (peer === undefined || ms < 0) return

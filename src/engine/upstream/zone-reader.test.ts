@@ -34,7 +34,10 @@ test('peers of every group of a zone are found with their numbers', { skip: noMa
     assert.equal(state.statistics!.server, serverMark('a', address))
   }
   const others = content.groupOf(long).peers.map(({ state }) => state.statistics!.totals().requests)
-  assert.deepEqual(others.toSorted((x, y) => x - y), [0, 1])
+  assert.deepEqual(
+    others.toSorted((x, y) => x - y),
+    [0, 1],
+  )
   assert.deepEqual(content.groupOf('c').peers, [])
 })
 

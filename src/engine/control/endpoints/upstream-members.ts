@@ -66,7 +66,7 @@ class MemberRequest {
     const fields = this.#fields
     return json(
       200,
-      all.map((each) => upstreamJson(each, zones.figuresOf(each), fields)),
+      all.map((each) => upstreamJson(each, zones.figuresOf(each), { fields })),
     )
   }
 
@@ -78,7 +78,7 @@ class MemberRequest {
       for (const { state } of zones.find(upstream).peers) state.resetTotals()
       return new Response(null, { status: 204 })
     }
-    return json(200, upstreamJson(upstream, zones.figuresOf(upstream), this.#fields))
+    return json(200, upstreamJson(upstream, zones.figuresOf(upstream), { fields: this.#fields }))
   }
 
   #servers(name: string): Response | Promise<Response> {

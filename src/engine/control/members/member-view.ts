@@ -7,6 +7,14 @@ import type { UpstreamView } from './upstream-view.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
+/** The clock of the machine's users, and that of peers' figures. */
+export interface Clocks {
+  readonly wall: () => number
+  readonly monotonic: () => number
+}
+
+const machineClocks: Clocks = { wall: Date.now, monotonic: monotonicMs }
+
 /** An entry of the list of servers. */
 export function memberJson(
   { id, ...fields }: MemberFields & { readonly id: number },
@@ -47,14 +55,20 @@ export function childJson(child: PeerFigures, subsystem: SubsystemName): Json {
   return { ...own, id, server: child.address, weight, parent, host: own['server'] }
 }
 
-/** A group with its peers; `fields` chooses among what there is beside the name. */
+export interface UpstreamJsonOptions {
+  /** What is shown beside the name; everything unless given. */
+  readonly fields?: ReadonlySet<string> | undefined
+  readonly clocks?: Clocks
+}
+
+/** A group with its peers. */
 export function upstreamJson(
   { name, subsystem, zone }: UpstreamView,
   { peers, keepalive, zombies }: UpstreamFigures,
-  fields: ReadonlySet<string> | undefined,
+  { fields, clocks = machineClocks }: UpstreamJsonOptions = {},
 ): Json {
   const all = {
-    peers: peers.map((peer) => peerJson(peer, subsystem)),
+    peers: peers.map((peer) => peerJson(peer, subsystem, clocks)),
     ...(subsystem === 'http' && { keepalive }),
     zombies,
     zone: zone!.name,
@@ -63,7 +77,9 @@ export function upstreamJson(
   return { name, ...Object.fromEntries(chosen) }
 }
 
-function peerJson(peer: PeerFigures, subsystem: SubsystemName): Json {
+function peerJson(peer: PeerFigures, subsystem: SubsystemName, clocks: Clocks): Json {
+  const agoMs = (at: number): number => clocks.monotonic() - at
+  const timeOf = (at: number): string => new Date(clocks.wall() - agoMs(at)).toISOString()
   const { id, address, member, active, requests, health } = peer
   return {
     id,
@@ -110,12 +126,4 @@ function timesJson(peer: PeerFigures, subsystem: SubsystemName): Json {
       : { connect_time: connectMs, first_byte_time: headerMs, response_time: responseMs }
   const known = Object.entries(times).filter(([, ms]) => ms > 0)
   return Object.fromEntries(known.map(([name, ms]) => [name, Math.round(ms)]))
-}
-
-function agoMs(at: number): number {
-  return monotonicMs() - at
-}
-
-function timeOf(at: number): string {
-  return new Date(Date.now() - agoMs(at)).toISOString()
 }

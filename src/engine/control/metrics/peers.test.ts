@@ -40,7 +40,7 @@ function createBench(t: TestContext, servers: string): Bench {
       return group
     },
     figures,
-    json: () => upstreamJson(upstream, figures(), undefined),
+    json: () => upstreamJson(upstream, figures()),
   }
 }
 

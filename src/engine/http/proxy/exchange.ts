@@ -16,20 +16,20 @@ import type { Group } from '../../upstream/group.ts'
 import type { KeepalivePool } from '../../upstream/keepalive-pool.ts'
 import type { PeerQueue, QueueWaiter } from '../../upstream/peer-queue.ts'
 import type { Peer } from '../../upstream/peer.ts'
-import { PeerWalk } from '../../upstream/walk.ts'
 import { bodyStorageOf } from '../modules/request-body.ts'
 import type { BodyProducer, Request } from '../request.ts'
 import { statuses } from '../status.ts'
 import { readWhole } from '../stored-body.ts'
-import { type UpstreamAttempt, UpstreamTrail } from '../upstream-trail.ts'
+import { UpstreamTrail } from '../upstream-trail.ts'
 import { upstreamNameId } from '../upstream-names.ts'
 import { boundPeer, rememberAtEnd, rememberAtHead } from '../upstream-sticky.ts'
+import { Attempts } from './attempts.ts'
 import { accelBuffering, accelRedirect, goToAccel } from './accel.ts'
 import { ClientFeed } from './client-feed.ts'
 import { composeResponse } from './compose-response.ts'
 import { passInterim } from './early-hints.ts'
 import { findTarget, targetOf, type TargetSink } from './find-target.ts'
-import { failureOfStatus, failures, statusOfFailure, takesNext } from './next-upstream.ts'
+import { failureOfStatus, failures, statusOfFailure } from './next-upstream.ts'
 import { ReadHold } from './read-hold.ts'
 import { type SenderOwner, streamsBody } from './request-sender.ts'
 import type { ResponseSink } from './response-reader.ts'
@@ -70,8 +70,6 @@ export class ProxyExchange
   #request: Request | undefined = undefined
   #settings: ProxySettings | undefined = undefined
   #trail: UpstreamTrail | undefined = undefined
-  #attempt: UpstreamAttempt | undefined = undefined
-  #walk: PeerWalk | undefined = undefined
   #connection: UpstreamConnection | undefined = undefined
   #pool: KeepalivePool<UpstreamConnection> | undefined = undefined
   /** Where it waits for a peer, while it does. */
@@ -80,18 +78,12 @@ export class ProxyExchange
   readonly #onIdle: (exchange: ProxyExchange) => void
   readonly #reader: UpstreamReader
   readonly #sender: UpstreamSender
+  readonly #attempts = new Attempts()
   readonly #feed = new ClientFeed()
   readonly #hold = new ReadHold()
   #stage: number = stages.idle
   #tls = false
   #securing = false
-  #redirected = false
-  /** A part of the request has gone to a server. */
-  #requestSent = false
-  /** The peer is asked again: a connection that had waited was closed by it meanwhile. */
-  #again = false
-  #startedAt = 0
-  #attemptAt = 0
 
   /** `onIdle` is told when it is ready for another request. */
   constructor(wire: Wire, onIdle: (exchange: ProxyExchange) => void) {
@@ -107,9 +99,7 @@ export class ProxyExchange
     this.#settings = settings
     const trail = (request.trail ??= new UpstreamTrail())
     this.#trail = trail
-    this.#redirected = trail.count > 0
-    this.#requestSent = false
-    this.#again = false
+    this.#attempts.prepare(request, settings, trail)
     this.#stage = stages.preparing
     request.producer = this
     const { framing, parent } = request
@@ -139,27 +129,19 @@ export class ProxyExchange
     this.#tls = url.tls
     this.#pool = cell?.pool as KeepalivePool<UpstreamConnection> | undefined
     this.#sender.begin(request, settings, target)
-    const { remote } = request
-    const key = group.keyOf(request, remote.family === 'unix' ? '' : remote.host)
-    const bound = boundPeer(group, request)
-    if (this.#walk === undefined) this.#walk = new PeerWalk(group, key, bound)
-    else this.#walk.reset(group, key, bound)
-    const { nextTries } = settings
-    if (nextTries > 0 && this.#walk.tries > nextTries) this.#walk.tries = nextTries
-    this.#startedAt = this.#now()
+    this.#attempts.enter(group, boundPeer(group, request))
     trail.scheme = url.scheme
     this.#connect()
   }
 
   #connect(): void {
-    const walk = this.#walk!
-    const peer = this.#again ? walk.peer : walk.next()
-    if (peer === undefined && walk.queue(this)) this.#queue = walk.group.queue
-    else this.#ask(peer)
+    const peer = this.#attempts.pick()
+    if (peer === undefined) this.#queue = this.#attempts.wait(this)
+    if (this.#queue === undefined) this.#ask(peer)
   }
 
   onPeerFree(): boolean {
-    const peer = this.#walk!.next()
+    const peer = this.#attempts.pick()
     if (peer === undefined) return false
     const { carrier } = this.#request!
     this.#queue = undefined
@@ -176,13 +158,7 @@ export class ProxyExchange
   }
 
   #ask(peer: Peer | undefined): void {
-    const walk = this.#walk!
-    const fresh = this.#again
-    this.#again = false
-    this.#attemptAt = this.#now()
-    this.#attempt = this.#trail!.begin(walk.group.name, peer?.name, this.#redirected)
-    this.#redirected = false
-    this.#trail!.hasHead = false
+    const fresh = this.#attempts.begin(peer)
     this.#stage = stages.connecting
     this.#securing = false
     if (peer === undefined) {
@@ -228,11 +204,10 @@ export class ProxyExchange
 
   #send(connection: UpstreamConnection): void {
     const { names, headBytesMax, readTimeoutMs } = this.#settings!
-    this.#attempt!.connectMs = this.#now() - this.#attemptAt
+    this.#attempts.onConnected()
     connection.requests += 1
     this.#hold.begin(connection, readTimeoutMs)
     this.#stage = stages.sending
-    this.#requestSent = true
     this.#reader.begin(this.#trail!.head, names, headBytesMax)
     this.#sender.start(connection)
   }
@@ -320,12 +295,7 @@ export class ProxyExchange
     const request = this.#request!
     const settings = this.#settings!
     const { head } = this.#trail!
-    const attempt = this.#attempt!
-    this.#trail!.hasHead = true
-    attempt.headerMs = this.#now() - this.#attemptAt
-    attempt.status = head.status
-    this.#walk!.peer!.state.statistics?.countResponse(head.status)
-    if (this.#walk!.noteAnswer(attempt.headerMs, head.status >= 500)) this.#logDisabled()
+    if (this.#attempts.onHead(head.status)) this.#logDisabled()
     if (head.status === 101) return this.#switch()
     const failure = failureOfStatus(head.status)
     if (failure !== 0 && this.#mayGoOn(failure, 1)) {
@@ -336,7 +306,7 @@ export class ProxyExchange
     const place = accelRedirect(head, settings)
     if (place !== undefined) return this.#redirect(place)
     composeResponse(request, head, settings, this.#reader.framing)
-    rememberAtHead(this.#walk!.group, request, this.#walk!.peer!)
+    rememberAtHead(this.#attempts.group, request, this.#attempts.peer!)
     this.#stage = stages.body
     const buffered = accelBuffering(head, settings)
     this.#feed.begin(request, buffered ? settings.spool : undefined)
@@ -350,7 +320,7 @@ export class ProxyExchange
   }
 
   onBody(chunk: Buffer, from: number, to: number): void {
-    this.#attempt!.responseLength += to - from
+    this.#attempts.current.responseLength += to - from
     if (!this.#keep(chunk, from, to)) this.#hold.clientFull()
     this.#hold.count(to - from)
   }
@@ -366,7 +336,7 @@ export class ProxyExchange
     const { keepAlive } = this.#reader.framing
     if (rest > 0)
       this.#log('upstream sent more data than specified in "Content-Length" header', 'warn')
-    rememberAtEnd(this.#walk!.group, this.#request!, this.#walk!.peer!)
+    rememberAtEnd(this.#attempts.group, this.#request!, this.#attempts.peer!)
     const bounded = !this.#reader.endedWithInput && rest === 0 && this.#sender.sent
     const { trailers } = this.#reader
     if (trailers !== undefined && trailers !== '') this.#trail!.setTrailers(trailers)
@@ -432,52 +402,28 @@ export class ProxyExchange
     else this.#refuse(502)
   }
 
-  /** nginx's rules of when the next server is asked; `spare`: tries there must be beside this one. */
   #mayGoOn(failure: number, spare: number): boolean {
-    if (this.#walk!.tries <= spare || (this.#requestSent && this.#sender.consumed)) return false
-    const { methodName } = this.#request!
-    if (!takesNext(this.#settings!.next, failure, this.#requestSent ? methodName : '')) return false
-    const { nextTimeoutMs } = this.#settings!
-    return nextTimeoutMs === 0 || this.#now() - this.#startedAt < nextTimeoutMs
+    return this.#attempts.mayGoOn(failure, spare, this.#sender.consumed)
   }
 
   #fail(failure: number): void {
     const status = statusOfFailure(failure)
     const stale = failure === failures.error && this.#connection?.reused === true
-    this.#attempt!.status = status
+    this.#attempts.current.status = status
     if (stale && this.#mayGoOn(failure, 0)) {
-      // It was closed while it waited: that says nothing about the server.
-      this.#noteAttempt()
-      this.#again = true
+      this.#attempts.repeat(this.#connection)
     } else {
       this.#endAttempt(failure !== failures.http_403 && failure !== failures.http_404)
     }
     this.#connection?.close()
     this.#connection = undefined
     this.#reader.stop()
-    if (this.#again || this.#mayGoOn(failure, 0)) this.#connect()
+    if (this.#attempts.repeats || this.#mayGoOn(failure, 0)) this.#connect()
     else this.#refuse(status)
   }
 
-  #noteAttempt(): void {
-    const attempt = this.#attempt!
-    const connection = this.#connection
-    attempt.responseMs = this.#now() - this.#attemptAt
-    if (connection === undefined) return
-    attempt.bytesSent = connection.bytesSent
-    attempt.bytesReceived = connection.bytesReceived
-  }
-
   #endAttempt(failed: boolean): void {
-    this.#noteAttempt()
-    const walk = this.#walk!
-    const { peer } = walk
-    if (peer === undefined) return
-    const { headerMs, responseMs, bytesSent, bytesReceived } = this.#attempt!
-    peer.state.statistics?.countBytes(bytesSent, bytesReceived)
-    walk.recordTime('header', headerMs)
-    if (!failed && headerMs >= 0) walk.recordTime('last_byte', responseMs)
-    if (walk.done(failed)) this.#logDisabled()
+    if (this.#attempts.end(this.#connection, failed)) this.#logDisabled()
   }
 
   /** `proxy_intercept_errors`: a page of ours in place of the upstream's. */
@@ -508,20 +454,21 @@ export class ProxyExchange
     }
     composeResponse(request, head, this.#settings!, this.#reader.framing)
     request.response.contentLength = -1
-    request.sendHead()
+    const refusal = request.sendHead()
+    if (refusal !== 0) {
+      this.#refuse(refusal)
+      return false
+    }
     const rest = this.#chunk!.subarray(this.#reader.bodyAt)
     this.#reader.stop()
     request.producer = undefined
     const connection = this.#connection!
     const began = startTunnel(connection, rest, {
       request,
-      attempt: this.#attempt!,
+      attempt: this.#attempts.current,
       silenceMaxMs: this.#settings!.readTimeoutMs,
       onEnd: () => {
-        const { bytesSent, bytesReceived } = this.#attempt!
-        this.#attempt!.responseMs = this.#now() - this.#attemptAt
-        this.#walk!.peer!.state.statistics?.countBytes(bytesSent, bytesReceived)
-        this.#walk!.done(false)
+        this.#endAttempt(false)
         this.#recycle()
       },
     })
@@ -572,7 +519,7 @@ export class ProxyExchange
     this.#request = undefined
     this.#settings = undefined
     this.#trail = undefined
-    this.#attempt = undefined
+    this.#attempts.clear()
     this.#pool = undefined
     this.#chunk = undefined
     this.#onIdle(this)
@@ -590,10 +537,6 @@ export class ProxyExchange
   /** A handshake fails with a text of its own, a connection with a system call. */
   #logError(error: NodeJS.ErrnoException): void {
     this.#log(error.syscall === undefined ? error.message : failureText(error))
-  }
-
-  #now(): number {
-    return this.#request!.connection.engine.services.transport.clock.now()
   }
 }
 
