@@ -60,6 +60,8 @@ interface World {
   readonly state: Model<Value>
   /** Things of which a change is under way. */
   readonly busy: Set<Thing>
+  /** Names of those that a change was acknowledged of. */
+  readonly changed: Set<string>
   changes: number
   kills: number
   /** Changes that were under way when somebody died. */
@@ -82,8 +84,10 @@ async function change(control: Control, world: World): Promise<boolean> {
   busy.add(thing)
   try {
     const outcome = outcomeOf(thing, await thing.change(control, t, after))
-    if (outcome === 'done') state.set(name, after)
-    else if (outcome === 'open') state.leaveOpen(name, after)
+    if (outcome === 'done') {
+      state.set(name, after)
+      world.changed.add(name)
+    } else if (outcome === 'open') state.leaveOpen(name, after)
     return outcome === 'done'
   } catch (error) {
     // A connection that was refused has carried nothing.
@@ -145,7 +149,7 @@ async function verify(control: Control, world: World): Promise<void> {
   await control.waitForControl(t)
   const clients = await connectPages(world)
   await settled(control, world)
-  const lists = await readLists(control, t)
+  const lists = await readLists(control, t, world.ports)
   for (const thing of things) state.settle(thing.name, thing.listed(lists))
   assert.ok(state.certain)
   await Promise.all([verifyPages(world, clients), verifyCertificates(world), verifyStream(world)])
@@ -216,8 +220,8 @@ async function verifyStream({ t, ports, things, state }: World): Promise<void> {
 }
 
 /** The retained topics become what the journal says. */
-async function verifyBus({ t, prefix }: World, control: Control): Promise<void> {
-  const expected = bodiesOf(await readLists(control, t)).toSorted()
+async function verifyBus({ t, prefix, ports }: World, control: Control): Promise<void> {
+  const expected = bodiesOf(await readLists(control, t, ports)).toSorted()
   const topics = ['/ins/stream_srv/#', '/ins/srv/#', '/ins/loc/#', '/ins/ups/#']
   const words = [
     ...['mosquitto_sub', '--unix', prefix.file('data/mosquitto.sock'), '-V', '311'],
@@ -276,7 +280,7 @@ async function createWorld(t: TestContext, random: Random): Promise<World> {
   const counts = { changes: 0, kills: 0, struck: 0 }
   return {
     ...{ t, random, prefix, ports, things, state, controlPort: controlPort! },
-    ...{ busy: new Set(), ...counts },
+    ...{ busy: new Set(), changed: new Set(), ...counts },
   }
 }
 
@@ -302,7 +306,7 @@ async function live(world: World): Promise<void> {
   }
 }
 
-test('kills in the middle of changes', { timeout: 900_000 }, async (t) => {
+test('kills in the middle of changes', { timeout: 1_800_000 }, async (t) => {
   const random = seededRandom(t)
   const seeds = [random.uint32(), random.uint32()]
   const worlds = await Promise.all(seeds.map((seed) => createWorld(t, new Generator(seed))))
@@ -314,5 +318,7 @@ test('kills in the middle of changes', { timeout: 900_000 }, async (t) => {
   t.diagnostic(
     `${kills} kills, ${struck} of changes under way, ${sum(({ changes }) => changes)} changes`,
   )
+  const changed = worlds.map((world) => world.changed).reduce((all, each) => all.union(each))
+  assert.deepEqual(changed, new Set(worlds[0]!.things.map(({ name }) => name)), 'of each kind')
   assert.ok(kills >= limits.killsMin, `${kills} kills`)
 })

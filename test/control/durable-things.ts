@@ -41,6 +41,8 @@ export interface Lists {
   readonly members: readonly Member[]
   readonly word: string
   readonly headers: HeaderDump
+  /** The directive that is patched. */
+  readonly patched: string
   readonly keyValue: Value
 }
 
@@ -102,6 +104,7 @@ export function thingsOf(ports: Ports): readonly Thing[] {
     certificate(ports),
     member(ports),
     header(ports),
+    patched(ports),
     mapped,
     keyValue,
   ]
@@ -119,6 +122,7 @@ export function optionsOf(ports: Ports): Pick<ControlOptions, 'blocks' | 'stream
         location /group/ { proxy_pass http://$arg_name/; proxy_hide_header X-Worker; }
         location /kv { return 200 "$kv_http_colour"; }
         location /marked { return 200 ""; }
+        location /patched { return 200 "none"; }
       }
       upstream fixed { zone fixed 64k; server ${host}:${ports.back}; }
       server { listen ${host}:${ports.back}; return 200 "backend"; }
@@ -137,7 +141,7 @@ export function optionsOf(ports: Ports): Pick<ControlOptions, 'blocks' | 'stream
   }
 }
 
-export async function readLists(control: Control, owner: Owner): Promise<Lists> {
+export async function readLists(control: Control, owner: Owner, ports: Ports): Promise<Lists> {
   type Maps = { readonly maps: readonly { readonly values: readonly { valueTo: string }[] }[] }
   type Groups = { readonly upstreams: Lists['groups'] }
   type Certificates = { readonly servers: readonly { certificates: Lists['certificates'] }[] }
@@ -153,6 +157,7 @@ export async function readLists(control: Control, owner: Owner): Promise<Lists> 
     certificates: servers[0]!.certificates,
     members: await control.get(owner, `${members}/`),
     headers: await control.get(owner, '/api/v1/config/http_dyn_header'),
+    patched: (await control.ask(owner, 'GET', `/api/v2/config?path=${pathOfPatch(ports)}`)).text,
     word: maps[1]!.values[0]!.valueTo,
     keyValue: colour.status === 404 ? undefined : colour.text,
   }
@@ -333,6 +338,33 @@ function header({ http }: Ports): Thing {
         ?.headers.find(({ key }) => key === 'X-Word')?.value,
     page: { path: '/marked', host: 'pages' },
     text: (value) => value ?? '',
+  }
+}
+
+function pathOfPatch({ http }: Ports): string {
+  const place = `/http/server[${host}:${http} pages]/location[/patched]/return`
+  return encodeURIComponent(place)
+}
+
+/** Any directive, by the door that is for all of them. */
+function patched(ports: Ports): Thing {
+  return {
+    name: 'patch',
+    first: undefined,
+    next: (_before, next) => next,
+    change: (control, owner, value) => {
+      const path = decodeURIComponent(pathOfPatch(ports))
+      const operation = { op: 'replace', path, value: `return 200 "${value}";` }
+      return control.ask(owner, 'PATCH', '/api/v2/config', [operation])
+    },
+    outcome: ({ status, text }) => {
+      if (status === 200) return JSON.parse(text).revision === undefined ? 'refused' : 'done'
+      assert.ok(status >= 400, text)
+      return 'refused'
+    },
+    listed: (lists) => wordIn(lists.patched),
+    page: { path: '/patched', host: 'pages' },
+    text: (value) => value ?? 'none',
   }
 }
 
