@@ -24,6 +24,8 @@ import { end, serve } from './tcp.ts'
 const readBytes = 262_144
 /** Idle connections opened at once: fewer than any listener's backlog. */
 const openingMax = 64
+/** As many as fit into some seconds of a listener that is closed. */
+const reopenAttemptsMax = 10_000
 const closeLine = Buffer.from('\r\nConnection: close')
 const cr = 0x0d
 const lf = 0x0a
@@ -142,18 +144,30 @@ function startClient(poller: Poller, meter: Meter, job: LoadJob, turn: Turn): vo
     if (state === broken) {
       meter.error()
       end(poller, fd)
-      if (job.reopen === true) startClient(poller, meter, job, turn)
+      if (job.reopen === true) reopen(poller, meter, job, turn)
     } else if (state === whole) {
       const now = performance.now()
       meter.request(beganAt, now, job.messageBytes)
       beganAt = now
       if (job.reopen === true && saysClose(length)) {
         end(poller, fd)
-        startClient(poller, meter, job, turn)
+        reopen(poller, meter, job, turn)
       } else send(fd, turn, job.connections)
     }
   })
   send(fd, turn, job.connections)
+}
+
+/** Connects again; a peer that does not take connections for a moment is asked until it does. */
+function reopen(poller: Poller, meter: Meter, job: LoadJob, turn: Turn): void {
+  for (let attempt = 1; attempt <= reopenAttemptsMax; attempt++) {
+    try {
+      startClient(poller, meter, job, turn)
+      return
+    } catch {
+      meter.error()
+    }
+  }
 }
 
 /** The answer was the last of its connection; answers of these loads come in one piece. */
