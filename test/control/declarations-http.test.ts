@@ -492,7 +492,7 @@ test('what was acknowledged is there, whoever dies meanwhile', patient, async (t
   for (let round = 1; round <= 8; round += 1) {
     const wanted = String(round)
     const answer = site.put('http_dyn_header', documentOf(wanted)).catch(() => undefined)
-    const victim = control.engine.children(random.pick(['worker', 'worker', 'ctrl', 'mqtt']))[0]!
+    const victim = await control.engine.child(random.pick(['worker', 'worker', 'ctrl', 'mqtt']))
     const turns = random.integer(0, 40)
     for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
     process.kill(victim.pid, 'SIGKILL')

@@ -134,7 +134,7 @@ async function live(world: World): Promise<void> {
     const title = random.pick(victims)
     const isMaster = title === 'master process'
     const children = control.engine.children('')
-    const pid = isMaster ? control.engine.pid : control.engine.children(title)[0]!.pid
+    const pid = isMaster ? control.engine.pid : (await control.engine.child(title)).pid
     await strike(control, world, pid)
     if (isMaster) {
       await until(() => children.every((child) => !isAlive(child.pid)), { what: 'the end of all' })

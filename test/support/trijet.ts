@@ -70,6 +70,11 @@ export class Trijet {
     return processTree(this.pid)
   }
 
+  /** The first child of that title; one that was killed is followed by another. */
+  child(title: string): Promise<ProcessEntry> {
+    return until(() => this.children(title)[0], { what: `a ${title}` })
+  }
+
   /** Processes whose title holds the text, such as `worker` or `copilot ctrl`. */
   children(title: string): ProcessEntry[] {
     return this.processes().filter(
