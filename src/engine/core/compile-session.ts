@@ -99,10 +99,21 @@ export class CompileSession {
   }
 
   commit(): void {
-    for (const step of this.#commits) step()
+    const steps = this.#commits.slice()
+    this.#forget()
+    for (const step of steps) step()
   }
 
   abort(): void {
-    for (const step of this.#aborts.toReversed()) step()
+    const steps = this.#aborts.toReversed()
+    this.#forget()
+    for (const step of steps) step()
+  }
+
+  /** What was compiled may hold on to its session, and must not hold on to all that was in force before it. */
+  #forget(): void {
+    this.#preparations.length = 0
+    this.#commits.length = 0
+    this.#aborts.length = 0
   }
 }
