@@ -478,20 +478,22 @@ test('streams count connections and bytes', patient, async (t) => {
   await held.send('x')
   await held.read(1)
   assert.equal((await members.group()).peers[0]!.active, 1)
-  const workers = control.engine.children('worker process')
-  for (const { pid } of workers) {
-    process.kill(pid, 'SIGKILL')
-    await until(() => isReady(control, t, workers.length), { what: `the successor of ${pid}` })
-  }
+  const workers = control.engine.children('worker process').map(({ pid }) => pid)
+  for (const pid of workers) process.kill(pid, 'SIGKILL')
+  await until(() => succeeded(control, t, workers), { what: 'the successors of all workers' })
   const [later] = (await members.idleGroup()).peers
   assert.equal(later!.connections, connections + 1, 'what dead workers counted stays')
   const id = await members.add(`${host}:9`, { down: true })
   assert.deepEqual(await members.brief(), [`0 ${host}:${backend.port}`, `${id} ${host}:9`])
 })
 
-/** True when so many workers serve, and whoever was killed has been missed. */
-async function isReady(control: Control, owner: Owner, workers: number): Promise<boolean> {
-  const there = control.engine.children('worker process').filter(({ state }) => state !== 'Z')
-  if (there.length !== workers) return false
+/** True when as many others serve as there were. */
+async function succeeded(
+  control: Control,
+  owner: Owner,
+  killed: readonly number[],
+): Promise<boolean> {
+  const there = control.engine.children('worker process').map(({ pid }) => pid)
+  if (there.length !== killed.length || killed.some((pid) => there.includes(pid))) return false
   return (await control.ask(owner, 'GET', '/api/v2/ready')).status === 200
 }

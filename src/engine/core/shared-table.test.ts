@@ -152,15 +152,17 @@ const shared: Layout = { ...layout, capacity: 64, keyBytesMax: 32 }
 function openTable(
   t: TestContext,
   name: string,
+  options: Partial<Layout> = {},
 ): { table: SharedTable<typeof fields>; start: (work: string) => ChildProcess } {
   const instance = createInstance(name)
   t.after(() => removeInstance(instance))
-  const options = { instance, name, bytes: tableBytes(shared) }
-  const table = new SharedTable(openShared(options).buffer, shared)
+  const chosen = { ...shared, ...options }
+  const memory = { instance, name, bytes: tableBytes(chosen) }
+  const table = new SharedTable(openShared(memory).buffer, chosen)
   const start = (work: string): ChildProcess => {
     const child = fork(new URL('shared-table-worker.fixture.ts', import.meta.url), [
       work,
-      JSON.stringify({ options, layout: shared }),
+      JSON.stringify({ options: memory, layout: chosen }),
     ])
     t.after(() => child.kill('SIGKILL'))
     return child
@@ -220,6 +222,27 @@ test(
     assert.equal(table.gauge('held').sum(record), 0)
     assert.equal(table.counter('total').sum(record), 5, 'counters stay')
     assert.equal(table.find('alone'), -1)
+  },
+)
+
+test(
+  'what killed processes used is there for their successors',
+  { skip: noMapping, timeout: 60_000 },
+  async (t) => {
+    const { table, start } = openTable(t, 'inherited', { unused: 'inherit' })
+    const child = start('hold')
+    await once(child, 'message')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    table.reclaim()
+    const record = table.acquire('held')
+    assert.equal(table.counter('total').sum(record), 5)
+    assert.equal(table.gauge('held').sum(record), 0)
+    table.release(record)
+    assert.equal(table.find('held'), -1, 'a successor may let go')
+    assert.notEqual(table.find('alone'), -1)
+    for (let i = 0; i < shared.capacity; i += 1) assert.ok(table.acquire(`k${i}`) >= 0)
+    assert.equal(table.find('alone'), -1, 'its place was needed')
   },
 )
 

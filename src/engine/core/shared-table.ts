@@ -131,7 +131,7 @@ export class SharedTable<F extends Fields> {
     this.#words[at + this.#owner]! -= 1
     if (!locked) return
     try {
-      if (this.layout.unused === 'remove' && !this.#isUsed(record)) this.#remove(record)
+      if (this.layout.unused !== 'keep' && !this.#isUsed(record)) this.#remove(record)
     } finally {
       this.#lock.unlock()
     }

@@ -40,8 +40,11 @@ export interface TableLayout<F extends Fields> {
   /** Most processes that write at one time. */
   readonly owners: number
   readonly keyBytesMax: number
-  /** What happens to a record nobody uses: gone at once, or kept until its place is needed, oldest first. */
-  readonly unused: 'remove' | 'keep'
+  /**
+   * What happens to a record nobody uses: gone at once, or kept until its place is needed, oldest first; or
+   * gone once it is released, and kept when those who used it died, for their successors.
+   */
+  readonly unused: 'remove' | 'keep' | 'inherit'
 }
 
 /**

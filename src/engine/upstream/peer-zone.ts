@@ -255,5 +255,5 @@ function layoutFor<F extends Fields>(
   capacity: number,
   owners: number,
 ): TableLayout<F> {
-  return { fields: fieldsOf, capacity, owners, keyBytesMax: zoneKeyBytesMax, unused: 'remove' }
+  return { fields: fieldsOf, capacity, owners, keyBytesMax: zoneKeyBytesMax, unused: 'inherit' }
 }
