@@ -74,13 +74,13 @@ function ofPlace(state: DynamicState, key: string, place: CanonicalPlace): Depen
   const { steps, target } = place
   if (isServerStep(target)) {
     const server = findServer(state, steps, target)
-    if (server === undefined) return only(state.places.within(key))
+    if (server === undefined) return only(state.places.of(key))
     const within = withinServer(state, requireSubsystem(steps), server)
     const maker =
       server.instruction === undefined || server.instruction === key ? [] : [server.instruction]
     return { within, beside: maker }
   }
-  const within = [...state.places.within(key), ...membersAt(state, steps, target)]
+  const within = [...state.places.of(key), ...membersAt(state, steps, target)]
   const owner = steps.at(-1)
   if (owner === undefined) return only(within)
   if (!isServerStep(owner)) {
@@ -225,7 +225,7 @@ function ofRevocationList(state: DynamicState, body: RevocationListBody): Depend
 }
 
 function withinPlace({ places }: DynamicState, place: Place): readonly string[] {
-  return places.within(placeKey(place))
+  return places.of(placeKey(place))
 }
 
 function present({ instructions }: DynamicState, keys: readonly string[]): readonly string[] {

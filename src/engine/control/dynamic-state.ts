@@ -9,8 +9,9 @@ import { PersistentMap } from '../core/persistent-map.ts'
 import { dependentsOf } from './dependents.ts'
 import type { Applied, Displaced, Edit, Instruction, Instructions } from './instruction.ts'
 import { byRank, kindOf, kindRank } from './instruction-kinds.ts'
-import { MemberIndex } from './member-index.ts'
-import { PlaceIndex } from './place-index.ts'
+import { groupsOfMember } from './instructions/upstream-member.ts'
+import { KeyIndex } from './key-index.ts'
+import { placesAround } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 import { ServerIndex } from './server-index.ts'
 
@@ -29,8 +30,8 @@ export interface Rebased {
 interface Version extends Applied {
   readonly instructions: Instructions
   readonly displaced: PersistentMap<Displaced>
-  readonly places: PlaceIndex
-  readonly members: MemberIndex
+  readonly places: KeyIndex
+  readonly members: KeyIndex
   /** Numbers of the instructions in the order in which they were set. */
   readonly ages: PersistentMap<number>
   readonly lastAge: number
@@ -48,10 +49,10 @@ export class DynamicState {
   readonly http: ServerIndex
   readonly stream: ServerIndex
   readonly instructions: Instructions
-  /** Which places are set. */
-  readonly places: PlaceIndex
-  /** Which members of groups are changed. */
-  readonly members: MemberIndex
+  /** Places that are set, by the place around them. */
+  readonly places: KeyIndex
+  /** Changes of members, by what their keys begin with: topic, group and a slash. */
+  readonly members: KeyIndex
   readonly #version: Version
   readonly #base: Applied
   readonly #prefix: string
@@ -79,8 +80,8 @@ export class DynamicState {
       ...base,
       instructions: PersistentMap.empty<string>(),
       displaced: PersistentMap.empty<Displaced>(),
-      places: PlaceIndex.empty,
-      members: MemberIndex.empty,
+      places: KeyIndex.empty(placesAround),
+      members: KeyIndex.empty(groupsOfMember),
       ages: PersistentMap.empty<number>(),
       lastAge: 0,
     }

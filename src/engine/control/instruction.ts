@@ -16,7 +16,7 @@
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Block } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
-import type { MemberIndex } from './member-index.ts'
+import type { KeyIndex } from './key-index.ts'
 import type { ServerIndex } from './server-index.ts'
 
 /** One key set to a body, or taken away. */
@@ -58,7 +58,7 @@ export interface Transition extends Applied {
   /** Body of another instruction in force. */
   readonly bodyOf: (key: string) => unknown
   /** Instructions of members in force, by group. */
-  readonly members: MemberIndex
+  readonly members: KeyIndex
   /** Folder that messages name in front of `logs/…`. */
   readonly prefix: string
 }

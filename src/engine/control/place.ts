@@ -163,9 +163,10 @@ export function placeDepth(key: string): number {
   return key.slice(placeTopic.length).split('/').length - 1
 }
 
-/** Keys of all places that the place of this key lies within. */
+/** Keys of all places that the place of this key lies within; none for keys of other kinds. */
 export function placesAround(key: string): readonly string[] {
   const around: string[] = []
+  if (!key.startsWith(placeTopic)) return around
   for (
     let end = key.lastIndexOf('/');
     end >= placeTopic.length;

@@ -1,6 +1,6 @@
 /** The rows of `ssl_*` towards clients, which both subsystems have. */
 import type { Context, Row, ValueType } from '../core/module.ts'
-import type { TlsProtocol } from '../net/tls/tls-contexts.ts'
+import type { TlsProtocol } from '../net/tls/tls-protocols.ts'
 import {
   alpn,
   type CertificateCacheConf,

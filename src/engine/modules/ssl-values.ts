@@ -4,7 +4,7 @@ import { parseNumber, parseSize, parseTimeSeconds } from '../conf/units.ts'
 import type { ComplexValue } from '../core/complex-value.ts'
 import { dependOnFile } from '../core/file-dependencies.ts'
 import type { ValueEnv, ValueType } from '../core/module.ts'
-import type { TlsProtocol } from '../net/tls/tls-contexts.ts'
+import type { TlsProtocol } from '../net/tls/tls-protocols.ts'
 import { flag } from './value-types.ts'
 
 /** A file of PEM; relative paths are taken from the folder of the configuration. */

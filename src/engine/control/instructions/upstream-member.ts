@@ -79,6 +79,12 @@ function defineMember(subsystem: SubsystemName, topic: string): MemberKind {
   })
 }
 
+/** How the keys of the group begin that the key of a member belongs to; none for keys of other kinds. */
+export function groupsOfMember(key: string): readonly string[] {
+  const isMember = [httpMember, streamMember].some(({ topic }) => key.startsWith(topic))
+  return isMember ? [key.slice(0, key.lastIndexOf('/') + 1)] : []
+}
+
 /** The group whose members are all said by the instruction of that key; `undefined` for any other key. */
 export function heldGroupOf(
   key: string,

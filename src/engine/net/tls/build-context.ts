@@ -5,10 +5,6 @@ import {
   SSL_OP_NO_COMPRESSION,
   SSL_OP_NO_RENEGOTIATION,
   SSL_OP_NO_TICKET,
-  SSL_OP_NO_TLSv1,
-  SSL_OP_NO_TLSv1_1,
-  SSL_OP_NO_TLSv1_2,
-  SSL_OP_NO_TLSv1_3,
   SSL_SESS_CACHE_CLIENT,
   SSL_SESS_CACHE_NO_AUTO_CLEAR,
   SSL_SESS_CACHE_NO_INTERNAL,
@@ -31,18 +27,8 @@ import {
   readPasswords,
   sourceName,
 } from './tls-files.ts'
-import type { SessionCaching, TlsContextOptions, TlsProtocol } from './tls-contexts.ts'
-
-/** OpenSSL's switches, by which a list such as `TLSv1 TLSv1.2` has its gap. */
-const protocolSwitches: Readonly<Record<TlsProtocol, number>> = {
-  TLSv1: SSL_OP_NO_TLSv1,
-  'TLSv1.1': SSL_OP_NO_TLSv1_1,
-  'TLSv1.2': SSL_OP_NO_TLSv1_2,
-  'TLSv1.3': SSL_OP_NO_TLSv1_3,
-}
-
-/** OpenSSL refuses the SHA-1 signatures of TLS 1.0 and 1.1 at any higher level. */
-const legacyLevel = '@SECLEVEL=0'
+import type { SessionCaching, TlsContextOptions } from './tls-contexts.ts'
+import { ciphersFor, protocolOptions } from './tls-protocols.ts'
 
 /** Sessions that OpenSSL keeps by itself, where nothing else is said. */
 const builtinSessions = 20_480
@@ -93,24 +79,16 @@ export function buildContext(
 function setProtocols(context: SslContext, options: TlsContextOptions): void {
   const { protocols, ecdhCurve = 'auto', dhparam, recordBytes, preferServerCiphers } = options
   if (protocols.length === 0) throw new ConfError('no TLS protocol is enabled')
-  let bits = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION
-  for (const [protocol, bit] of Object.entries(protocolSwitches)) {
-    if (!protocols.includes(protocol as TlsProtocol)) bits |= bit
-  }
+  let bits = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | protocolOptions(protocols)
   if (preferServerCiphers === true) bits |= SSL_OP_CIPHER_SERVER_PREFERENCE
   context.setOptions(bits)
-  context.setCiphers(ciphersOf(options))
+  context.setCiphers(ciphersFor(options))
   if (ecdhCurve !== 'auto') context.setCurves(ecdhCurve)
   if (dhparam !== undefined) {
     context.setDhParameters(loadDhParameters(dhparam), sourceName(dhparam))
   }
   if (options.earlyData === true) context.allowEarlyData()
   if (recordBytes !== undefined) context.setRecordBytes(Math.min(recordBytes, recordBytesMax))
-}
-
-function ciphersOf({ ciphers, protocols }: TlsContextOptions): string {
-  const legacy = protocols.includes('TLSv1') || protocols.includes('TLSv1.1')
-  return legacy && !ciphers.includes('@SECLEVEL') ? `${ciphers}:${legacyLevel}` : ciphers
 }
 
 /** OpenSSL holds one pair for each kind of key, and shows what the client can verify. */

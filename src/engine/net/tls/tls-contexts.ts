@@ -12,8 +12,7 @@ import type { TicketKey } from '../openssl/ticket-keys.ts'
 import { buildContext } from './build-context.ts'
 import type { StaplingOptions } from './build-stapling.ts'
 import { contentIdentity, type TlsCertificate } from './tls-files.ts'
-
-export type TlsProtocol = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+import type { TlsProtocol } from './tls-protocols.ts'
 
 /** How sessions are kept that clients come back to, beside those in their tickets. */
 export interface SessionCaching {

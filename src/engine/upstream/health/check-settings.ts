@@ -4,7 +4,7 @@
 import { parseFlag, parseNumber, parseTimeMs } from '../../conf/units.ts'
 import { dependOnFile } from '../../core/file-dependencies.ts'
 import type { ValueEnv } from '../../core/module.ts'
-import type { TlsProtocol } from '../../net/tls/tls-contexts.ts'
+import type { TlsProtocol } from '../../net/tls/tls-protocols.ts'
 import { compileExpected, type Dialogue, decodeBytes } from './dialogue.ts'
 import {
   bodyRule,

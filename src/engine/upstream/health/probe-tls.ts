@@ -17,13 +17,7 @@ import {
 import { ConfError } from '../../conf/diagnostics.ts'
 import { readProtected } from '../../core/protected-files.ts'
 import { errnoText } from '../../net/errors.ts'
-import {
-  SSL_OP_NO_TLSv1,
-  SSL_OP_NO_TLSv1_1,
-  SSL_OP_NO_TLSv1_2,
-  SSL_OP_NO_TLSv1_3,
-} from '../../net/openssl/constants.ts'
-import type { TlsProtocol } from '../../net/tls/tls-contexts.ts'
+import { ciphersFor, protocolOptions, type TlsProtocol } from '../../net/tls/tls-protocols.ts'
 
 export interface ProbeTlsConf {
   /** What the certificate must be for, and what is sent as SNI. */
@@ -77,23 +71,13 @@ export class ProbeTls {
   }
 }
 
-const protocolSwitches: Readonly<Record<TlsProtocol, number>> = {
-  TLSv1: SSL_OP_NO_TLSv1,
-  'TLSv1.1': SSL_OP_NO_TLSv1_1,
-  'TLSv1.2': SSL_OP_NO_TLSv1_2,
-  'TLSv1.3': SSL_OP_NO_TLSv1_3,
-}
-
-/** OpenSSL refuses the SHA-1 signatures of TLS 1.0 and 1.1 at any higher level. */
-const legacyLevel = '@SECLEVEL=0'
-
 function buildContext(conf: ProbeTlsConf): SecureContext {
   const { certificate, certificateKey, trustedCertificate, crl, protocols } = conf
   try {
     return createSecureContext({
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.3',
-      secureOptions: switchesFor(protocols),
+      secureOptions: protocolOptions(protocols),
       ciphers: ciphersFor(conf),
       ...(certificate !== undefined && { cert: readSource(certificate) }),
       ...(certificateKey !== undefined && { key: readSource(certificateKey) }),
@@ -121,19 +105,6 @@ function checkFiles({
   if (verify && trustedCertificate === undefined) {
     throw new ConfError('no "ssl_trusted_certificate" for "ssl_verify" of the health check')
   }
-}
-
-function switchesFor(protocols: readonly TlsProtocol[]): number {
-  let bits = 0
-  for (const [protocol, bit] of Object.entries(protocolSwitches)) {
-    if (!protocols.includes(protocol as TlsProtocol)) bits |= bit
-  }
-  return bits
-}
-
-function ciphersFor({ ciphers, protocols }: ProbeTlsConf): string {
-  const legacy = protocols.includes('TLSv1') || protocols.includes('TLSv1.1')
-  return legacy && !ciphers.includes('@SECLEVEL') ? `${ciphers}:${legacyLevel}` : ciphers
 }
 
 const inlinePrefix = 'data:'
