@@ -266,7 +266,10 @@ describe('HTTP servers that come and go', patient, () => {
     const fresh = await freePort()
     const elsewhere = { ...server, addr_port: `${host}:${fresh}` }
     assert.deepEqual(await control.addHttp(scope, elsewhere, '?dry_run=1'), success)
-    assert.equal(isListening(fresh, 'tcp', control.engine.pid), false)
+    // Workers let go of what they tried when they hear of it.
+    await until(() => !isListening(fresh, 'tcp', control.engine.pid), {
+      what: 'the port to be free',
+    })
     assert.deepEqual(await control.httpServers(scope), [])
     assert.deepEqual(
       await control.addHttp(scope, { ...server, addr_port: '' }),

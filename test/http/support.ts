@@ -62,7 +62,7 @@ export class HttpRunner {
     const transport = createTransport({ log })
     const zones = new Map<string, PeerZone>()
     let connections = 0
-    this.#accessLogs = new AccessLogWriter(files)
+    this.#accessLogs = new AccessLogWriter(files, transport)
     this.#subsystem = createHttpSubsystem({
       transport,
       timers: new TimingWheel(transport.clock),

@@ -55,7 +55,7 @@ export class StreamRunner {
     const transport = createTransport({ log })
     const zones = new Map<string, PeerZone>()
     let connections = 0
-    this.#accessLogs = new AccessLogWriter(files)
+    this.#accessLogs = new AccessLogWriter(files, transport)
     this.#subsystem = createStreamSubsystem({
       transport,
       log,

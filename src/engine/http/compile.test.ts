@@ -27,11 +27,13 @@ import { createHttpSubsystem } from './subsystem.ts'
 
 const table = new ModuleTable(httpModules)
 
+const transport = createTransport({ log: silentLog, kind: 'node' })
+
 class Compiler {
   readonly subsystem = createHttpSubsystem({
-    transport: createTransport({ log: silentLog, kind: 'node' }),
+    transport,
     timers: new TimingWheel({ now: () => 0 }),
-    accessLogs: new AccessLogWriter(new LogFiles()),
+    accessLogs: new AccessLogWriter(new LogFiles(), transport),
     zoneMemory: privateZoneMemory(),
     log: silentLog,
     peerZone: () => createPrivateZone(64),

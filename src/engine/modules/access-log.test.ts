@@ -29,7 +29,7 @@ function bench(t: TestContext): Bench {
   })
   return {
     path,
-    writer: new AccessLogWriter(files),
+    writer: new AccessLogWriter(files, { defer: setImmediate }),
     target: (options) => ({
       path: constantValue(path),
       syslog: undefined,

@@ -11,6 +11,7 @@ import type { ComplexValue } from '../core/complex-value.ts'
 import type { LogFiles } from '../core/log.ts'
 import type { SyslogServer } from '../core/syslog.ts'
 import type { VariableHost } from '../core/variables.ts'
+import type { Transport } from '../net/transport.ts'
 import type { LogFileCache } from './log-file-cache.ts'
 import type { LogFormat } from './log-format.ts'
 
@@ -48,6 +49,7 @@ const keptLinesBytes = 256 * 1024
 /** All access logs of a process. */
 export class AccessLogWriter {
   readonly #files: LogFiles
+  readonly #transport: Pick<Transport, 'defer'>
   readonly #batches = new Map<string, Batch>()
   /** Where a line is made that goes elsewhere. */
   readonly #line = new ByteSink(Buffer.allocUnsafeSlow(linesBytes))
@@ -55,8 +57,9 @@ export class AccessLogWriter {
   readonly #caches = new Set<LogFileCache>()
   #turnEndAwaited = false
 
-  constructor(files: LogFiles) {
+  constructor(files: LogFiles, transport: Pick<Transport, 'defer'>) {
     this.#files = files
+    this.#transport = transport
   }
 
   /** Writes one line per target whose condition holds. */
@@ -109,12 +112,14 @@ export class AccessLogWriter {
   #awaitTurnEnd(): void {
     if (this.#turnEndAwaited) return
     this.#turnEndAwaited = true
-    setImmediate(() => {
-      this.#turnEndAwaited = false
-      for (const [path, { target }] of this.#batches) {
-        if (target.bufferBytes === 0) this.#write(path)
-      }
-    })
+    this.#transport.defer(this.#writeUnbuffered)
+  }
+
+  readonly #writeUnbuffered = (): void => {
+    this.#turnEndAwaited = false
+    for (const [path, { target }] of this.#batches) {
+      if (target.bufferBytes === 0) this.#write(path)
+    }
   }
 
   /** The batch of a log with one path stays for the lines to come. */

@@ -87,7 +87,8 @@ export class VitalsReporter {
   readonly #record: number
   readonly #delays: ReturnType<typeof monitorEventLoopDelay>
   readonly #timer: NodeJS.Timeout
-  #before = performance.eventLoopUtilization()
+  /** When its share of time was last worked out, and what it had used by then. */
+  #since = { at: performance.now(), used: process.threadCpuUsage() }
 
   /** Throws where there is no memory, or no room for another process. */
   constructor(memory: ZoneMemory, subject: VitalsSubject) {
@@ -109,8 +110,6 @@ export class VitalsReporter {
 
   #write(): void {
     const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
-    const since = this.#before
-    this.#before = performance.eventLoopUtilization()
     this.#table.write(this.#record, {
       at: Date.now(),
       startedAt: performance.timeOrigin,
@@ -122,11 +121,19 @@ export class VitalsReporter {
       delayP90Ms: this.#delay(this.#delays.percentile(90)),
       delayP99Ms: this.#delay(this.#delays.percentile(99)),
       delayMaxMs: this.#delay(this.#delays.max),
-      utilization: performance.eventLoopUtilization(this.#before, since).utilization,
+      utilization: this.#utilization(),
       connections: this.#subject.connections?.() ?? 0,
       revision: this.#subject.revision?.() ?? 0,
     })
     this.#delays.reset()
+  }
+
+  /** Share of the time since it was last asked that the main thread had a processor, 0 to 1. */
+  #utilization(): number {
+    const { at, used } = this.#since
+    this.#since = { at: performance.now(), used: process.threadCpuUsage() }
+    const { user, system } = process.threadCpuUsage(used)
+    return Math.min(1, (user + system) / 1000 / (this.#since.at - at || 1))
   }
 
   /** What is measured is the time between two looks, in nanoseconds. */

@@ -3,11 +3,8 @@
 /** Events taken from the kernel at once; more wait for the next batch. */
 export const eventsPerBatchMax = 512
 
-/**
- * Batches per wake-up. Asking the kernel again is cheaper than being woken again, but timers, signals and
- * promises wait meanwhile.
- */
-export const batchesPerWakeMax = 8
+/** Batches that what was deferred waits for at most, where one follows on the other without a pause. */
+export const deferredBatchesMax = 8
 
 /**
  * One read. A socket is read once per batch, so that a fast sender leaves room for the others. It is what

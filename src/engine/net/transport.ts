@@ -60,6 +60,8 @@ export interface Transport {
     options: ConnectOptions,
     handler: DatagramHandler,
   ): DatagramSocket
+  /** Calls back before the process sleeps again, and soon where it does not: for what is done once for many events. */
+  defer(callback: () => void): void
   /** Closes every descriptor at once. For tests and the end of the process. */
   close(): void
 }

@@ -53,7 +53,7 @@ export function createServices({
     transport,
     log,
     timers: new TimingWheel(transport.clock),
-    accessLogs: new AccessLogWriter(files),
+    accessLogs: new AccessLogWriter(files, transport),
     zoneMemory: {
       open: (name, bytes) => openShared({ instance: sharedMemory, name, bytes, owner }).buffer,
     },

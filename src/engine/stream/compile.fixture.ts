@@ -21,7 +21,7 @@ function createSubsystem(): StreamSubsystem {
     transport,
     log: silentLog,
     timers: new TimingWheel(transport.clock),
-    accessLogs: new AccessLogWriter(new LogFiles()),
+    accessLogs: new AccessLogWriter(new LogFiles(), transport),
     zoneMemory: privateZoneMemory(),
     peerZone: () => createPrivateZone(64),
     errorLog: () => silentLog,

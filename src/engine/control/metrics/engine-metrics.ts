@@ -59,7 +59,11 @@ function processFamilies(reports: readonly ProcessReport[], now: number): readon
     'gauge',
     'Quantiles of the delay of the event loop over the last seconds.',
   )
-  const use = new Family('trijet_process_event_loop_utilization', 'gauge', 'Share of time at work.')
+  const use = new Family(
+    'trijet_process_event_loop_utilization',
+    'gauge',
+    'Share of time that its main thread has a processor.',
+  )
   const connections = new Family('trijet_worker_connections', 'gauge', 'Open connections.')
   const counts = new Map<string, { labels: { role: string; state: string }; count: number }>()
   for (const { role, pid, state, restarts: again, vitals, residentBytes } of reports) {

@@ -1,23 +1,21 @@
 /**
- * One epoll instance within Node's event loop.
+ * One epoll instance, in which the process waits for its sockets and for Node's own loop.
  *
- * Node's loop watches the instance's own descriptor through a single handle; whenever something within is
- * ready, `#wake` takes events in batches and hands them to their targets.
+ * Node waits in its loop and calls back; two waits for one event, and a call that is made with ceremony,
+ * cost as much as half a request does. So it is the other way round here: while sockets are watched, the
+ * process waits in `epoll_wait`, in one immediate that goes on for as long as Node has nothing to do itself,
+ * and Node's descriptor is one of those that are watched.
  *
  * ```text
- *   Node's loop ──watches──▶ epoll ──watches──▶ sockets, listeners
- *        │ #wake
- *        └─▶ up to 8 × [ epoll_wait(0) · every event to its target · close what ended ]
+ *   Node's loop ─▶ immediate: ┌▶ epoll_wait(as long as Node would sleep) ◀── sockets, listeners, Node's loop
+ *        ▲                    └─ every event to its target · close what ended · promises
+ *        └── a timer or an immediate is due, a descriptor of Node's is ready
  * ```
  *
  * A descriptor's number is used again as soon as it is closed, and events of the old one may still come:
  * within the batch, and while a child process that is being started holds a copy. So an event carries the
  * generation of its registration. Connections end after the batch all the same: `onClose` never comes
  * from within a call of their own.
- *
- * Callbacks of this kind are not Node's own: nothing runs promises and `nextTick` after them. So every
- * wake-up that had events leaves one immediate behind, which is Node's and does (a microsecond, for many
- * events where there is load).
  */
 import assert from 'node:assert/strict'
 import type { Arena, Region } from '../ffi/arena.ts'
@@ -26,13 +24,14 @@ import { requireSystem, type Libc, type System } from '../ffi/libc.ts'
 import { check } from '../ffi/socket-calls.ts'
 import { sockaddrBytesMax } from '../ffi/sockaddr.ts'
 import {
-  batchesPerWakeMax,
   datagramBytesMax,
+  deferredBatchesMax,
   eventsPerBatchMax,
   joinBytesMax,
   readBytesMax,
 } from '../limits.ts'
 import { LoopClock } from './loop-clock.ts'
+import { type Waiter, waiters } from './waiters.ts'
 
 /** `struct epoll_event` is packed on x64 only: events, then data. In words of four bytes. */
 const layout =
@@ -58,7 +57,7 @@ export interface Corpse {
   bury(): void
 }
 
-export class EpollLoop {
+export class EpollLoop implements Waiter {
   readonly clock: LoopClock = new LoopClock()
   readonly system: System
   readonly libc: Libc
@@ -68,18 +67,19 @@ export class EpollLoop {
   readonly output: Region
   /** A socket address and its length (the last word), for `accept4`. */
   readonly peer: Region
-  readonly #descriptor: number
+  readonly descriptor: number
   readonly #events: Region
   readonly #event: Region
   readonly #targets: (EventTarget | undefined)[] = []
   readonly #chunks: (Buffer | undefined)[] = []
-  readonly #handle: ReturnType<System['koffi']['node']['poll']>
   readonly #arena: Arena
   readonly #inputBuffer: ArrayBuffer
   readonly #inputBase: number
   #generation = 0
-  #watched = 0
   #corpses: Corpse[] = []
+  #deferred: (() => void)[] = []
+  /** Batches since something was deferred. */
+  #deferredFor = 0
   #inBatch = false
   #burialDue = false
   #closed = false
@@ -96,11 +96,8 @@ export class EpollLoop {
     this.#arena = arena
     this.#inputBuffer = arena.buffer
     this.#inputBase = arena.address
-    this.#descriptor = check(this.libc.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1')
-    const { node } = this.system.koffi
-    // Kept in a field: a handle that nothing refers to is collected, and silent.
-    this.#handle = node.poll(this.#descriptor, { readable: true }, () => this.#wake())
-    this.#handle.unref()
+    this.descriptor = check(this.libc.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1')
+    waiters.join(this)
   }
 
   /** A buffer within the loop's own memory, from which sending is cheapest; `undefined` when that is used up. */
@@ -136,12 +133,16 @@ export class EpollLoop {
   }
 
   add(fd: number, target: EventTarget, events: number): void {
+    this.include(fd, target, events)
+    waiters.count(1)
+  }
+
+  /** Watches a descriptor for whose sake alone nobody waits. */
+  include(fd: number, target: EventTarget, events: number): void {
     assert(!this.#closed, 'the loop is open')
     this.#generation = (this.#generation + 1) >>> 0
     target.generation = this.#generation
     this.#targets[fd] = target
-    if (this.#watched === 0) this.#handle.ref()
-    this.#watched += 1
     this.#control(EPOLL_CTL_ADD, fd, target, events)
   }
 
@@ -158,8 +159,7 @@ export class EpollLoop {
   /** For a descriptor that is about to be closed: the kernel stops watching by itself. */
   forget(fd: number): void {
     this.#targets[fd] = undefined
-    this.#watched -= 1
-    if (this.#watched === 0 && !this.#closed) this.#handle.unref()
+    waiters.count(-1)
   }
 
   /** Has `corpse.bury` called when no event of the running batch can be of it any more. */
@@ -170,13 +170,18 @@ export class EpollLoop {
     setImmediate(this.#buryLater)
   }
 
+  /** Has `callback` called when no more events are there, or after a few more batches. */
+  defer(callback: () => void): void {
+    if (this.#deferred.push(callback) === 1) waiters.count(1)
+  }
+
   close(): void {
     if (this.#closed) return
     for (const target of this.#targets) target?.discard()
     this.#closed = true
     this.#buryAll()
-    this.#handle.close()
-    this.libc.close(this.#descriptor)
+    waiters.leave(this)
+    this.libc.close(this.descriptor)
   }
 
   #control(operation: number, fd: number, target: EventTarget, events: number): void {
@@ -184,22 +189,23 @@ export class EpollLoop {
     u32[0] = events
     u32[layout.fd] = fd
     u32[layout.generation] = target.generation
-    const result = this.libc.epoll_ctl(this.#descriptor, operation, fd, address)
+    const result = this.libc.epoll_ctl(this.descriptor, operation, fd, address)
     if (result < 0) check(result, 'epoll_ctl')
   }
 
-  #wake(): void {
-    setImmediate(runQueues)
-    for (let batch = 0; batch < batchesPerWakeMax && !this.#closed; batch += 1) {
-      if (!this.#runBatch()) return
-    }
+  /** Waits for events and serves them; false when there was nothing to do. */
+  wait(timeoutMs: number): boolean {
+    const isDeferred = this.#deferred.length > 0
+    const { address } = this.#events
+    const sleepMs = isDeferred ? 0 : timeoutMs
+    const count = this.libc.epoll_wait(this.descriptor, address, eventsPerBatchMax, sleepMs)
+    if (count > 0) this.#serve(count)
+    if (isDeferred && (count <= 0 || ++this.#deferredFor >= deferredBatchesMax)) this.#runDeferred()
+    return count > 0 || isDeferred
   }
 
-  /** False when nothing was ready; an interrupted call counts as that, since Node's loop asks again. */
-  #runBatch(): boolean {
-    const { u32, i32, address } = this.#events
-    const count = this.libc.epoll_wait(this.#descriptor, address, eventsPerBatchMax, 0)
-    if (count <= 0) return false
+  #serve(count: number): void {
+    const { u32, i32 } = this.#events
     this.clock.hold()
     this.#inBatch = true
     for (let i = 0, at = 0; i < count; i += 1, at += layout.words) {
@@ -214,7 +220,20 @@ export class EpollLoop {
     this.#inBatch = false
     if (this.#corpses.length > 0) this.#buryAll()
     this.clock.release()
-    return true
+  }
+
+  #runDeferred(): void {
+    const deferred = this.#deferred
+    this.#deferred = []
+    this.#deferredFor = 0
+    waiters.count(-1)
+    for (const callback of deferred) {
+      try {
+        callback()
+      } catch (error) {
+        raise(error)
+      }
+    }
   }
 
   readonly #buryLater = (): void => {
@@ -238,12 +257,9 @@ export class EpollLoop {
   }
 }
 
-/** The callback is Node's, and that is all it is for. */
-function runQueues(): void {}
-
 /**
  * A handler that throws is a fault of the program and ends the process, as it would in any callback of
- * Node; an exception that went up into the native caller would be lost.
+ * Node; the others of its batch are served before.
  */
 function raise(error: unknown): void {
   setImmediate(() => {

@@ -97,6 +97,10 @@ export class EpollTransport implements Transport {
     return new EpollDatagramSocket(this.#loop, descriptor, address, handler)
   }
 
+  defer(callback: () => void): void {
+    this.#loop.defer(callback)
+  }
+
   close(): void {
     this.#loop.close()
   }

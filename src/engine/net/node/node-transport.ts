@@ -61,6 +61,10 @@ export class NodeTransport implements Transport {
     return new NodeDatagramSocket(address, options, handler)
   }
 
+  defer(callback: () => void): void {
+    setImmediate(callback)
+  }
+
   close(): void {
     for (const listener of this.#open) listener.close()
     this.#open.clear()

@@ -1,0 +1,112 @@
+/**
+ * Who waits for the sockets of this process, and when Node's own loop has its turn.
+ *
+ * A process has one epoll instance. Where there are more (tests run several engines in one process), the
+ * first waits for the others too, and its successor when it closes.
+ */
+import { EPOLLIN } from '../ffi/constants.ts'
+import { requireSystem } from '../ffi/libc.ts'
+import { type NodeLoop, openNodeLoop } from '../ffi/uv.ts'
+import type { EventTarget } from './epoll-loop.ts'
+
+export interface Waiter {
+  readonly descriptor: number
+  /** Waits for events and serves them; false when none came. */
+  wait(timeoutMs: number): boolean
+  include(fd: number, target: EventTarget, events: number): void
+}
+
+/** Longest interval of Node's timers. */
+const foreverMs = 2 ** 31 - 1
+
+class Waiters {
+  #node: NodeLoop | undefined
+  /** The first one waits. */
+  #all: Waiter[] = []
+  /** Descriptors that are watched over all. */
+  #watched = 0
+  #turnDue = false
+  /** Node's loop lives, and sleeps, for as long as sockets are watched. */
+  #alive: NodeJS.Timeout | undefined
+  /** True when Node's loop has something to do. */
+  #nodeReady = false
+
+  join(waiter: Waiter): void {
+    this.#all.push(waiter)
+    const [first] = this.#all
+    if (first === waiter) this.#appoint(waiter)
+    else
+      first!.include(
+        waiter.descriptor,
+        createTarget(() => void waiter.wait(0)),
+        EPOLLIN,
+      )
+  }
+
+  leave(waiter: Waiter): void {
+    const wasFirst = this.#all[0] === waiter
+    this.#all = this.#all.filter((other) => other !== waiter)
+    if (wasFirst && this.#all.length > 0) this.#appoint(this.#all[0]!)
+  }
+
+  /** So many descriptors more are watched. */
+  count(more: number): void {
+    const before = this.#watched
+    this.#watched += more
+    if (before === 0) this.#start()
+    else if (this.#watched === 0) this.#alive!.unref()
+  }
+
+  #appoint(first: Waiter): void {
+    this.#node ??= openNodeLoop(requireSystem())
+    const ready = createTarget(() => (this.#nodeReady = true))
+    first.include(this.#node.descriptor, ready, EPOLLIN)
+    for (const other of this.#all.slice(1)) {
+      first.include(
+        other.descriptor,
+        createTarget(() => void other.wait(0)),
+        EPOLLIN,
+      )
+    }
+  }
+
+  #start(): void {
+    this.#alive ??= setInterval(() => {}, foreverMs)
+    this.#alive.ref()
+    this.#awaitTurn()
+  }
+
+  #awaitTurn(): void {
+    if (this.#turnDue) return
+    this.#turnDue = true
+    setImmediate(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#turnDue = false
+    this.#node!.letSleep()
+    try {
+      while (this.#watched > 0 && this.#waitOnce());
+    } finally {
+      // A callback of a promise may have thrown; those that wait are served all the same.
+      if (this.#watched > 0) this.#awaitTurn()
+    }
+  }
+
+  /** False when it is Node's turn. */
+  #waitOnce(): boolean {
+    const node = this.#node!
+    const timeoutMs = node.timeoutMs()
+    this.#nodeReady = false
+    if (!this.#all[0]!.wait(timeoutMs) || timeoutMs === 0) return false
+    node.runQueues()
+    return !this.#nodeReady
+  }
+}
+
+/** The waiters of this process. */
+export const waiters: Waiters = new Waiters()
+
+function createTarget(onEvents: () => void): EventTarget {
+  return { generation: 0, onEvents, discard: () => {} }
+}
