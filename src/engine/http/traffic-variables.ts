@@ -1,10 +1,9 @@
 /** `$vts_*`: what was counted of the virtual server of a request. */
-import type { Traffic } from '../modules/traffic/traffic.ts'
-import { type TrafficZoneConf, trafficZoneOf } from '../modules/traffic/traffic-zone.ts'
+import type { TrafficZone } from '../modules/traffic/traffic-zone.ts'
 import { cacheStatuses } from '../modules/traffic/traffic-row.ts'
 import type { RequestVariables } from './module.ts'
 import type { Request } from './request.ts'
-import { namelessServer } from './traffic.ts'
+import { serverTrafficName } from './traffic.ts'
 import { figures } from './traffic-figures.ts'
 
 /** Names of variables, and of the figures that they show. */
@@ -20,22 +19,14 @@ const shown: readonly (readonly [name: string, figure: string])[] = [
   ['request_time', 'requestMsec'],
 ]
 
-type ZoneReader = (request: Request) => TrafficZoneConf | undefined
+type ZoneReader = (request: Request) => TrafficZone | undefined
 
-export function trafficVariables(zoneOf: ZoneReader, timings: 2 = 2): RequestVariables {
-  const trafficOf = (request: Request): Traffic | undefined => {
-    const conf = zoneOf(request)
-    if (conf === undefined) return undefined
-    const { services } = request.connection.engine
-    const { name } = request.server
-    const zone = trafficZoneOf(services.zoneMemory, conf, timings)
-    return zone.servers.find('', name === '' ? namelessServer : name)
-  }
+export function trafficVariables(zoneOf: ZoneReader): RequestVariables {
   return Object.fromEntries(
     shown.map(([name, figure]) => {
       const read = figures.get(figure)!
       const get = (request: Request): string | undefined => {
-        const traffic = trafficOf(request)
+        const traffic = zoneOf(request)?.servers.find('', serverTrafficName(request.server))
         return traffic && String(read(traffic, Date.now()))
       }
       return [

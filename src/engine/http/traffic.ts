@@ -17,7 +17,7 @@ import { visibleStatus } from './status.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 
 /** Servers without a name are counted under this one. */
-export const namelessServer = '_'
+const namelessServer = '_'
 
 /** How traffic of a location is counted. */
 export interface TrafficRules {
@@ -33,6 +33,11 @@ export interface TrafficRules {
 /** Timings of an upstream's record. */
 const requestTiming = 0
 const responseTiming = 1
+
+/** The name under which traffic of a virtual server is counted. */
+export function serverTrafficName({ name }: { readonly name: string }): string {
+  return name === '' ? namelessServer : name
+}
 
 export class LocationTraffic {
   readonly #zone: TrafficZone

@@ -3,24 +3,21 @@
  * server, and limits of it. It is shown by `vhost_traffic_status_display`, in control.
  */
 import { ConfError } from '../../conf/diagnostics.ts'
-import type { Row, ValueType } from '../../core/module.ts'
 import type { VariableDefinition, VariableHost } from '../../core/variables.ts'
 import type { TrafficStyle } from '../../modules/traffic/traffic-row.ts'
 import { accumulated } from '../../modules/traffic/accumulated.ts'
+import { trafficRows } from '../../modules/traffic/traffic-directives.ts'
 import { passedLimit } from '../../modules/traffic/traffic-limits.ts'
 import {
-  averageMethod,
   type AverageMethod,
   type FilterKey,
   filterKey,
   type FilterLimit,
   filterLimit,
-  histogramBuckets,
   limitsOnce,
   limitTraffic,
   limitTrafficByKey,
   type TrafficLimit,
-  usualAverage,
   withoutRepeats,
 } from '../../modules/traffic/traffic-values.ts'
 import {
@@ -29,7 +26,7 @@ import {
   trafficZone,
   trafficZoneOf,
 } from '../../modules/traffic/traffic-zone.ts'
-import { concat, flag } from '../../modules/value-types.ts'
+import { concat } from '../../modules/value-types.ts'
 import {
   defineHttpModule,
   type Handler,
@@ -40,7 +37,7 @@ import {
 } from '../module.ts'
 import type { Request } from '../request.ts'
 import { timeRequests } from '../request-timing.ts'
-import { LocationTraffic, namelessServer } from '../traffic.ts'
+import { LocationTraffic, serverTrafficName } from '../traffic.ts'
 import { readFigure, type TrafficFigure, trafficFigure } from '../traffic-figures.ts'
 import { trafficVariables } from '../traffic-variables.ts'
 
@@ -66,6 +63,7 @@ export interface HttpVtsConf {
 export const usualHttpZone = 'vhost_traffic_status'
 
 const everywhere = ['http', 'http.server', 'http.location'] as const
+const rows = trafficRows(everywhere)
 
 /** Timings of an upstream's record: of the request, and of the response. */
 export const httpUpstreamTimings = 2
@@ -101,27 +99,27 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
       default: undefined,
       doc: 'Counts traffic in memory that all workers share.',
     },
-    vhost_traffic_status: switched(
+    vhost_traffic_status: rows.switched(
       'vhost_traffic_status',
       true,
       'Counts traffic, where there is a zone.',
     ),
-    vhost_traffic_status_filter: switched(
+    vhost_traffic_status_filter: rows.switched(
       'vhost_traffic_status_filter',
       true,
       'Counts traffic by keys.',
     ),
-    vhost_traffic_status_filter_by_host: switched(
+    vhost_traffic_status_filter_by_host: rows.switched(
       'vhost_traffic_status_filter_by_host',
       false,
       'Counts traffic of servers by the names that clients ask for.',
     ),
-    vhost_traffic_status_filter_check_duplicate: switched(
+    vhost_traffic_status_filter_check_duplicate: rows.switched(
       'vhost_traffic_status_filter_check_duplicate',
       true,
       'Counts once by a key that is given several times.',
     ),
-    vhost_traffic_status_filter_by_set_key: listed(
+    vhost_traffic_status_filter_by_set_key: rows.listed(
       'vhost_traffic_status_filter_by_set_key key [name]',
       [1, 2],
       filterKey,
@@ -135,23 +133,23 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
       default: undefined,
       doc: 'Limits the number of keys in groups whose names begin so; the oldest make room. 0 is no limit.',
     },
-    vhost_traffic_status_limit: switched(
+    vhost_traffic_status_limit: rows.switched(
       'vhost_traffic_status_limit',
       true,
       'Limits traffic where limits are set.',
     ),
-    vhost_traffic_status_limit_check_duplicate: switched(
+    vhost_traffic_status_limit_check_duplicate: rows.switched(
       'vhost_traffic_status_limit_check_duplicate',
       true,
       'Goes by the last of several limits of one thing.',
     ),
-    vhost_traffic_status_limit_traffic: listed(
+    vhost_traffic_status_limit_traffic: rows.listed(
       'vhost_traffic_status_limit_traffic member:size [code]',
       [1, 2],
       limitTraffic('request'),
       'Limits the traffic of the server.',
     ),
-    vhost_traffic_status_limit_traffic_by_set_key: listed(
+    vhost_traffic_status_limit_traffic_by_set_key: rows.listed(
       'vhost_traffic_status_limit_traffic_by_set_key key member:size [code]',
       [2, 3],
       limitTrafficByKey('request'),
@@ -166,60 +164,28 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
       merge: concat,
       doc: 'Sets a variable to what was counted.',
     },
-    vhost_traffic_status_average_method: {
-      contexts: everywhere,
-      args: [1, 2],
-      syntax: 'vhost_traffic_status_average_method AMM | WMA [period]',
-      value: averageMethod,
-      default: usualAverage,
-      doc: 'Sets how averages of times are made, and how old a time may be for it; 0 is no limit.',
-    },
-    vhost_traffic_status_histogram_buckets: {
-      contexts: everywhere,
-      args: [1, Infinity],
-      syntax: 'vhost_traffic_status_histogram_buckets seconds ...',
-      value: histogramBuckets,
-      default: [],
-      doc: 'Sets the bounds of a histogram of times beside the one that is always there.',
-    },
-    vhost_traffic_status_bypass_limit: switched(
+    vhost_traffic_status_average_method: rows.averageMethod('vhost_traffic_status_average_method'),
+    vhost_traffic_status_histogram_buckets: rows.histogramBuckets(
+      'vhost_traffic_status_histogram_buckets',
+    ),
+    vhost_traffic_status_bypass_limit: rows.switched(
       'vhost_traffic_status_bypass_limit',
       false,
       'Lets requests pass whatever the limits are.',
     ),
-    vhost_traffic_status_bypass_stats: switched(
+    vhost_traffic_status_bypass_stats: rows.switched(
       'vhost_traffic_status_bypass_stats',
       false,
       'Does not count requests.',
     ),
   },
-  variables: trafficVariables((request) => zoneOf(request.location)),
+  variables: trafficVariables(zoneOf),
   idle: true,
   hooks: {
     preaccess: limiter,
     log: counter,
   },
 })
-
-function switched(name: string, usually: boolean, doc: string): Row<boolean> {
-  return {
-    contexts: everywhere,
-    args: [1, 1],
-    syntax: `${name} on | off`,
-    value: flag,
-    default: usually,
-    doc,
-  }
-}
-
-function listed<T>(
-  syntax: string,
-  args: Row<unknown>['args'],
-  value: ValueType<readonly T[]>,
-  doc: string,
-): Row<readonly T[]> {
-  return { contexts: everywhere, args, syntax, value, default: [], merge: concat, doc }
-}
 
 type Services = Pick<LocationEnv['services'], 'zoneMemory'>
 
@@ -230,8 +196,8 @@ function openZone(conf: HttpVtsConf, { zoneMemory }: Services): TrafficZone | un
   return trafficZoneOf(zoneMemory, zone, httpUpstreamTimings)
 }
 
-function zoneOf(location: Parameters<LogHandler>[0]['location']): TrafficZoneConf | undefined {
-  return location.scope.conf(httpVts).vhost_traffic_status_zone
+function zoneOf({ location, connection }: Request): TrafficZone | undefined {
+  return openZone(location.scope.conf(httpVts), connection.engine.services)
 }
 
 function counter(conf: HttpVtsConf, env: LocationEnv): LogHandler | undefined {
@@ -252,7 +218,7 @@ function counter(conf: HttpVtsConf, env: LocationEnv): LogHandler | undefined {
     // What is a part of another request is counted with that.
     if (fails || request.parent !== undefined) return
     try {
-      traffic ??= new LocationTraffic(zone, { ...rules, server: nameOf(request.server) })
+      traffic ??= new LocationTraffic(zone, { ...rules, server: serverTrafficName(request.server) })
       traffic.count(request)
     } catch (error) {
       if (!(error instanceof ConfError)) throw error
@@ -265,10 +231,6 @@ function counter(conf: HttpVtsConf, env: LocationEnv): LogHandler | undefined {
 function filtersOf(conf: HttpVtsConf, { scope }: LocationEnv): readonly FilterKey[] {
   const all = accumulated(scope, httpVts, 'vhost_traffic_status_filter_by_set_key')
   return withoutRepeats(all, conf.vhost_traffic_status_filter_check_duplicate)
-}
-
-function nameOf({ name }: { readonly name: string }): string {
-  return name === '' ? namelessServer : name
 }
 
 function styleOf(conf: HttpVtsConf): TrafficStyle {
@@ -293,7 +255,7 @@ function limiter(conf: HttpVtsConf, { services, scope }: LocationEnv): Handler |
   const { vhost_traffic_status_filter_by_host: byHost } = conf
   const { vhost_traffic_status_filter_max_node: filterKeys } = conf
   return (request) => {
-    const server = byHost && request.host !== '' ? request.host : nameOf(request.server)
+    const server = byHost && request.host !== '' ? request.host : serverTrafficName(request.server)
     const passed = passedLimit(limits, { zone, host: request, server, filterLimit: filterKeys })
     if (passed === undefined) return outcomes.next
     request.logError(`traffic of "${passed.key?.text ?? server}" is over its limit`)

@@ -3,22 +3,19 @@
  * limits of them. It is shown by `stream_server_traffic_status_display`, in control.
  */
 import { ConfError } from '../../conf/diagnostics.ts'
-import type { Row, ValueType } from '../../core/module.ts'
 import { accumulated } from '../../modules/traffic/accumulated.ts'
 import { averageOf } from '../../modules/traffic/average.ts'
 import type { Traffic } from '../../modules/traffic/traffic.ts'
+import { trafficRows } from '../../modules/traffic/traffic-directives.ts'
 import { passedLimit } from '../../modules/traffic/traffic-limits.ts'
 import {
-  averageMethod,
   type AverageMethod,
   type FilterKey,
   filterKey,
-  histogramBuckets,
   limitsOnce,
   limitTraffic,
   limitTrafficByKey,
   type TrafficLimit,
-  usualAverage,
   withoutRepeats,
 } from '../../modules/traffic/traffic-values.ts'
 import {
@@ -27,7 +24,6 @@ import {
   trafficZone,
   trafficZoneOf,
 } from '../../modules/traffic/traffic-zone.ts'
-import { concat, flag } from '../../modules/value-types.ts'
 import {
   defineStreamModule,
   type LogHandler,
@@ -60,7 +56,7 @@ export const usualStreamZone = 'stream_server_traffic_status'
 /** Timings of an upstream's record: session, the upstream's part of it, connecting, first byte. */
 export const streamUpstreamTimings = 4
 
-const everywhere = ['stream', 'stream.server'] as const
+const rows = trafficRows(['stream', 'stream.server'])
 
 const figures: Readonly<Record<string, (traffic: Traffic) => number>> = {
   connect_counter: ({ requests }) => requests,
@@ -87,84 +83,59 @@ export const streamTrafficStatus: StreamModule<StreamTrafficConf> =
         default: undefined,
         doc: 'Counts sessions in memory that all workers share.',
       },
-      server_traffic_status: switched(
+      server_traffic_status: rows.switched(
         'server_traffic_status',
+        true,
         'Counts sessions, where there is a zone.',
       ),
-      server_traffic_status_filter: switched(
+      server_traffic_status_filter: rows.switched(
         'server_traffic_status_filter',
+        true,
         'Counts sessions by keys.',
       ),
-      server_traffic_status_filter_check_duplicate: switched(
+      server_traffic_status_filter_check_duplicate: rows.switched(
         'server_traffic_status_filter_check_duplicate',
+        true,
         'Counts once by a key that is given several times.',
       ),
-      server_traffic_status_filter_by_set_key: listed(
+      server_traffic_status_filter_by_set_key: rows.listed(
         'server_traffic_status_filter_by_set_key key [name]',
         [1, 2],
         filterKey,
         'Adds a key to count sessions by.',
       ),
-      server_traffic_status_limit: switched(
+      server_traffic_status_limit: rows.switched(
         'server_traffic_status_limit',
+        true,
         'Limits traffic where limits are set.',
       ),
-      server_traffic_status_limit_check_duplicate: switched(
+      server_traffic_status_limit_check_duplicate: rows.switched(
         'server_traffic_status_limit_check_duplicate',
+        true,
         'Goes by the last of several limits of one thing.',
       ),
-      server_traffic_status_limit_traffic: listed(
+      server_traffic_status_limit_traffic: rows.listed(
         'server_traffic_status_limit_traffic member:size [code]',
         [1, 2],
         limitTraffic('connect'),
         'Limits the traffic of the server.',
       ),
-      server_traffic_status_limit_traffic_by_set_key: listed(
+      server_traffic_status_limit_traffic_by_set_key: rows.listed(
         'server_traffic_status_limit_traffic_by_set_key key member:size [code]',
         [2, 3],
         limitTrafficByKey('connect'),
         'Limits the traffic of a key: NO@server, FG@group@name, UG@group@address or UA@address.',
       ),
-      server_traffic_status_average_method: {
-        contexts: everywhere,
-        args: [1, 2],
-        syntax: 'server_traffic_status_average_method AMM | WMA [period]',
-        value: averageMethod,
-        default: usualAverage,
-        doc: 'Sets how averages of times are made, and how old a time may be for it; 0 is no limit.',
-      },
-      server_traffic_status_histogram_buckets: {
-        contexts: everywhere,
-        args: [1, Infinity],
-        syntax: 'server_traffic_status_histogram_buckets seconds ...',
-        value: histogramBuckets,
-        default: [],
-        doc: 'Sets the bounds of a histogram of times beside the one that is always there.',
-      },
+      server_traffic_status_average_method: rows.averageMethod(
+        'server_traffic_status_average_method',
+      ),
+      server_traffic_status_histogram_buckets: rows.histogramBuckets(
+        'server_traffic_status_histogram_buckets',
+      ),
     },
     variables: variables(),
     hooks: { preaccess: limiter, log: counter },
   })
-
-function switched(name: string, doc: string): Row<boolean> {
-  return {
-    contexts: everywhere,
-    args: [1, 1],
-    syntax: `${name} on | off`,
-    value: flag,
-    default: true,
-    doc,
-  }
-}
-
-function listed<T>(
-  syntax: string,
-  args: Row<unknown>['args'],
-  value: ValueType<readonly T[]>,
-  doc: string,
-): Row<readonly T[]> {
-  return { contexts: everywhere, args, syntax, value, default: [], merge: concat, doc }
-}
 
 function variables(): SessionVariables {
   return Object.fromEntries(
