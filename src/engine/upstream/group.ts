@@ -11,6 +11,7 @@
  *                                    a ───── c ─ d
  * ```
  */
+import type { SharedLease } from '../core/shared-lease.ts'
 import type { SharedLock } from '../core/shared-lock.ts'
 import { monotonicMs } from '../core/monotonic.ts'
 import type { VariableHost } from '../core/variables.ts'
@@ -19,7 +20,6 @@ import type { Chance } from './balancers/random.ts'
 import type { BreakerChange, BreakerConfig, Outcome } from './breaker.ts'
 import { createBalancer } from './create-balancer.ts'
 import type { IdleGauge } from './keepalive-pool.ts'
-import type { ProbeLease } from './health/health-cells.ts'
 import type { HealthConfig } from './health/probe.ts'
 import { groupKey, peerKeys } from './peer-keys.ts'
 import { serverMark } from './peer-statistics.ts'
@@ -129,7 +129,7 @@ export class Group {
   }
 
   /** The right to probe this group's peers. */
-  get probeLease(): ProbeLease {
+  get probeLease(): SharedLease {
     return this.#states.probeLease()
   }
 
@@ -317,7 +317,7 @@ class GroupStates {
     return this.#zone.id.add(this.#record, 1)
   }
 
-  probeLease(): ProbeLease {
+  probeLease(): SharedLease {
     return this.#zone.leaseOf(this.#record)
   }
 

@@ -12,12 +12,13 @@ import {
   type SharedMemory,
   type SharedMemoryOptions,
 } from '../core/shared-memory.ts'
+import type { SharedLease } from '../core/shared-lease.ts'
 import type { SharedLock } from '../core/shared-lock.ts'
 import type { ColumnField, Float64Field, Int32Field, WideField } from '../core/shared-fields.ts'
 import { SharedTable, tableFull } from '../core/shared-table.ts'
 import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
 import { BreakerCells, breakerFields } from './breaker.ts'
-import { HealthCells, healthFields, ProbeLease } from './health/health-cells.ts'
+import { HealthCells, healthFields, probeLease } from './health/health-cells.ts'
 import { zoneKeyBytesMax, zonePeerBytes } from './limits.ts'
 import { WindowCells, windowFields } from './outcome-window.ts'
 import type { TimeKind } from './peer-state.ts'
@@ -182,8 +183,8 @@ export class PeerZone {
   }
 
   /** Of a group's own record. */
-  leaseOf(record: number): ProbeLease {
-    return new ProbeLease(this.health, record)
+  leaseOf(record: number): SharedLease {
+    return probeLease(this.health, record)
   }
 
   /** Of a group's own record. */

@@ -11,7 +11,7 @@
  * into use; a peer is asked for them with one load.
  */
 import type { Float64Field, Int32Field } from '../../core/shared-fields.ts'
-import { ownWord, isAlive } from '../../core/process-identity.ts'
+import { SharedLease } from '../../core/shared-lease.ts'
 import { probeLeaseMs, probeTickMs, probesMax } from '../limits.ts'
 
 /** Fields of a zone's records. */
@@ -144,36 +144,10 @@ export class PeerHealth {
   }
 }
 
-/**
- * The right to probe a group, which one process has at a time. It says again and again that it is there;
- * when it is silent, dead ones lose the right at once and stopped ones after a while.
- */
-export class ProbeLease {
-  readonly #cells: HealthCells
-  readonly #record: number
-
-  constructor(cells: HealthCells, record: number) {
-    this.#cells = cells
-    this.#record = record
-  }
-
-  /** True while this process has the right; to be asked every `probeTickMs`. */
-  take(now: number): boolean {
-    const { prober, proberSeenAt } = this.#cells
-    const holder = prober.get(this.#record)
-    if (holder !== ownWord) {
-      const silentMs = now - proberSeenAt.get(this.#record)
-      if (holder !== 0 && silentMs < 2 * probeTickMs) return false
-      if (holder !== 0 && silentMs < probeLeaseMs && isAlive(holder)) return false
-      if (!prober.exchange(this.#record, holder, ownWord)) return false
-    }
-    proberSeenAt.set(this.#record, now)
-    return true
-  }
-
-  giveUp(): void {
-    this.#cells.prober.exchange(this.#record, ownWord, 0)
-  }
+/** The right to probe a group; to be asked for every `probeTickMs`. */
+export function probeLease({ prober, proberSeenAt }: HealthCells, record: number): SharedLease {
+  const terms = { tickMs: probeTickMs, silentMsMax: probeLeaseMs }
+  return new SharedLease({ holder: prober, seenAt: proberSeenAt, record, ...terms })
 }
 
 function unhealthyBit(probe: number): number {

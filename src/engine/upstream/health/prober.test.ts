@@ -6,7 +6,7 @@ import { Group } from '../group.ts'
 import { createPrivateZone, type PeerZone } from '../peer-zone.ts'
 import { PeerWalk } from '../walk.ts'
 import { GroupProber } from './group-prober.ts'
-import { ProbeLease } from './health-cells.ts'
+import { probeLease } from './health-cells.ts'
 import { ProbeQueue } from './probe-queue.ts'
 import { type ProbeConfig, ProbeFailure } from './probe.ts'
 
@@ -265,7 +265,7 @@ suite('lease', () => {
   test('it is one process at a time', () => {
     const zone = createPrivateZone(4)
     const record = zone.acquire('group')
-    const lease = new ProbeLease(zone.health, record)
+    const lease = probeLease(zone.health, record)
     assert.ok(lease.take(1000))
     assert.ok(lease.take(2000))
     lease.giveUp()
@@ -283,7 +283,7 @@ suite('lease', () => {
     // The last process of the system's numbers, started at another time than any that has it.
     zone.health.prober.set(record, (511 << 22) | 4_194_303)
     zone.health.proberSeenAt.set(record, 3000)
-    const lease = new ProbeLease(zone.health, record)
+    const lease = probeLease(zone.health, record)
     assert.equal(lease.take(3500), false)
     assert.equal(lease.take(5000), true)
   })

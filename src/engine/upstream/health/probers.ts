@@ -2,7 +2,7 @@
  * All groups of a process that have checks.
  *
  * Each group is probed by one process of the installation: the first that has it, until that ends. The right
- * lies in the group's zone (`ProbeLease`), so no process is special, and neither the master nor control has
+ * lies in the group's zone (`probeLease`), so no process is special, and neither the master nor control has
  * a part in it.
  */
 import type { Log } from '../../core/log.ts'
