@@ -1,111 +1,77 @@
 /** `opentelemetry*`: what upstreams are told, and what requests leave for the collector. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { connect, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { suite, test, type TestContext } from 'node:test'
-import { decodeRecord, type SpanRecord } from '../../src/engine/http/telemetry/span-record.ts'
-import { openSpanRings } from '../../src/engine/http/telemetry/span-sink.ts'
-import { curl, type HttpAnswer } from '../support/http.ts'
+import { suite, test } from 'node:test'
+import type { AttemptRecord } from '../../src/engine/http/telemetry/attempt-record.ts'
+import type { SpanRecord } from '../../src/engine/http/telemetry/span-record.ts'
+import { curl } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
 import { until } from '../support/wait.ts'
-import { type HttpRunner, refusalOf, startHttp } from './support.ts'
-
-const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
-const caller = '00f067aa0ba902b7'
-const traceparent = `00-${trace}-${caller}-01`
-
-interface Traced {
-  readonly engine: HttpRunner
-  readonly port: number
-  /** Fields of the requests that came to the backend. */
-  readonly seen: IncomingHttpHeaders[]
-  /** Asks with curl; `fields` as `Name: value`. */
-  ask(path: string, ...fields: readonly string[]): Promise<HttpAnswer>
-  /** Records of finished requests, each once. */
-  records(): readonly SpanRecord[]
-}
-
-/** A server of those directives in front of a backend. */
-async function serve(t: TestContext, http: string, toml = ''): Promise<Traced> {
-  const seen: IncomingHttpHeaders[] = []
-  const backend = createServer(({ headers, url }, response) => {
-    seen.push(headers)
-    const status = /^\/status\/(\d+)/.exec(url!)?.[1] ?? '200'
-    response.writeHead(Number(status), { 'X-Backend': 'b', 'Set-Cookie': 'id=secret' })
-    response.end('ok')
-  })
-  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
-  t.after(() => backend.close())
-  const port = await freePort()
-  const text = http
-    .replaceAll('$listen', `listen 127.0.0.1:${port}`)
-    .replaceAll('$backend', `http://127.0.0.1:${(backend.address() as AddressInfo).port}`)
-  const engine = await startHttp(t, `access_log off; ${text}`, { 'conf/otel.toml': toml })
-  const rings = openSpanRings((name, bytes) => engine.zoneMemory.open(name, bytes))
-  const records = (): readonly SpanRecord[] => {
-    const found: SpanRecord[] = []
-    for (const ring of rings.claimed()) {
-      ring.read(1000, (bytes, start, end) => found.push(decodeRecord(bytes, start, end)))
-    }
-    return found
-  }
-  const ask = (path: string, ...fields: readonly string[]): Promise<HttpAnswer> =>
-    curl(...fields.flatMap((field) => ['-H', field]), `http://127.0.0.1:${port}${path}`)
-  return { engine, port, seen, ask, records }
-}
+import { refusalOf, startHttp } from './support.ts'
+import { caller, serve, trace, traceparent } from './tracing-support.ts'
 
 const proxied = (directives: string): string => `opentelemetry_config otel.toml; ${directives}
   server { $listen; server_name edge; location / { proxy_pass $backend; } }`
 
 suite('propagation', () => {
-  test('W3C: the upstream’s parent is the span of the request', async (t) => {
-    const { ask, records, seen } = await serve(t, proxied('opentelemetry_propagate;'))
+  test('W3C: the upstream’s parent is the span of the attempt', async (t) => {
+    const { ask, records, attempts, seen } = await serve(t, proxied('opentelemetry_propagate;'))
     await ask('/', `traceparent: ${traceparent}`, 'tracestate: a=1', 'tracestate: b=2')
     const [{ span }] = records() as [SpanRecord]
+    const [attempt, ...others] = attempts() as [AttemptRecord]
+    assert.deepEqual(others, [])
     assert.equal(span!.traceId, trace)
     assert.equal(span!.parentId, caller)
-    assert.equal(seen[0]!['traceparent'], `00-${trace}-${span!.spanId}-01`)
+    assert.equal(attempt.traceId, trace)
+    assert.equal(attempt.parentId, span!.spanId)
+    assert.notEqual(attempt.spanId, span!.spanId)
+    assert.equal(seen[0]!['traceparent'], `00-${trace}-${attempt.spanId}-01`)
     assert.equal(seen[0]!['tracestate'], 'a=1, b=2')
   })
 
   test('W3C: a trace begins here when nobody has begun one, or nobody may', async (t) => {
-    const { ask, records, seen } = await serve(
+    const { ask, records, attempts, seen } = await serve(
       t,
       proxied('opentelemetry_propagate; opentelemetry_trust_incoming_spans off;'),
     )
     await ask('/')
     await ask('/', `traceparent: ${traceparent}`, 'tracestate: a=1')
     const spans = records().map(({ span }) => span!)
+    const ids = attempts().map(({ spanId }) => spanId)
     for (const [i, span] of spans.entries()) {
       assert.equal(span.parentId, undefined)
       assert.match(span.traceId, /^[0-9a-f]{32}$/)
       assert.notEqual(span.traceId, trace)
-      assert.equal(seen[i]!['traceparent'], `00-${span.traceId}-${span.spanId}-01`)
+      assert.equal(seen[i]!['traceparent'], `00-${span.traceId}-${ids[i]}-01`)
       assert.equal(seen[i]!['tracestate'], undefined, 'it belongs to a trace that is not continued')
     }
     assert.notEqual(spans[0]!.traceId, spans[1]!.traceId)
   })
 
   test('b3 in one field; the client’s own fields do not go on beside it', async (t) => {
-    const { ask, records, seen } = await serve(t, proxied('opentelemetry_propagate b3;'))
+    const { ask, records, attempts, seen } = await serve(t, proxied('opentelemetry_propagate b3;'))
     await ask('/', `X-B3-TraceId: ${trace}`, `X-B3-SpanId: ${caller}`, 'X-B3-Sampled: 1')
     const [{ span }] = records() as [SpanRecord]
     assert.equal(span!.parentId, caller)
-    assert.equal(seen[0]!['b3'], `${trace}-${span!.spanId}-1`)
+    assert.equal(seen[0]!['b3'], `${trace}-${attempts()[0]!.spanId}-1`)
     assert.equal(seen[0]!['x-b3-traceid'], undefined)
     assert.equal(seen[0]!['x-b3-sampled'], undefined)
   })
 
   test('b3 in several fields', async (t) => {
-    const { ask, records, seen } = await serve(t, proxied('opentelemetry_propagate b3multi;'))
+    const { ask, records, attempts, seen } = await serve(
+      t,
+      proxied('opentelemetry_propagate b3multi;'),
+    )
     await ask('/', `b3: ${trace}-${caller}-1`)
     const [{ span }] = records() as [SpanRecord]
     assert.equal(span!.parentId, caller)
     assert.equal(seen[0]!['b3'], undefined)
     assert.equal(seen[0]!['x-b3-traceid'], trace)
-    assert.equal(seen[0]!['x-b3-spanid'], span!.spanId)
+    assert.equal(seen[0]!['x-b3-spanid'], attempts()[0]!.spanId)
     assert.equal(seen[0]!['x-b3-sampled'], '1')
   })
 
@@ -119,7 +85,11 @@ suite('propagation', () => {
     })
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
     const port = (upstream.address() as AddressInfo).port
-    const { port: front, records } = await serve(
+    const {
+      port: front,
+      records,
+      attempts,
+    } = await serve(
       t,
       `opentelemetry_config otel.toml; opentelemetry_propagate;
        server { $listen http2; location / { grpc_pass grpc://127.0.0.1:${port}; } }`,
@@ -138,7 +108,21 @@ suite('propagation', () => {
     assert.equal(span!.parentId, caller)
     assert.equal(span!.attributes['url.path'], '/svc/Call')
     assert.equal(span!.attributes['server.address'], '127.0.0.1')
-    assert.equal(seen[0]!['traceparent'], `00-${trace}-${span!.spanId}-01`)
+    const [attempt] = attempts() as [AttemptRecord]
+    assert.equal(attempt.parentId, span!.spanId)
+    assert.equal(seen[0]!['traceparent'], `00-${trace}-${attempt.spanId}-01`)
+    const { method, scheme, version: spoken, target, status, peer } = attempt
+    assert.deepEqual(
+      { method, scheme, spoken, target, status, peer },
+      {
+        method: 'POST',
+        scheme: 'grpc://',
+        spoken: '2',
+        target: '/svc/Call',
+        status: 200,
+        peer: `127.0.0.1:${port}`,
+      },
+    )
   })
 
   test('a field that the location sets itself is the one that is sent', async (t) => {
@@ -175,7 +159,7 @@ suite('propagation', () => {
   })
 
   test('a trace that is not sampled is passed on as one that is not', async (t) => {
-    const { ask, records, seen } = await serve(
+    const { ask, records, attempts, seen } = await serve(
       t,
       proxied('opentelemetry_propagate;'),
       '[sampler]\nname = "AlwaysOn"\nparent_based = true',
@@ -183,11 +167,11 @@ suite('propagation', () => {
     await ask('/', `traceparent: 00-${trace}-${caller}-00`)
     assert.match(seen[0]!['traceparent'] as string, new RegExp(`^00-${trace}-[0-9a-f]{16}-00$`))
     assert.notEqual(seen[0]!['traceparent'], `00-${trace}-${caller}-00`)
-    assert.deepEqual(records(), [])
+    assert.deepEqual([records(), attempts()], [[], []])
   })
 
   test('requests in the background are children of the one that they are made for', async (t) => {
-    const { ask, records, seen } = await serve(
+    const { ask, records, attempts, seen } = await serve(
       t,
       `opentelemetry_config otel.toml; opentelemetry_propagate;
        server { $listen;
@@ -201,10 +185,15 @@ suite('propagation', () => {
       await until(() => seen.length === 2, { what: 'both requests' })
       const [{ span }, ...others] = records() as [SpanRecord]
       assert.deepEqual(others, [], 'a subrequest is part of its request')
-      const expected = `00-${span!.traceId}-${span!.spanId}-01`
+      const made: AttemptRecord[] = []
+      await until(() => made.push(...attempts()) === 2, { what: 'both records' })
       assert.deepEqual(
-        seen.map((fields) => fields['traceparent']),
-        [expected, expected],
+        made.map(({ traceId, parentId }) => [traceId, parentId]),
+        made.map(() => [span!.traceId, span!.spanId]),
+      )
+      assert.deepEqual(
+        new Set(seen.map((fields) => fields['traceparent'])),
+        new Set(made.map(({ spanId }) => `00-${span!.traceId}-${spanId}-01`)),
       )
     }
   })

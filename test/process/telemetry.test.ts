@@ -86,6 +86,15 @@ http {
   return { trijet, url: `http://127.0.0.1:${port}` }
 }
 
+/** Those of both engines, the first hop first. */
+function pairOf(spans: readonly ReceivedSpan[]): readonly [ReceivedSpan, ReceivedSpan] {
+  return [only(spans, 'outer'), only(spans, 'inner')]
+}
+
+function isWithin(inner: ReceivedSpan, outer: ReceivedSpan, tolerance: bigint = 1_000n): boolean {
+  return outer.start <= inner.start + tolerance && inner.end <= outer.end + tolerance
+}
+
 function only(spans: readonly ReceivedSpan[], service: string): ReceivedSpan {
   const own = spans.filter(({ resource }) => resource['service.name'] === service)
   assert.equal(own.length, 1, `one span of ${service}`)
@@ -102,14 +111,20 @@ for (const protocol of ['http/protobuf', 'http/json'] as const) {
     const outer = await startEngine(t, { ...shared, name: 'outer', upstream: inner.url })
     const before = BigInt(Date.now()) * 1_000_000n
     assert.equal((await curl(`${outer.url}/a/b?c=d&sig=secret&e=f`)).status, 200)
-    const spans = await receiver.whenSpans(2)
-    const [first, second] = [only(spans, 'outer'), only(spans, 'inner')]
-    assert.equal(first.parentId, undefined)
-    assert.equal(second.parentId, first.spanId)
-    assert.equal(second.traceId, first.traceId)
-    assert.equal(backend.seen[0]!['traceparent'], `00-${first.traceId}-${second.spanId}-01`)
-    assert.ok(first.start >= before && first.start <= second.start)
-    assert.ok(first.end >= second.end && second.end >= second.start)
+    await receiver.whenServerSpans(2)
+    const [first, second] = pairOf(receiver.serverSpans)
+    const [outward, inward] = pairOf(receiver.clientSpans)
+    const chain = [first, outward, second, inward]
+    assert.deepEqual(
+      chain.map(({ parentId }) => parentId),
+      [undefined, ...chain.slice(0, -1).map(({ spanId }) => spanId)],
+    )
+    assert.equal(new Set(chain.map(({ traceId }) => traceId)).size, 1)
+    assert.equal(backend.seen[0]!['traceparent'], `00-${first.traceId}-${inward.spanId}-01`)
+    // The clock by which engines agree has milliseconds; within one there is no doubt.
+    assert.ok(isWithin(outward, first) && isWithin(inward, second))
+    assert.ok(isWithin(second, outward, 1_000_000n))
+    assert.ok(first.start >= before)
     assert.deepEqual([first.kind, first.status, first.name], [2, 0, 'GET /'])
     const { attributes } = first
     assert.equal(attributes['http.request.method'], 'GET')
@@ -122,6 +137,18 @@ for (const protocol of ['http/protobuf', 'http/json'] as const) {
     assert.equal(attributes['server.address'], '127.0.0.1')
     assert.equal(attributes['http.response.body.size'], 2)
     assert.equal(first.resource['telemetry.sdk.name'], 'opentelemetry')
+    assert.deepEqual([outward.kind, outward.status, outward.name], [3, 0, 'GET'])
+    const { port } = new URL(inner.url)
+    assert.deepEqual(outward.attributes, {
+      'http.request.method': 'GET',
+      'http.response.status_code': 200,
+      'network.peer.address': '127.0.0.1',
+      'network.peer.port': Number(port),
+      'network.protocol.version': '1.0',
+      'server.address': '127.0.0.1',
+      'server.port': Number(port),
+      'url.full': `${inner.url}/a/b?c=d&sig=REDACTED&e=f`,
+    })
     assert.equal(receiver.requests[0]!.headers['x-key'], 'k')
   })
 }
@@ -141,9 +168,12 @@ test('b3, failures, secrets and what is not traced', async (t) => {
   const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
   await curl(`${url}/health`)
   await curl('-H', `b3: ${trace}-00f067aa0ba902b7-1`, '-H', 'Authorization: x', `${url}/fails`)
-  const [span] = await receiver.whenSpans(1)
+  const [span] = await receiver.whenServerSpans(1)
+  const [client] = receiver.clientSpans
   assert.equal(span!.parentId, '00f067aa0ba902b7')
-  assert.equal(backend.seen[1]!['b3'], `${trace}-${span!.spanId}-1`)
+  assert.equal(backend.seen[1]!['b3'], `${trace}-${client!.spanId}-1`)
+  assert.equal(client!.parentId, span!.spanId)
+  assert.deepEqual([client!.status, client!.attributes['error.type']], [2, '503'])
   assert.equal(span!.status, 2)
   assert.equal(span!.attributes['error.type'], '503')
   assert.equal(span!.attributes['http.response.status_code'], 503)
@@ -164,8 +194,9 @@ suite('the life of the copilot', () => {
     await load(url, requests)
     const exit = await trijet.stop('SIGQUIT')
     assert.equal(exit.code, 0)
-    assert.equal(receiver.spans.length, requests)
-    assert.equal(new Set(receiver.spans.map(({ spanId }) => spanId)).size, requests)
+    assert.equal(receiver.serverSpans.length, requests)
+    assert.equal(receiver.clientSpans.length, requests)
+    assert.equal(new Set(receiver.spans.map(({ spanId }) => spanId)).size, 2 * requests)
     const durations = receiver.points.filter(({ name }) => name === 'http.server.request.duration')
     assert.equal(sumOf(durations.map(({ count }) => count)), requests)
     assert.equal(durations[0]!.unit, 's')
@@ -187,7 +218,8 @@ suite('the life of the copilot', () => {
     const isSampled = (fields: IncomingHttpHeaders): boolean =>
       (fields['traceparent'] as string).endsWith('-01')
     const sampled = backend.seen.filter(isSampled)
-    assert.equal(receiver.spans.length, sampled.length)
+    assert.equal(receiver.serverSpans.length, sampled.length)
+    assert.equal(receiver.clientSpans.length, sampled.length)
     assert.ok(sampled.length > 150 && sampled.length < 350, String(sampled.length))
     const durations = receiver.points.filter(({ name }) => name === 'http.server.request.duration')
     assert.equal(sumOf(durations.map(({ count }) => count)), requests)
@@ -223,9 +255,9 @@ suite('the life of the copilot', () => {
     }
     await until(arrived, { what: 'a span of a request that was made since' })
     // What a collector took without saying so in time it is told again.
-    const before = receiver.spans.filter((span) => !isAfter(span))
+    const before = receiver.serverSpans.filter((span) => !isAfter(span))
     const kept = new Set(before.map(({ spanId }) => spanId)).size
-    assert.ok(kept >= 2048 && kept < requests, `${kept} of ${requests}`)
+    assert.ok(kept >= 1024 && kept < requests, `${kept} of ${requests}`)
   })
 
   test('killed, it comes back, and finds what was recorded meanwhile', async (t) => {
@@ -235,7 +267,7 @@ suite('the life of the copilot', () => {
     const [copilot] = trijet.children('copilot process telemetry')
     process.kill(copilot!.pid, 'SIGKILL')
     await load(url, 50)
-    await receiver.whenSpans(50)
+    await receiver.whenServerSpans(50)
     const [successor] = trijet.children('copilot process telemetry')
     assert.notEqual(successor!.pid, copilot!.pid)
   })
@@ -247,12 +279,12 @@ suite('the life of the copilot', () => {
     const options = { name: 'edge', receiver, upstream: backend.url }
     const { trijet, url } = await startEngine(t, options)
     await load(url, 3)
-    await receiver.whenSpans(3)
+    await receiver.whenServerSpans(3)
     trijet.prefix.write('conf/otel.toml', tomlOf({ ...options, receiver: other, name: 'moved' }))
     assert.equal(await trijet.reload(), true)
     await trijet.waitForLog(new RegExp(`exporting to http://127.0.0.1:${other.port}`))
     await load(url, 2)
-    const spans = await other.whenSpans(2)
+    const spans = await other.whenServerSpans(2)
     assert.equal(spans[0]!.resource['service.name'], 'moved')
     trijet.prefix.write('conf/otel.toml', 'processor = "none"')
     assert.equal(await trijet.reload(), false)
@@ -263,7 +295,7 @@ suite('the life of the copilot', () => {
       what: 'the copilot to end',
     })
     assert.equal((await curl(url)).status, 200)
-    assert.equal(receiver.spans.length, 3)
+    assert.equal(receiver.serverSpans.length, 3)
   })
 
   test('a helper line runs it as well, once', async (t) => {
@@ -276,7 +308,7 @@ suite('the life of the copilot', () => {
       main: 'worker_processes 1; helper tracer modules/njt_helper_telemetry_module.so;',
     })
     await load(url, 1)
-    await receiver.whenSpans(1)
+    await receiver.whenServerSpans(1)
     assert.equal(trijet.children('copilot process').length, 1)
   })
 })

@@ -17,7 +17,7 @@ export interface ReceivedSpan {
   /** `undefined` for a root. */
   readonly parentId: string | undefined
   readonly name: string
-  /** As in the protocol: 2 is a server's. */
+  /** As in the protocol: 2 is a server’s, 3 a client’s. */
   readonly kind: number
   /** 2 is an error. */
   readonly status: number
@@ -142,10 +142,20 @@ export class OtlpReceiver {
     await once(this.#server, 'close')
   }
 
-  /** Resolves with the spans when there are so many. */
-  async whenSpans(count: number): Promise<readonly ReceivedSpan[]> {
-    await until(() => this.spans.length >= count, { what: `${count} spans` })
-    return this.spans
+  /** Of requests that came in. */
+  get serverSpans(): readonly ReceivedSpan[] {
+    return this.spans.filter(({ kind }) => kind === 2)
+  }
+
+  /** Of attempts to pass them on. */
+  get clientSpans(): readonly ReceivedSpan[] {
+    return this.spans.filter(({ kind }) => kind === 3)
+  }
+
+  /** Resolves with the spans of requests when there are so many. */
+  async whenServerSpans(count: number): Promise<readonly ReceivedSpan[]> {
+    await until(() => this.serverSpans.length >= count, { what: `spans of ${count} requests` })
+    return this.serverSpans
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -21,6 +21,12 @@ export interface UpstreamAttempt {
   bytesReceived: number
   /** True for the first try behind an internal redirect: nginx sets it off by a colon. */
   redirected: boolean
+  /** What went wrong, where that is no status: a system's error code, or a word of `proxy_next_upstream`. */
+  fault: string
+  /** Words of the identifier of its span, and when that began; set where the location is traced. */
+  span0: number
+  span1: number
+  begunAt: number
 }
 
 export class UpstreamTrail {
@@ -108,5 +114,9 @@ function newAttempt(): UpstreamAttempt {
     bytesSent: 0,
     bytesReceived: 0,
     redirected: false,
+    fault: '',
+    span0: 0,
+    span1: 0,
+    begunAt: 0,
   }
 }

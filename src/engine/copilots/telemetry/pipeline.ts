@@ -11,12 +11,14 @@ import type { Resource } from '@opentelemetry/resources'
 import type { Log } from '../../core/log.ts'
 import type { RecordRing } from '../../core/record-ring.ts'
 import type { RecordRings } from '../../core/record-rings.ts'
+import { decodeAttempt, isAttempt } from '../../http/telemetry/attempt-record.ts'
 import type { TelemetrySettings } from '../../http/telemetry/settings-file.ts'
 import { decodeRecord } from '../../http/telemetry/span-record.ts'
 import { product } from '../../process/product.ts'
+import { toAttemptSpan } from './attempt-span.ts'
 import { createMetricExporter, createResource, createSpanExporter } from './exporters.ts'
 import { exportLimits } from './limits.ts'
-import { type Scope, toReadableSpan } from './readable-span.ts'
+import { type About, type Scope, toReadableSpan } from './readable-span.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { SpanQueue } from './span-queue.ts'
 
@@ -33,7 +35,7 @@ interface PipelineParts {
 export class Pipeline {
   readonly #rings: RecordRings
   readonly #log: Log
-  readonly #about: { readonly resource: Resource; readonly scope: Scope }
+  readonly #about: About
   readonly #queue: SpanQueue
   readonly #metrics: RequestMetrics | undefined
   /** What each ring had lost when it was last looked at. */
@@ -115,6 +117,10 @@ export class Pipeline {
   }
 
   #take(bytes: Buffer, start: number, end: number): void {
+    if (isAttempt(bytes, start)) {
+      this.#queue.push(toAttemptSpan(decodeAttempt(bytes, start), this.#about))
+      return
+    }
     const { span, ...measured } = decodeRecord(bytes, start, end)
     this.#metrics?.record(measured)
     if (span !== undefined) this.#queue.push(toReadableSpan(measured, span, this.#about))

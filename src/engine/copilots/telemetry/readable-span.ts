@@ -18,40 +18,75 @@ export interface Scope {
   readonly version: string
 }
 
+/** What all spans have in common. */
+export interface About {
+  readonly resource: Resource
+  readonly scope: Scope
+}
+
+/** What tells one kind of span from the other. */
+export interface SpanParts {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly context: SpanContext
+  readonly parent: SpanContext | undefined
+  readonly startMs: number
+  readonly durationMs: number
+  readonly failed: boolean
+  readonly attributes: Attributes
+  readonly droppedAttributes: number
+}
+
 const serverErrorMin = 500
 const unset: SpanStatus = { code: SpanStatusCode.UNSET }
-const failed: SpanStatus = { code: SpanStatusCode.ERROR }
+const failure: SpanStatus = { code: SpanStatusCode.ERROR }
 
+/** The span of a request. */
 export function toReadableSpan(
   measured: Measurement,
   span: DecodedSpan,
-  { resource, scope }: { readonly resource: Resource; readonly scope: Scope },
+  about: About,
 ): ReadableSpan {
   const { startMs, durationMs, status } = measured
-  const context = contextOf(span.traceId, span.spanId, false)
-  return {
-    name: span.name,
+  const { name, traceId, spanId, parentId, droppedAttributes } = span
+  const parts: SpanParts = {
+    name,
     kind: SpanKind.SERVER,
-    spanContext: () => context,
-    ...(span.parentId !== undefined && {
-      parentSpanContext: contextOf(span.traceId, span.parentId, true),
-    }),
-    startTime: toHrTime(startMs),
-    endTime: toHrTime(startMs + durationMs),
-    duration: toHrTime(durationMs),
-    ended: true,
+    context: contextOf(traceId, spanId, false),
+    parent: parentId === undefined ? undefined : contextOf(traceId, parentId, true),
+    startMs,
+    durationMs,
     // Of a server's span: what the client did wrong is no failure of ours.
-    status: status >= serverErrorMin ? failed : unset,
+    failed: status >= serverErrorMin,
     attributes: {
       ...measurementAttributes(measured),
       ...sizes(measured),
       ...withoutSecrets(span.attributes),
     },
+    droppedAttributes,
+  }
+  return composeSpan(parts, about)
+}
+
+/** A span as the SDK has it. */
+export function composeSpan(parts: SpanParts, { resource, scope }: About): ReadableSpan {
+  const { name, kind, context, parent, startMs, durationMs, failed, attributes } = parts
+  return {
+    name,
+    kind,
+    spanContext: () => context,
+    ...(parent !== undefined && { parentSpanContext: parent }),
+    startTime: toHrTime(startMs),
+    endTime: toHrTime(startMs + durationMs),
+    duration: toHrTime(durationMs),
+    ended: true,
+    status: failed ? failure : unset,
+    attributes,
     links: [],
     events: [],
     resource,
     instrumentationScope: scope,
-    droppedAttributesCount: span.droppedAttributes,
+    droppedAttributesCount: parts.droppedAttributes,
     droppedEventsCount: 0,
     droppedLinksCount: 0,
   }
@@ -80,10 +115,15 @@ const secretParameters = /(^|&)(AWSAccessKeyId|Signature|sig|X-Goog-Signature)=[
 function withoutSecrets(attributes: DecodedSpan['attributes']): Attributes {
   const query = attributes['url.query']
   if (typeof query !== 'string') return attributes
-  return { ...attributes, 'url.query': query.replaceAll(secretParameters, '$1$2=REDACTED') }
+  return { ...attributes, 'url.query': hideSecrets(query) }
 }
 
-function contextOf(traceId: string, spanId: string, isRemote: boolean): SpanContext {
+/** A query without what is secret of it. */
+export function hideSecrets(query: string): string {
+  return query.replaceAll(secretParameters, '$1$2=REDACTED')
+}
+
+export function contextOf(traceId: string, spanId: string, isRemote: boolean): SpanContext {
   return { traceId, spanId, isRemote, traceFlags: TraceFlags.SAMPLED }
 }
 

@@ -15,6 +15,7 @@ export interface GrpcSettings extends ProxySettings {
 const dialect: PassDialect = {
   directive: 'grpc_pass',
   alpn: ['h2'],
+  version: '2',
   parse: parseGrpcUrl,
   read: parseGrpcUrl,
 }

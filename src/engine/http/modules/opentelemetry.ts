@@ -25,6 +25,7 @@ import {
 } from '../module.ts'
 import type { Request } from '../request.ts'
 import { timeRequests } from '../request-timing.ts'
+import { AttemptTracing, type AttemptTracingOptions } from '../telemetry/attempt-tracing.ts'
 import { type ContextField, contextFields } from '../telemetry/context-fields.ts'
 import { recordRequest, type RecordRules, type SpanAttribute } from '../telemetry/record-request.ts'
 import {
@@ -292,6 +293,15 @@ function ofSpan(append: AppendSpan, doc: string): RequestVariables[string] {
     append(span, sink)
     return true
   })
+}
+
+/** What makes spans of a location's tries to pass requests on; `undefined` where nothing is traced. */
+export function traceAttempts(
+  { scope, services }: LocationEnv,
+  protocol: Pick<AttemptTracingOptions, 'version' | 'methodOf'>,
+): AttemptTracing | undefined {
+  if (!isTraced(scope.conf(httpOpenTelemetry))) return undefined
+  return new AttemptTracing({ ...protocol, sink: spanSinkOf(services.zoneMemory), spanOf })
 }
 
 /** The fields of requests that are passed on: what a location sets itself goes before what tracing would. */

@@ -99,6 +99,7 @@ export class Attempts {
     this.#attempt = this.#trail!.begin(this.#walk!.group.name, peer?.name, this.#redirected)
     this.#redirected = false
     this.#trail!.hasHead = false
+    this.#settings!.tracing?.begin(this.#request!, this.#attempt, peer)
     return again
   }
 
@@ -130,6 +131,11 @@ export class Attempts {
     return nextTimeoutMs === 0 || this.#now() - this.#startedAt < nextTimeoutMs
   }
 
+  /** Why the one under way, if any, comes to nothing; for whoever traces it. */
+  blame(fault: string): void {
+    if (this.#attempt !== undefined) this.#attempt.fault = fault
+  }
+
   /** A connection was closed while it waited: that says nothing about the peer, which is asked again. */
   repeat(carried: Carried | undefined): void {
     this.#note(carried)
@@ -156,6 +162,7 @@ export class Attempts {
   #note(carried: Carried | undefined): void {
     const attempt = this.#attempt!
     attempt.responseMs = this.#now() - this.#attemptAt
+    this.#settings!.tracing?.end(this.#request!, this.#trail!, this.#walk!.peer)
     if (carried === undefined) return
     attempt.bytesSent = carried.bytesSent
     attempt.bytesReceived = carried.bytesReceived

@@ -61,6 +61,9 @@ const actions = [
 
 const challengeId = upstreamNameId('www-authenticate')
 
+/** Fault of an attempt that nobody waits for any more. */
+const cancelled = 'cancelled'
+
 /** No server is left to be asked. */
 const noLive = 0x4000_0000
 
@@ -239,7 +242,7 @@ export class ProxyExchange
   }
 
   onClientBodyError(status: number): void {
-    this.#refuse(status)
+    this.#giveUp(status, cancelled)
   }
 
   onUpstreamData(chunk: Buffer): void {
@@ -268,8 +271,8 @@ export class ProxyExchange
     if (error === undefined && this.#stage >= stages.sending) this.onUpstreamEnd()
     else {
       if (error !== undefined) this.#logError(error)
-      if (error?.syscall === 'bind') this.#refuse(500)
-      else this.#broken(failures.error)
+      if (error?.syscall === 'bind') this.#giveUp(500, error.code ?? 'error')
+      else this.#broken(failures.error, error?.code ?? 'error')
     }
     carrier.uncork()
   }
@@ -278,7 +281,7 @@ export class ProxyExchange
     const { carrier } = this.#request!
     carrier.cork()
     this.#log('upstream timed out (110: Connection timed out)')
-    this.#broken(failures.timeout)
+    this.#broken(failures.timeout, 'timeout')
     carrier.uncork()
   }
 
@@ -288,7 +291,7 @@ export class ProxyExchange
 
   onFault(problem: string): void {
     this.#log(problem)
-    this.#broken(failures.invalid_header)
+    this.#broken(failures.invalid_header, 'invalid_header')
   }
 
   onHead(): boolean {
@@ -360,7 +363,7 @@ export class ProxyExchange
   onClientEnd(): void {
     if (this.#settings!.ignoreClientAbort) return
     this.#log('client prematurely closed connection, so upstream connection is closed too', 'info')
-    this.#refuse(statuses.clientClosed)
+    this.#giveUp(statuses.clientClosed, cancelled)
   }
 
   onAbort(): void {
@@ -372,7 +375,7 @@ export class ProxyExchange
       this.#endAttempt(false)
       this.#connection = undefined
       connection.finishAlone(readTimeoutMs)
-    }
+    } else this.#attempts.blame(cancelled)
     this.#release()
   }
 
@@ -393,11 +396,12 @@ export class ProxyExchange
   /** The server has closed, or said what is no response. */
   #endedEarly(): void {
     this.#log('upstream prematurely closed connection')
-    this.#broken(failures.error)
+    this.#broken(failures.error, 'error')
   }
 
   /** Before a head was passed on another server may be asked; behind it there is nothing to be done. */
-  #broken(failure: number): void {
+  #broken(failure: number, fault: string): void {
+    this.#attempts.blame(fault)
     if (this.#stage < stages.body) this.#fail(failure)
     else this.#refuse(502)
   }
@@ -483,6 +487,12 @@ export class ProxyExchange
     if (passTrailers) addTrailers(request, this.#trail!)
     this.#recycle()
     request.end()
+  }
+
+  /** Ends the request with a status, and the attempt with what has gone wrong with it. */
+  #giveUp(status: number, fault: string): void {
+    this.#attempts.blame(fault)
+    this.#refuse(status)
   }
 
   /** Ends the request with a status; what is under way at the upstream is given up. */

@@ -91,7 +91,7 @@ export class RequestPlan {
 
   /** True when what is sent is a HEAD, whose response has no body. */
   isHead(request: Request): boolean {
-    const method = this.#methodOf(request)
+    const method = this.methodOf(request)
     return method === undefined ? request.method === methods.head : method === 'HEAD'
   }
 
@@ -111,14 +111,14 @@ export class RequestPlan {
   }
 
   /** Of `proxy_method`; one that is no token would end the request line. */
-  #methodOf(request: Request): string | undefined {
+  methodOf(request: Request): string | undefined {
     const method = this.#method?.evaluate(request)
     return method !== undefined && token.test(method) ? method : undefined
   }
 
   #writeLine(request: Request, target: string | undefined): void {
     const { head } = request
-    const method = this.#methodOf(request)
+    const method = this.methodOf(request)
     if (method !== undefined) scratch.text(method)
     else if (request.method === methods.other) {
       scratch.range(head.bytes, head.methodStart, head.methodEnd)

@@ -10,9 +10,10 @@ import type { ConnectOptions } from '../../net/transport.ts'
 import { isPath } from '../location.ts'
 import type { LocationEnv } from '../module.ts'
 import { httpCore } from '../modules/core.ts'
-import { withContext } from '../modules/opentelemetry.ts'
+import { traceAttempts, withContext } from '../modules/opentelemetry.ts'
 import { NameIndex } from '../name-index.ts'
 import type { Request } from '../request.ts'
+import type { AttemptTracing } from '../telemetry/attempt-tracing.ts'
 import { findUpstreamNameId, upstreamNames } from '../upstream-names.ts'
 import { compileCookies, type CookieRewrite } from './cookies.ts'
 import type { ProxyConf } from './directives.ts'
@@ -65,6 +66,8 @@ export interface ProxySettings {
   /** Tells connections apart that are made in other ways than plain ones. */
   readonly poolKey: string
   readonly bindsAddress: boolean
+  /** `undefined` where nothing is traced. */
+  readonly tracing: AttemptTracing | undefined
 }
 
 type Conf = ProxyConf & ProxySslConf
@@ -95,6 +98,8 @@ export interface PassDialect {
   readonly directive: 'proxy_pass' | 'grpc_pass'
   /** Protocols that are offered over TLS; none for HTTP/1, as nginx does it. */
   readonly alpn: readonly string[]
+  /** Of the protocol; `undefined` where `proxy_http_version` says it. */
+  readonly version: string | undefined
   /** Throws `ConfError` in nginx's words. */
   readonly parse: (text: string) => ProxyUrl
   /** The same for values of variables: `undefined` for what is no URL. */
@@ -104,6 +109,7 @@ export interface PassDialect {
 const proxyDialect: PassDialect = {
   directive: 'proxy_pass',
   alpn: [],
+  version: undefined,
   parse: parseProxyUrl,
   read: readProxyUrl,
 }
@@ -117,13 +123,14 @@ export function compileProxySettings(
   const url = pass.constant === undefined ? undefined : dialect.parse(pass.constant)
   if (url !== undefined && url.uri !== '') checkPlace(env)
   const hiding = compileHidden(conf)
+  const plan = compilePlan(conf, url, env)
   return {
     url,
     pass,
     parseUrl: dialect.read,
     cell: url && useCell(url, env, dialect.directive),
     cut: cutOf(url, env),
-    plan: compilePlan(conf, url, env),
+    plan,
     http11: conf.proxy_http_version === '1.1',
     setBody: conf.proxy_set_body,
     passBody: conf.proxy_pass_request_body,
@@ -146,6 +153,10 @@ export function compileProxySettings(
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     forceRanges: conf.proxy_force_ranges,
     ...compileConnecting(conf, url, { env, dialect }),
+    tracing: traceAttempts(env, {
+      version: dialect.version ?? conf.proxy_http_version,
+      methodOf: (request) => plan.methodOf(request),
+    }),
   }
 }
 

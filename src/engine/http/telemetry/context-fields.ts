@@ -7,6 +7,9 @@
  *   b3multi   X-B3-TraceId: …   X-B3-SpanId: …   X-B3-Sampled: 1
  * ```
  *
+ * The span that they name is that of the attempt in work, so that each server that is asked hangs below the
+ * attempt that it was asked by; where none is recorded, that of the request.
+ *
  * The client's own fields of that way are never passed on beside them. Those of a request that is not
  * traced go on as they came.
  */
@@ -14,6 +17,7 @@ import { ByteSink } from '../../core/byte-sink.ts'
 import type { ComplexValue } from '../../core/complex-value.ts'
 import { headerValues } from '../core-variables.ts'
 import type { Request } from '../request.ts'
+import { parentFor } from './attempt-tracing.ts'
 import type { RequestSpan } from './request-span.ts'
 import type { Propagation } from './trace-context.ts'
 
@@ -29,20 +33,20 @@ const nothing: Append = () => {}
 
 const b3Parts: Readonly<Record<string, Append>> = {
   'X-B3-TraceId': (span, sink) => span.appendTraceId(sink),
-  'X-B3-SpanId': (span, sink) => span.appendSpanId(sink),
+  'X-B3-SpanId': (span, sink, request) => span.appendSpanId(sink, parentFor(request, span)),
   'X-B3-Sampled': (span, sink) => span.appendSampled(sink),
 }
 
 const fields: Readonly<Record<Propagation, Readonly<Record<string, Append>>>> = {
   w3c: {
-    traceparent: (span, sink) => span.appendTraceparent(sink),
+    traceparent: (span, sink, request) => span.appendTraceparent(sink, parentFor(request, span)),
     // The state of a trace goes with it; that of one that is not continued would be somebody else's.
     tracestate: (span, sink, request) => {
       if (span.continued) sink.text(ownField(request, 'tracestate'))
     },
   },
   b3: {
-    b3: (span, sink) => span.appendB3(sink),
+    b3: (span, sink, request) => span.appendB3(sink, parentFor(request, span)),
     ...Object.fromEntries(Object.keys(b3Parts).map((name) => [name, nothing])),
     'X-B3-ParentSpanId': nothing,
     'X-B3-Flags': nothing,

@@ -5,6 +5,13 @@
  */
 import { randomFillSync } from 'node:crypto'
 
+/** Those of the process, seeded by the first request that needs it. */
+let random: RandomIds | undefined
+
+export function randomIds(): RandomIds {
+  return (random ??= new RandomIds())
+}
+
 export class RandomIds {
   #a: number
   #b: number

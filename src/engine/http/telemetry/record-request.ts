@@ -9,7 +9,7 @@ import { methods, methodText } from '../methods.ts'
 import type { Request } from '../request.ts'
 import { httpTime } from '../writer.ts'
 import type { RequestSpan } from './request-span.ts'
-import { attributeKeys as keys, type Measurement, type RecordWriter } from './span-record.ts'
+import { attributeKeys as keys, type Measurement, RecordWriter } from './span-record.ts'
 import type { SpanSink } from './span-sink.ts'
 
 export interface SpanAttribute {
@@ -45,6 +45,8 @@ const userAgentId = nameId('user-agent')
 
 const versions = { 'HTTP/1.0': '1.0', 'HTTP/1.1': '1.1', 'HTTP/2.0': '2' } as const
 
+const writer = new RecordWriter()
+
 /** Filled for each record. */
 const measured: Measurement = {
   status: 0,
@@ -61,18 +63,20 @@ const measured: Measurement = {
 
 export function recordRequest(request: Request, span: RequestSpan, rules: RecordRules): void {
   if (!span.known || !(span.recorded || rules.measures)) return
-  const writer = rules.sink.begin(request, span.recorded)
-  if (writer === undefined) return
+  const room = rules.sink.begin(request)
+  if (room === undefined) return
   measure(request, rules)
+  writer.begin(room, span.recorded)
   writer.measurement(measured)
   if (span.recorded) {
     writer.identity(span)
-    writeName(writer, request, rules)
-    writeRequest(writer, request)
-    writePeers(writer, request)
+    writeName(request, rules)
+    writeRequest(request)
+    writePeers(request)
     for (const { key, value } of rules.attributes) writer.text(key, value.evaluate(request))
-    if (rules.capture !== undefined) writeFields(writer, request, rules.capture)
+    if (rules.capture !== undefined) writeFields(request, rules.capture)
   }
+  writer.finish()
   rules.sink.end()
 }
 
@@ -93,13 +97,13 @@ function measure(request: Request, { route }: RecordRules): void {
   measured.server = request.server.name
 }
 
-function writeName(writer: RecordWriter, request: Request, rules: RecordRules): void {
+function writeName(request: Request, rules: RecordRules): void {
   const { operation } = rules
   if (operation !== undefined) writer.name(operation.evaluate(request))
   else writer.name(measured.method === '_OTHER' ? 'HTTP' : measured.method, rules.route)
 }
 
-function writeRequest(writer: RecordWriter, { head }: Request): void {
+function writeRequest({ head }: Request): void {
   const { bytes } = head
   if (head.method === methods.other) {
     writer.range(keys.methodOriginal, bytes, head.methodStart, head.methodEnd)
@@ -112,20 +116,20 @@ function writeRequest(writer: RecordWriter, { head }: Request): void {
   writer.range(keys.userAgent, bytes, head.valueStart(agent), head.valueEnd(agent))
 }
 
-function writePeers(writer: RecordWriter, request: Request): void {
+function writePeers(request: Request): void {
   const { connection, host, server, remote } = request
   writer.text(keys.serverAddress, host === '' ? server.name : host)
-  writePort(writer, keys.serverPort, connection.socket.local)
+  writePort(keys.serverPort, connection.socket.local)
   writer.text(keys.clientAddress, formatHost(remote))
   writer.text(keys.peerAddress, formatHost(connection.remote))
-  writePort(writer, keys.peerPort, connection.remote)
+  writePort(keys.peerPort, connection.remote)
 }
 
-function writePort(writer: RecordWriter, key: number, address: Address): void {
+function writePort(key: number, address: Address): void {
   if (address.family !== 'unix') writer.number(key, address.port)
 }
 
-function writeFields(writer: RecordWriter, request: Request, capture: HeaderCapture): void {
+function writeFields(request: Request, capture: HeaderCapture): void {
   const { head, response } = request
   for (let field = 0; field < head.count; field++) {
     const name = head.text(head.nameStart(field), head.nameEnd(field)).toLowerCase()

@@ -4,15 +4,16 @@
  * ```text
  *   none ──begin──▶ ignored                        a path that is not traced
  *              ├──▶ passed      ─── its context ──▶ upstream        known to the trace, not recorded
- *              └──▶ recorded    ─── its context ──▶ upstream ──▶ a record for the collector
+ *              └──▶ recorded    ─── that of each attempt ──▶ upstream ──▶ records for the collector
  * ```
  *
  * It belongs to its request and is used again with it.
  */
 import { ByteSink } from '../../core/byte-sink.ts'
 import type { Request } from '../request.ts'
+import type { SpanId } from './attempt-record.ts'
 import { appendHex } from './hex.ts'
-import { RandomIds } from './random-ids.ts'
+import { type RandomIds, randomIds } from './random-ids.ts'
 import { isSampled } from './sampler.ts'
 import type { SamplerSettings } from './settings-file.ts'
 import { type Propagation, readParent, type TraceParent } from './trace-context.ts'
@@ -27,9 +28,6 @@ export interface SpanRules {
   readonly trustsCallers: boolean
   readonly ignores: (request: Request) => boolean
 }
-
-/** Seeded by the first request that needs it. */
-let random: RandomIds | undefined
 
 const front = Buffer.from('00-')
 const hyphen = 0x2d
@@ -79,7 +77,7 @@ export class RequestSpan {
       this.state = spanStates.ignored
       return
     }
-    random ??= new RandomIds()
+    const random = randomIds()
     const called = rules.trustsCallers && readParent(request.head, rules.propagation, parent)
     if (called) this.#continue(parent)
     else this.#start(random)
@@ -106,10 +104,10 @@ export class RequestSpan {
     appendHex(sink, this.trace3)
   }
 
-  /** 16 digits. */
-  appendSpanId(sink: ByteSink): void {
-    appendHex(sink, this.span0)
-    appendHex(sink, this.span1)
+  /** 16 digits; like those below, of another span of the same trace where one is given. */
+  appendSpanId(sink: ByteSink, { span0, span1 }: SpanId = this): void {
+    appendHex(sink, span0)
+    appendHex(sink, span1)
   }
 
   /** `1` or `0`. */
@@ -118,21 +116,21 @@ export class RequestSpan {
   }
 
   /** `00-<trace>-<span>-01` */
-  appendTraceparent(sink: ByteSink): void {
+  appendTraceparent(sink: ByteSink, of: SpanId = this): void {
     sink.all(front)
     this.appendTraceId(sink)
     sink.byte(hyphen)
-    this.appendSpanId(sink)
+    this.appendSpanId(sink, of)
     sink.byte(hyphen)
     sink.byte(zero)
     this.appendSampled(sink)
   }
 
   /** `<trace>-<span>-1` */
-  appendB3(sink: ByteSink): void {
+  appendB3(sink: ByteSink, of: SpanId = this): void {
     this.appendTraceId(sink)
     sink.byte(hyphen)
-    this.appendSpanId(sink)
+    this.appendSpanId(sink, of)
     sink.byte(hyphen)
     this.appendSampled(sink)
   }

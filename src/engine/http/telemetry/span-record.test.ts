@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { telemetryLimits } from './limits.ts'
+import { RecordBytes } from './record-bytes.ts'
 import { RequestSpan } from './request-span.ts'
 import { attributeKeys, decodeRecord, type Measurement, RecordWriter } from './span-record.ts'
 
@@ -22,12 +23,14 @@ const buffer = Buffer.alloc(telemetryLimits.recordBytesMax + 8)
 function write(recorded: boolean, fill: (writer: RecordWriter) => void): Buffer {
   const writer = new RecordWriter()
   buffer.fill(0xee)
-  writer.begin(buffer, 4, recorded)
+  const room = new RecordBytes()
+  room.begin(buffer, 4)
+  writer.begin(room, recorded)
   writer.measurement(measurement)
   fill(writer)
-  const end = writer.finish()
-  assert.ok(end <= 4 + telemetryLimits.recordBytesMax)
-  return buffer.subarray(4, end)
+  writer.finish()
+  assert.ok(room.at <= 4 + telemetryLimits.recordBytesMax)
+  return buffer.subarray(4, room.at)
 }
 
 const decode = (bytes: Buffer): ReturnType<typeof decodeRecord> =>

@@ -1,5 +1,5 @@
 /**
- * What a request leaves for the collector, as bytes of a ring.
+ * What a request leaves for the collector, as bytes of a ring; those of `record-bytes.ts`.
  *
  * ```text
  *   record     = kind u8 · status u16 · start f64 · duration f64 · sent f64 · received f64
@@ -7,17 +7,15 @@
  *                [ trace 16 bytes · span 8 · parent 8 · dropped u16 · name text · *attribute ]
  *   attribute  = type u8 · key · ( text | f64 )             up to the end of the record
  *   key        = number u8 of a known one | 0 · text
- *   text       = bytes u16 · UTF-8
  * ```
  *
- * A request that is only measured ends before the bracket. Numbers are little-endian, identifiers as
- * they are written in hexadecimal.
+ * A request that is only measured ends before the bracket.
  */
-import { copyRange } from '../../core/copy-range.ts'
 import { telemetryLimits } from './limits.ts'
+import { RecordBytes, RecordReader } from './record-bytes.ts'
+import { recordKinds } from './record-kinds.ts'
 import type { RequestSpan } from './request-span.ts'
 
-const kinds = { measured: 1, span: 2 } as const
 const types = { text: 0, number: 1, listed: 2 } as const
 
 /** Attributes that most spans have: a number stands for the name. */
@@ -90,149 +88,104 @@ const lengthBytes = 2
 /** UTF-8 takes at most this many bytes for one unit of a string. */
 const bytesPerUnitMax = 3
 
-/** Puts one record into a buffer after the other; never writes beyond `end`. */
+/** Writes one record after the other. */
 export class RecordWriter {
-  #bytes: Buffer = Buffer.alloc(0)
-  #at = 0
-  #end = 0
+  #to = new RecordBytes()
   /** Where their number stands; 0 for a request that is only measured. */
   #droppedAt = 0
   #dropped = 0
 
-  /** Begins at `start` of a buffer that has room for `recordBytesMax`. */
-  begin(bytes: Buffer, start: number, recorded: boolean): void {
-    this.#bytes = bytes
-    this.#at = start
+  begin(to: RecordBytes, recorded: boolean): void {
+    this.#to = to
     this.#droppedAt = 0
-    this.#end = start + telemetryLimits.recordBytesMax
-    bytes[this.#at++] = recorded ? kinds.span : kinds.measured
+    to.byte(recorded ? recordKinds.span : recordKinds.measured)
   }
 
   measurement(measured: Measurement): void {
-    this.#number16(measured.status)
-    this.#double(measured.startMs)
-    this.#double(measured.durationMs)
-    this.#double(measured.sentBytes)
-    this.#double(measured.receivedBytes)
-    this.#text(measured.method, telemetryLimits.nameBytesMax)
-    this.#text(measured.scheme, telemetryLimits.nameBytesMax)
-    this.#text(measured.version, telemetryLimits.nameBytesMax)
-    this.#text(measured.route, telemetryLimits.nameBytesMax)
-    this.#text(measured.server, telemetryLimits.nameBytesMax)
+    const to = this.#to
+    to.number16(measured.status)
+    to.double(measured.startMs)
+    to.double(measured.durationMs)
+    to.double(measured.sentBytes)
+    to.double(measured.receivedBytes)
+    to.text(measured.method, telemetryLimits.nameBytesMax)
+    to.text(measured.scheme, telemetryLimits.nameBytesMax)
+    to.text(measured.version, telemetryLimits.nameBytesMax)
+    to.text(measured.route, telemetryLimits.nameBytesMax)
+    to.text(measured.server, telemetryLimits.nameBytesMax)
   }
 
   identity(span: RequestSpan): void {
-    this.#word(span.trace0)
-    this.#word(span.trace1)
-    this.#word(span.trace2)
-    this.#word(span.trace3)
-    this.#word(span.span0)
-    this.#word(span.span1)
-    this.#word(span.parent0)
-    this.#word(span.parent1)
-    this.#droppedAt = this.#at
+    const to = this.#to
+    to.word(span.trace0)
+    to.word(span.trace1)
+    to.word(span.trace2)
+    to.word(span.trace3)
+    to.word(span.span0)
+    to.word(span.span1)
+    to.word(span.parent0)
+    to.word(span.parent1)
+    this.#droppedAt = to.at
     this.#dropped = 0
-    this.#at += 2
+    to.at += 2
   }
 
   /** Name of the span: two words with a blank between them, or the first alone. */
   name(first: string, second = ''): void {
-    const start = this.#at
-    this.#text(first, telemetryLimits.nameBytesMax)
+    const to = this.#to
+    const start = to.at
+    to.text(first, telemetryLimits.nameBytesMax)
     if (second === '') return
-    const at = this.#at
-    this.#text(second, telemetryLimits.nameBytesMax)
-    this.#bytes[at] = 0x20
-    this.#bytes.copyWithin(at + 1, at + lengthBytes, this.#at)
-    this.#at -= 1
-    this.#bytes.writeUInt16LE(this.#at - start - lengthBytes, start)
+    const { at } = to
+    to.text(second, telemetryLimits.nameBytesMax)
+    to.bytes[at] = 0x20
+    to.bytes.copyWithin(at + 1, at + lengthBytes, to.at)
+    to.at -= 1
+    to.bytes.writeUInt16LE(to.at - start - lengthBytes, start)
   }
 
   text(key: AttributeKey, value: string): void {
     if (!this.#attribute(types.text, key, value.length * bytesPerUnitMax)) return
-    this.#text(value, telemetryLimits.textBytesMax)
+    this.#to.text(value, telemetryLimits.textBytesMax)
   }
 
   /** One of several values of a key. */
   listed(key: AttributeKey, value: string): void {
     if (!this.#attribute(types.listed, key, value.length * bytesPerUnitMax)) return
-    this.#text(value, telemetryLimits.textBytesMax)
+    this.#to.text(value, telemetryLimits.textBytesMax)
   }
 
   number(key: AttributeKey, value: number): void {
-    if (this.#attribute(types.number, key, 8)) this.#double(value)
+    if (this.#attribute(types.number, key, 8)) this.#to.double(value)
   }
 
   /** Bytes as they stand in a message. */
   range(key: AttributeKey, from: Buffer, start: number, end: number): void {
-    const length = Math.min(end - start, telemetryLimits.textBytesMax)
-    if (!this.#attribute(types.text, key, length)) return
-    this.#number16(length)
-    this.#at = copyRange(from, start, start + length, this.#bytes, this.#at)
+    if (this.#attribute(types.text, key, end - start)) this.#to.range(from, start, end)
   }
 
-  /** Returns where the record ends. */
-  finish(): number {
-    if (this.#droppedAt > 0)
-      this.#bytes.writeUInt16LE(Math.min(this.#dropped, 0xffff), this.#droppedAt)
-    return this.#at
+  finish(): void {
+    if (this.#droppedAt === 0) return
+    this.#to.bytes.writeUInt16LE(Math.min(this.#dropped, 0xffff), this.#droppedAt)
   }
 
   /** False where there is no room for the attribute, which is counted then. */
   #attribute(type: number, key: AttributeKey, valueBytes: number): boolean {
+    const to = this.#to
     const value = Math.min(valueBytes, telemetryLimits.textBytesMax) + lengthBytes
     const needed = 2 + lengthBytes + telemetryLimits.nameBytesMax + value
-    if (this.#end - this.#at < needed) {
+    if (to.end - to.at < needed) {
       this.#dropped += 1
       return false
     }
-    this.#bytes[this.#at++] = type
-    if (typeof key === 'number') this.#bytes[this.#at++] = key
+    to.byte(type)
+    if (typeof key === 'number') to.byte(key)
     else {
-      this.#bytes[this.#at++] = 0
-      this.#text(key, telemetryLimits.nameBytesMax)
+      to.byte(0)
+      to.text(key, telemetryLimits.nameBytesMax)
     }
     return true
   }
-
-  #number16(value: number): void {
-    this.#bytes[this.#at++] = value & 0xff
-    this.#bytes[this.#at++] = value >>> 8
-  }
-
-  #word(value: number): void {
-    this.#bytes[this.#at++] = value >>> 24
-    this.#bytes[this.#at++] = value >>> 16
-    this.#bytes[this.#at++] = value >>> 8
-    this.#bytes[this.#at++] = value
-  }
-
-  #double(value: number): void {
-    this.#at = this.#bytes.writeDoubleLE(value, this.#at)
-  }
-
-  #text(text: string, bytesMax: number): void {
-    const start = this.#at + lengthBytes
-    const short = writeShortAscii(text, this.#bytes, start)
-    const length = short >= 0 ? short : this.#bytes.write(text, start, bytesMax)
-    this.#number16(length)
-    this.#at = start + length
-  }
-}
-
-/** A native call costs as much as so many characters. */
-const shortTextMax = 40
-
-/** Returns how many bytes that were; -1 for a text that is long, or not ASCII. */
-function writeShortAscii(text: string, into: Uint8Array, at: number): number {
-  const { length } = text
-  if (length > shortTextMax) return -1
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f) return -1
-    into[at + i] = code
-  }
-  return length
 }
 
 /** Reads a record back; for whoever exports it. */
@@ -251,7 +204,7 @@ export function decodeRecord(bytes: Buffer, start: number, end: number): SpanRec
     route: reader.text(),
     server: reader.text(),
   }
-  return { ...measured, span: kind === kinds.span ? decodeSpan(reader, end) : undefined }
+  return { ...measured, span: kind === recordKinds.span ? decodeSpan(reader, end) : undefined }
 }
 
 function decodeSpan(reader: RecordReader, end: number): DecodedSpan {
@@ -270,39 +223,4 @@ function decodeSpan(reader: RecordReader, end: number): DecodedSpan {
   }
   const known = /^0+$/.test(parentId) ? undefined : parentId
   return { traceId, spanId, parentId: known, name, attributes, droppedAttributes }
-}
-
-class RecordReader {
-  at: number
-  readonly #bytes: Buffer
-
-  constructor(bytes: Buffer, start: number) {
-    this.#bytes = bytes
-    this.at = start
-  }
-
-  byte(): number {
-    return this.#bytes[this.at++]!
-  }
-
-  number16(): number {
-    this.at += 2
-    return this.#bytes.readUInt16LE(this.at - 2)
-  }
-
-  double(): number {
-    this.at += 8
-    return this.#bytes.readDoubleLE(this.at - 8)
-  }
-
-  hex(bytes: number): string {
-    this.at += bytes
-    return this.#bytes.toString('hex', this.at - bytes, this.at)
-  }
-
-  text(): string {
-    const length = this.number16()
-    this.at += length
-    return this.#bytes.toString('utf8', this.at - length, this.at)
-  }
 }

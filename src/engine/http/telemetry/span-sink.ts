@@ -11,7 +11,7 @@ import { processesMax } from '../../core/table-layout.ts'
 import type { ZoneMemory } from '../../modules/limit-conn.ts'
 import type { Request } from '../request.ts'
 import { telemetryLimits } from './limits.ts'
-import { RecordWriter } from './span-record.ts'
+import { RecordBytes } from './record-bytes.ts'
 
 /** The rings of all workers of an engine. */
 export function openSpanRings(open: OpenMemory): RecordRings {
@@ -24,7 +24,7 @@ const noRoom =
 
 export class SpanSink {
   readonly #memory: ZoneMemory
-  readonly #writer = new RecordWriter()
+  readonly #bytes = new RecordBytes()
   #ring: RecordRing | undefined
   #claimed = false
   #toldAt = -Infinity
@@ -33,8 +33,8 @@ export class SpanSink {
     this.#memory = memory
   }
 
-  /** A writer whose record is handed over by `end`; `undefined` where there is no room, or no ring. */
-  begin(request: Request, recorded: boolean): RecordWriter | undefined {
+  /** Room for a record that is handed over by `end`; `undefined` where there is none, or no ring. */
+  begin(request: Request): RecordBytes | undefined {
     if (!this.#claimed) this.#claim(request)
     const ring = this.#ring
     if (ring === undefined) return undefined
@@ -43,12 +43,12 @@ export class SpanSink {
       this.#tellNoRoom(request)
       return undefined
     }
-    this.#writer.begin(ring.bytes, start, recorded)
-    return this.#writer
+    this.#bytes.begin(ring.bytes, start)
+    return this.#bytes
   }
 
   end(): void {
-    this.#ring!.commit(this.#writer.finish())
+    this.#ring!.commit(this.#bytes.at)
   }
 
   /** Thousands of requests may have the same to say. */
