@@ -129,6 +129,7 @@ export const samplesByName: Readonly<Record<string, string>> = {
   userid_mark: 'a',
   userid_p3p: '\'CP="NOI"\'',
   valid_referers: 'none example.test',
+  vhost_traffic_status_dump: 'traffic.dump 7s',
   vhost_traffic_status_filter_max_node: '16 a',
   vhost_traffic_status_limit_traffic_by_set_key: 'NO@walk.test in:64G 503',
   vhost_traffic_status_set_by_filter: '$walked server/walk.test/requestCounter',

@@ -55,7 +55,7 @@ interface Plan {
 }
 
 export function compileHttp(input: HttpCompileInput): HttpPart {
-  const { before, node, session, engine } = input
+  const { before, node, session } = input
   const block = node.block ?? emptyBlock
   const diff = diffBlocks(before?.node.block ?? emptyBlock, block)
   const plan =
@@ -77,8 +77,16 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     compiled: plan.servers.compiled,
     listeners: plan.servers.ports.listeners as HttpPart['listeners'],
   })
-  session.onCommit(() => engine.serve(part))
+  session.onCommit(() => takeIntoUse(part, input))
   return part
+}
+
+function takeIntoUse(part: HttpPart, { session, engine, modules }: HttpCompileInput): void {
+  engine.serve(part)
+  if (session.dryRun) return
+  for (const module of modules) {
+    module.http.onServing?.(part.scope.conf(module), engine.services)
+  }
 }
 
 /** True when the part before can be built upon: nothing around its servers has changed or gone missing. */

@@ -94,6 +94,8 @@ export interface HttpExtras<Conf> {
   readonly variableBlocks?: Readonly<Record<string, VariableBlock>>
   readonly prefixes?: readonly VariablePrefix<Request>[]
   readonly check?: ScopeCheck
+  /** Told of the settings of the http block whenever a configuration comes into force in a process that serves. */
+  readonly onServing?: (conf: Conf, services: HttpServices) => void
   /** Its content handler lets another server answer. */
   readonly gateway?: boolean
   /** Where none of its directives is set, here or around, it has nothing to do and is not asked. */
@@ -115,12 +117,14 @@ interface HttpDefinition<Conf extends object> extends ModuleDefinition<Conf>, Ht
 export function defineHttpModule<Conf extends object>(
   definition: HttpDefinition<Conf>,
 ): HttpModule<Conf> {
-  const { hooks, variableBlocks, prefixes, check, gateway, idle, ...module } = definition
+  const { hooks, variableBlocks, prefixes, check, onServing, ...rest } = definition
+  const { gateway, idle, ...module } = rest
   const http = {
     ...(hooks && { hooks }),
     ...(variableBlocks && { variableBlocks }),
     ...(prefixes && { prefixes }),
     ...(check && { check }),
+    ...(onServing && { onServing }),
     ...(gateway !== undefined && { gateway }),
     ...(idle !== undefined && { idle }),
   }

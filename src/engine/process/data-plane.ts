@@ -8,6 +8,7 @@ import { ErrorLog, type Log, LogFiles, type LogRule } from '../core/log.ts'
 import type { AnyModule } from '../core/module.ts'
 import { ModuleTable } from '../core/module-table.ts'
 import type { FetchFiles } from '../core/protected-files.ts'
+import { trafficDumperOf } from '../modules/traffic/traffic-dumper.ts'
 import { probersOf } from '../modules/upstreams/upstream-probers.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { SyslogSockets } from '../net/syslog-sockets.ts'
@@ -120,6 +121,8 @@ export class DataPlane {
     probersOf(this.#services).stop()
     this.#services.accessLogs.flush()
     this.#services.transport.close()
+    // When nothing is counted any more.
+    trafficDumperOf(this.#services).end()
     void this.#services.keyValues.close()
     this.#files.close()
   }

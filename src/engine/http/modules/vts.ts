@@ -8,8 +8,11 @@ import type { TrafficStyle } from '../../modules/traffic/traffic-row.ts'
 import { accumulated } from '../../modules/traffic/accumulated.ts'
 import { trafficRows } from '../../modules/traffic/traffic-directives.ts'
 import { passedLimit } from '../../modules/traffic/traffic-limits.ts'
+import { type DumpWish, trafficDumperOf } from '../../modules/traffic/traffic-dumper.ts'
 import {
   type AverageMethod,
+  dumpPlace,
+  type DumpPlace,
   type FilterKey,
   filterKey,
   type FilterLimit,
@@ -43,6 +46,7 @@ import { trafficVariables } from '../traffic-variables.ts'
 
 export interface HttpVtsConf {
   readonly vhost_traffic_status_zone: TrafficZoneConf | undefined
+  readonly vhost_traffic_status_dump: DumpPlace | undefined
   readonly vhost_traffic_status: boolean
   readonly vhost_traffic_status_filter: boolean
   readonly vhost_traffic_status_filter_by_host: boolean
@@ -98,6 +102,14 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
       value: trafficZone(usualHttpZone),
       default: undefined,
       doc: 'Counts traffic in memory that all workers share.',
+    },
+    vhost_traffic_status_dump: {
+      contexts: ['http'],
+      args: [1, 2],
+      syntax: 'vhost_traffic_status_dump path [period]',
+      value: dumpPlace,
+      default: undefined,
+      doc: 'Keeps what was counted in a file, from which the next start goes on; it is written every 60 seconds unless a period is given, and at the end.',
     },
     vhost_traffic_status: rows.switched(
       'vhost_traffic_status',
@@ -181,6 +193,7 @@ export const httpVts: HttpModule<HttpVtsConf> = defineHttpModule<HttpVtsConf>({
   },
   variables: trafficVariables(zoneOf),
   idle: true,
+  onServing: (conf, services) => trafficDumperOf(services).follow(dumpOf(conf)),
   hooks: {
     preaccess: limiter,
     log: counter,
@@ -198,6 +211,13 @@ function openZone(conf: HttpVtsConf, { zoneMemory }: Services): TrafficZone | un
 
 function zoneOf({ location, connection }: Request): TrafficZone | undefined {
   return openZone(location.scope.conf(httpVts), connection.engine.services)
+}
+
+function dumpOf(conf: HttpVtsConf): DumpWish | undefined {
+  const { vhost_traffic_status_zone: zone, vhost_traffic_status_dump: place } = conf
+  if (zone === undefined || place === undefined) return undefined
+  const { vhost_traffic_status_filter_max_node: filterKeys } = conf
+  return { ...place, zone, filterLimit: filterKeys, upstreamTimings: httpUpstreamTimings }
 }
 
 function counter(conf: HttpVtsConf, env: LocationEnv): LogHandler | undefined {

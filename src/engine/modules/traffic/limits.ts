@@ -26,3 +26,27 @@ export const roomRetryMs = 1000
 
 /** Keys that `filter_max_node` may allow: so many are walked through when a place is needed. */
 export const filterKeysMax = 65_536
+
+/** How often each process asks whether it is the one that writes the dump. */
+export const dumpTickMs = 1000
+
+/** Who writes the dump and has been silent for so long is taken for stopped. */
+export const dumpLeaseMs = 10_000
+
+/** What a process works on a dump before clients have their turn again. */
+export const dumpSliceMs = 1
+
+/** How long they have it while a dump is written: it takes a tenth of a worker for a while. */
+export const dumpPauseMs = 9
+
+/** The same while a dump is read back, which limits of traffic wait for. */
+export const restorePauseMs = 1
+
+/** Bytes of a dump that are read or summed up at a time. */
+export const dumpStepBytes: number = 256 * 1024
+
+/** Longer files are no dumps: a key needs less than 8 KiB, and the largest zones have 65,536. */
+export const dumpBytesMax: number = 512 * 1024 * 1024
+
+/** The first line of a dump is shorter. */
+export const dumpHeaderBytesMax = 256

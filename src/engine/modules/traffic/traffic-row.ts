@@ -38,6 +38,9 @@ export const cacheStatuses = [
 /** A remainder of a float takes longer than all the rest of a count. */
 const recentMask = recentMax - 1
 
+/** A time that is none. */
+const notMeasured = -1
+
 const generationAt = 0
 export const requestsAt = 1
 export const bytesInAt = 2
@@ -61,12 +64,20 @@ export function rowNumbers(timings: number): number {
   return timingsAt + timings * timingNumbers
 }
 
+interface RowStart {
+  readonly generation: number
+  readonly style: TrafficStyle
+  /** How long the row is. */
+  readonly numbers: number
+}
+
 /** Empties a row and begins a generation in it. */
-export function beginRow(
-  cells: Float64Array,
-  at: number,
-  { generation, style, numbers }: { generation: number; style: TrafficStyle; numbers: number },
-): void {
+export function beginRow(cells: Float64Array, at: number, start: RowStart): void {
+  clearRow(cells, at, start)
+  cells[at + generationAt] = start.generation
+}
+
+function clearRow(cells: Float64Array, at: number, { style, numbers }: RowStart): void {
   // Until the generation stands there, the row counts for none.
   cells[at + generationAt] = 0
   cells.fill(0, at + 1, at + numbers)
@@ -75,7 +86,26 @@ export function beginRow(
   const bounds = style.bucketsMs.slice(0, bucketsMax)
   cells[at + boundCountAt] = bounds.length
   for (const [i, bound] of bounds.entries()) cells[at + boundsAt + i] = bound
-  cells[at + generationAt] = generation
+}
+
+/** Makes a row of what was counted elsewhere, with no times of single ones. */
+export function fillRow(cells: Float64Array, at: number, counted: Counted, start: RowStart): void {
+  clearRow(cells, at, start)
+  cells[at + requestsAt] = counted.requests
+  cells[at + bytesInAt] = counted.bytesIn
+  cells[at + bytesOutAt] = counted.bytesOut
+  cells.set(counted.statuses.slice(0, statusClasses), at + statusesAt)
+  cells.set(counted.cache.slice(0, cacheStatuses.length), at + cacheAt)
+  const bounds = cells[at + boundCountAt]!
+  for (let first = at + timingsAt, i = 0; first < at + start.numbers; first += timingNumbers) {
+    cells.fill(notMeasured, first + recentAt, first + recentAt + recentMax)
+    const timing = counted.timings[i++]
+    if (timing === undefined) continue
+    cells[first] = timing.sumMs
+    cells.set(timing.latencies.counts.slice(0, latencyBuckets), first + histogramAt)
+    cells.set(timing.bucketCounts.slice(0, bounds), first + countsAt)
+  }
+  cells[at + generationAt] = start.generation
 }
 
 export function generationOf(cells: Float64Array, at: number): number {
@@ -129,6 +159,11 @@ export interface RowTiming {
   readonly bucketCounts: readonly number[]
 }
 
+/** What can be added up, without the times of single ones. */
+export interface Counted extends Omit<Row, 'timings'> {
+  readonly timings: readonly Omit<RowTiming, 'recent'>[]
+}
+
 export interface Row {
   readonly requests: number
   readonly bytesIn: number
@@ -140,37 +175,67 @@ export interface Row {
   readonly timings: readonly RowTiming[]
 }
 
+/** Adds a row to a sum, which began as the copy of one; buckets of another form than its own are left out. */
+export function addRow(sum: Float64Array, cells: Float64Array, at: number): void {
+  for (let i = requestsAt; i < weightedAt; i += 1) sum[i]! += cells[at + i]!
+  const buckets = sameBounds(sum, cells, at) ? sum[boundCountAt]! : 0
+  for (let first = timingsAt; first < sum.length; first += timingNumbers) {
+    for (let i = first; i < first + recentAt; i += 1) sum[i]! += cells[at + i]!
+    const counts = first + countsAt
+    for (let i = counts; i < counts + buckets; i += 1) sum[i]! += cells[at + i]!
+  }
+}
+
+function sameBounds(sum: Float64Array, cells: Float64Array, at: number): boolean {
+  const end = boundsAt + sum[boundCountAt]!
+  for (let i = boundsAt; i < end; i += 1) if (sum[i] !== cells[at + i]) return false
+  return sum[boundCountAt] === cells[at + boundCountAt]
+}
+
 export function readRow(cells: Float64Array, at: number, timings: number): Row {
-  const bucketsMs = [...cells.subarray(at + boundsAt, at + boundsAt + cells[at + boundCountAt]!)]
+  const counted = readCounted(cells, at, timings)
+  return {
+    ...counted,
+    timings: counted.timings.map((timing, i) => {
+      return { ...timing, recent: readRecent(cells, at, at + timingsAt + i * timingNumbers) }
+    }),
+  }
+}
+
+/** What is in a row beside the times of single ones. */
+export function readCounted(cells: Float64Array, at: number, timings: number): Counted {
   return {
     requests: cells[at + requestsAt]!,
     bytesIn: cells[at + bytesInAt]!,
     bytesOut: cells[at + bytesOutAt]!,
-    statuses: [...cells.subarray(at + statusesAt, at + statusesAt + statusClasses)],
-    cache: [...cells.subarray(at + cacheAt, at + cacheAt + cacheStatuses.length)],
+    statuses: listOf(cells, at + statusesAt, statusClasses),
+    cache: listOf(cells, at + cacheAt, cacheStatuses.length),
     style: {
       average: cells[at + weightedAt] === 1 ? 'WMA' : 'AMM',
       periodMs: cells[at + periodAt]!,
-      bucketsMs,
+      bucketsMs: listOf(cells, at + boundsAt, cells[at + boundCountAt]!),
     },
-    timings: Array.from({ length: timings }, (_, i) =>
-      readTiming(cells, at, at + timingsAt + i * timingNumbers),
-    ),
+    timings: Array.from({ length: timings }, (_, i) => {
+      return readTiming(cells, at, at + timingsAt + i * timingNumbers)
+    }),
   }
 }
 
-function readTiming(cells: Float64Array, at: number, first: number): RowTiming {
-  const counts = [...cells.subarray(first + histogramAt, first + histogramAt + latencyBuckets)]
+function readTiming(cells: Float64Array, at: number, first: number): Counted['timings'][number] {
   const sumMs = cells[first]!
-  const bounds = cells[at + boundCountAt]!
+  const counts = listOf(cells, first + histogramAt, latencyBuckets)
+  const bucketCounts = listOf(cells, first + countsAt, cells[at + boundCountAt]!)
+  return { sumMs, latencies: { counts, sumMs }, bucketCounts }
+}
+
+function readRecent(cells: Float64Array, at: number, first: number): readonly Recent[] {
   const filled = Math.min(cells[at + requestsAt]!, recentMax)
   const recent = Array.from({ length: filled }, (_, i) => {
     return { time: cells[at + timesAt + i]!, ms: cells[first + recentAt + i]! }
   })
-  return {
-    sumMs,
-    latencies: { counts, sumMs },
-    recent: recent.filter(({ ms }) => ms >= 0),
-    bucketCounts: [...cells.subarray(first + countsAt, first + countsAt + bounds)],
-  }
+  return recent.filter(({ ms }) => ms >= 0)
+}
+
+function listOf(cells: Float64Array, first: number, count: number): readonly number[] {
+  return Array.from(cells.subarray(first, first + count))
 }

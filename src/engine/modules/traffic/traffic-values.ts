@@ -79,6 +79,23 @@ export const averageMethod: ValueType<AverageMethod> = {
   },
 }
 
+/** Where traffic is kept, and how often it is written there. */
+export interface DumpPlace {
+  readonly path: string
+  readonly periodMs: number
+}
+
+const usualDumpPeriodMs = 60_000
+
+export const dumpPlace: ValueType<DumpPlace | undefined> = {
+  describe: 'path [period]',
+  parse: ([path = '', period], env) => {
+    const periodMs = period === undefined ? usualDumpPeriodMs : parseTimeMs(period)
+    if (periodMs === undefined || periodMs === 0) throw new ConfError(`invalid period "${period}"`)
+    return { path: env.prefixPath(path), periodMs }
+  },
+}
+
 /** Seconds with up to three decimals, ascending; in milliseconds. */
 export const histogramBuckets: ValueType<readonly number[]> = {
   describe: 'seconds ...',
