@@ -76,6 +76,8 @@ export class EpollLoop implements Waiter {
   readonly #inputBuffer: ArrayBuffer
   readonly #inputBase: number
   #generation = 0
+  /** For how many things the process waits: descriptors, and what is deferred. */
+  #awaited = 0
   #corpses: Corpse[] = []
   #deferred: (() => void)[] = []
   /** Batches since something was deferred. */
@@ -134,7 +136,7 @@ export class EpollLoop implements Waiter {
 
   add(fd: number, target: EventTarget, events: number): void {
     this.include(fd, target, events)
-    waiters.count(1)
+    this.#await(1)
   }
 
   /** Watches a descriptor for whose sake alone nobody waits. */
@@ -159,7 +161,7 @@ export class EpollLoop implements Waiter {
   /** For a descriptor that is about to be closed: the kernel stops watching by itself. */
   forget(fd: number): void {
     this.#targets[fd] = undefined
-    waiters.count(-1)
+    this.#await(-1)
   }
 
   /** Has `corpse.bury` called when no event of the running batch can be of it any more. */
@@ -172,16 +174,24 @@ export class EpollLoop implements Waiter {
 
   /** Has `callback` called when no more events are there, or after a few more batches. */
   defer(callback: () => void): void {
-    if (this.#deferred.push(callback) === 1) waiters.count(1)
+    if (this.#deferred.push(callback) === 1) this.#await(1)
   }
 
   close(): void {
     if (this.#closed) return
     for (const target of this.#targets) target?.discard()
+    this.#await(-this.#awaited)
     this.#closed = true
     this.#buryAll()
+    this.#runDeferred()
     waiters.leave(this)
     this.libc.close(this.descriptor)
+  }
+
+  #await(more: number): void {
+    if (this.#closed) return
+    this.#awaited += more
+    waiters.count(more)
   }
 
   #control(operation: number, fd: number, target: EventTarget, events: number): void {
@@ -226,7 +236,7 @@ export class EpollLoop implements Waiter {
     const deferred = this.#deferred
     this.#deferred = []
     this.#deferredFor = 0
-    waiters.count(-1)
+    this.#await(-1)
     for (const callback of deferred) {
       try {
         callback()

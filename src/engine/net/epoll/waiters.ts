@@ -23,10 +23,10 @@ class Waiters {
   #node: NodeLoop | undefined
   /** The first one waits. */
   #all: Waiter[] = []
-  /** Descriptors that are watched over all. */
-  #watched = 0
+  /** What is waited for, over all. */
+  #awaited = 0
   #turnDue = false
-  /** Node's loop lives, and sleeps, for as long as sockets are watched. */
+  /** Node's loop lives, and sleeps, for as long as something is waited for. */
   #alive: NodeJS.Timeout | undefined
   /** True when Node's loop has something to do. */
   #nodeReady = false
@@ -49,12 +49,13 @@ class Waiters {
     if (wasFirst && this.#all.length > 0) this.#appoint(this.#all[0]!)
   }
 
-  /** So many descriptors more are watched. */
+  /** So many things more are waited for. */
   count(more: number): void {
-    const before = this.#watched
-    this.#watched += more
-    if (before === 0) this.#start()
-    else if (this.#watched === 0) this.#alive!.unref()
+    const wasIdle = this.#awaited === 0
+    this.#awaited += more
+    const isIdle = this.#awaited === 0
+    if (wasIdle && !isIdle) this.#start()
+    else if (isIdle && !wasIdle) this.#alive!.unref()
   }
 
   #appoint(first: Waiter): void {
@@ -86,10 +87,10 @@ class Waiters {
     this.#turnDue = false
     this.#node!.letSleep()
     try {
-      while (this.#watched > 0 && this.#waitOnce());
+      while (this.#awaited > 0 && this.#waitOnce());
     } finally {
       // A callback of a promise may have thrown; those that wait are served all the same.
-      if (this.#watched > 0) this.#awaitTurn()
+      if (this.#awaited > 0) this.#awaitTurn()
     }
   }
 
