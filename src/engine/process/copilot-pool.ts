@@ -56,6 +56,9 @@ export class CopilotPool {
   readonly #places = new Map<string, Place>()
   readonly #leaving = new Set<Child>()
   readonly #peers = new Map<Child, Peer>()
+  /** What runs is changed step by step: of two copilots for one thing the first has ended before. */
+  #last: Promise<unknown> = Promise.resolve()
+  #held = false
 
   constructor(options: CopilotPoolOptions) {
     this.#options = options
@@ -74,23 +77,30 @@ export class CopilotPool {
   }
 
   /** Brings the running copilots in line with a configuration. */
-  async apply(helpers: readonly Helper[]): Promise<void> {
+  apply(helpers: readonly Helper[]): Promise<void> {
+    return this.#inTurn(() => this.#apply(helpers))
+  }
+
+  async #apply(helpers: readonly Helper[]): Promise<void> {
     const wanted = new Map(helpers.map((helper) => [identityOf(helper.line), helper]))
     const ending = [...this.#places].filter(([key, place]) => isOver(place, wanted.get(key)))
     await Promise.all(ending.map(([key]) => this.#end(key)))
     for (const [key, helper] of wanted) {
-      if (!this.#places.has(key)) this.#start(key, helper)
+      if (!this.#places.has(key) && !this.#held) this.#start(key, helper)
     }
   }
 
-  /** The engine is about to stop: who ends by himself is not started again. */
+  /** The engine is about to stop: nobody is started any more, nor started again who ends by himself. */
   hold(): void {
+    this.#held = true
     for (const { child } of this.#places.values()) child.hold()
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([...this.#places.keys()].map((key) => this.#end(key)))
-    await Promise.all([...this.#leaving].map((child) => child.ended))
+  stop(): Promise<void> {
+    return this.#inTurn(async () => {
+      await Promise.all([...this.#places.keys()].map((key) => this.#end(key)))
+      await Promise.all([...this.#leaving].map((child) => child.ended))
+    })
   }
 
   send(message: ToChild): void {
@@ -108,6 +118,12 @@ export class CopilotPool {
       ...[...this.#places.values()].map(({ child }) => note(child, false)),
       ...[...this.#leaving].map((child) => note(child, true)),
     ]
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const result = this.#last.then(step)
+    this.#last = result.catch(() => undefined)
+    return result
   }
 
   async #end(key: string): Promise<void> {

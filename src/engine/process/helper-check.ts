@@ -11,7 +11,6 @@ import { type Directive, reportedAt } from '../conf/tree.ts'
 import { copilotVersion } from './copilot.ts'
 import type { Helper } from './copilot-pool.ts'
 import { copilotFlags, entryPath } from './entry.ts'
-import { impliedCopilots } from './implied-copilots.ts'
 import { confFileOf, type Program, resolveProgram } from './helper-line.ts'
 import { processLimits } from './limits.ts'
 import type { HelperLine } from './modules/main.ts'
@@ -30,11 +29,7 @@ export async function checkHelpers(tree: Directive, prefix: string): Promise<Che
   const nodes = [...directives(tree.block!)].filter(
     ({ name, args }) => name === 'helper' && args.length >= 2,
   )
-  const implied = impliedCopilots(tree, nodes.map(lineOf))
-  const results = await Promise.all([
-    ...nodes.map((node) => checkNode(node, prefix)),
-    ...implied.map((line) => check(line, prefix)),
-  ])
+  const results = await Promise.all(nodes.map((node) => checkNode(node, prefix)))
   return {
     helpers: results.filter((result) => 'line' in result),
     diagnostics: results.filter((result) => 'severity' in result),
@@ -43,7 +38,7 @@ export async function checkHelpers(tree: Directive, prefix: string): Promise<Che
 
 async function checkNode(node: Directive, prefix: string): Promise<Helper | Diagnostic> {
   try {
-    return await check(lineOf(node), prefix)
+    return await check(node, prefix)
   } catch (error) {
     if (!(error instanceof ConfError)) throw error
     return { severity: 'emerg', message: error.message, at: reportedAt(node) }
@@ -54,7 +49,8 @@ function lineOf({ args: [tag = '', module = '', conf] }: Directive): HelperLine 
   return { tag, module, conf }
 }
 
-async function check(line: HelperLine, prefix: string): Promise<Helper> {
+async function check(node: Directive, prefix: string): Promise<Helper> {
+  const line = lineOf(node)
   const program = resolveProgram(line, prefix)
   const confFile = confFileOf(line, prefix)
   return { line, program, confFile, ignoreReload: await ignoresReload(program) }

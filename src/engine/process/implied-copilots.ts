@@ -11,13 +11,16 @@ import type { HelperLine } from './modules/main.ts'
 
 const telemetryModule = 'helper_telemetry_module'
 
+/** Of `http`; where it stands, its copilot runs. */
+export const implyingDirective = 'opentelemetry_config'
+
 /** Lines to be added to those that the configuration has. */
 export function impliedCopilots(
   tree: Directive,
   written: readonly HelperLine[],
 ): readonly HelperLine[] {
   const http = findDirective(tree.block, 'http')
-  const wanted = findDirective(http?.block, 'opentelemetry_config') !== undefined
+  const wanted = findDirective(http?.block, implyingDirective) !== undefined
   const there = written.some(({ module }) => loadName(module) === telemetryModule)
   return wanted && !there ? [{ tag: 'telemetry', module: telemetryModule, conf: undefined }] : []
 }

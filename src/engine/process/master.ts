@@ -18,9 +18,10 @@ import { CopilotPool, type Helper } from './copilot-pool.ts'
 import { DescriptorRegistry, type Inherited } from './descriptor-registry.ts'
 import { identityOf } from './helper-line.ts'
 import { Journal } from './journal.ts'
-import type { Refused } from './messages.ts'
+import type { ConfigurationFiles, Refused } from './messages.ts'
 import type { Peer, PeerServices } from './peer.ts'
 import { oldBinaryPath, PidFile } from './pid-file.ts'
+import { LiveCopilots } from './live-copilots.ts'
 import { LiveSettings } from './live-settings.ts'
 import { together } from './own-parts.ts'
 import { PortRanges } from './port-ranges.ts'
@@ -54,6 +55,7 @@ export class Master {
   readonly #opener: SocketOpener
   readonly #transactions: Transactions
   readonly #liveSettings: LiveSettings
+  readonly #liveCopilots: LiveCopilots
   readonly #portRanges: PortRanges
   readonly #workers: WorkerPool
   readonly #copilots: CopilotPool
@@ -85,19 +87,17 @@ export class Master {
     this.#journal = new Journal(`${place.prefix}/data/journal.db`)
     this.#registry = new DescriptorRegistry(announcer.log, inherited)
     this.#opener = new SocketOpener(this.#registry, announcer, options.onListening)
-    this.#portRanges = new PortRanges({
+    const common = {
       prefix: place.prefix,
       log: announcer.log,
-      treeOf: (read) => this.#candidate?.tree ?? readTexts(read).tree,
+      treeOf: (read: ConfigurationFiles) => this.#candidate?.tree ?? readTexts(read).tree,
       instructions: () => this.#journal.instructions(),
-    })
-    this.#liveSettings = new LiveSettings({
-      treeOf: (read) => this.#candidate?.tree ?? readTexts(read).tree,
-      instructions: () => this.#journal.instructions(),
-      onChange: (live) => this.#onSettings(live),
-    })
+    }
+    this.#portRanges = new PortRanges(common)
+    this.#liveSettings = new LiveSettings({ ...common, onChange: (live) => this.#onSettings(live) })
+    this.#liveCopilots = new LiveCopilots({ ...common, onChange: () => this.#onCopilots() })
     this.#transactions = new Transactions({
-      own: together([this.#portRanges, this.#liveSettings]),
+      own: together([this.#portRanges, this.#liveSettings, this.#liveCopilots]),
       journal: this.#journal,
       files,
       now: () => new Date().toISOString(),
@@ -139,13 +139,14 @@ export class Master {
     this.#pidFile = PidFile.write(this.#settings.pid)
     this.#state = 'serving'
     this.#vitals = this.#reportVitals()
-    await this.#copilots.apply(this.#helpers)
+    await this.#applyCopilots()
     return true
   }
 
   /** What was changed live goes before what the files say. */
   #takeSettings(): void {
     this.#settings = this.#liveSettings.start(this.#transactions.files)
+    this.#liveCopilots.start(this.#transactions.files)
     this.#announcer.use(this.#settings.logRules)
   }
 
@@ -225,7 +226,7 @@ export class Master {
   async #startAgain(): Promise<Outcome> {
     if (this.#state === 'stopping') return refuse([toDiagnostic('the engine is stopping')])
     const outcomes = await this.#resize()
-    await this.#copilots.apply(this.#helpers)
+    await this.#applyCopilots()
     const refused = outcomes.find(({ kind }) => kind === 'refused') ?? (await this.#startRanges())
     return refused ?? { kind: 'done', revision: this.#journal.revision, leftOut: [] }
   }
@@ -245,11 +246,23 @@ export class Master {
     return outcome
   }
 
-  /** Not within the change: workers that come take part in changes themselves. */
   #onSettings(settings: Settings): void {
-    this.#use({ settings, helpers: this.#helpers }).catch((error: Error) => {
+    this.#afterwards(this.#use({ settings, helpers: this.#helpers }))
+  }
+
+  #onCopilots(): void {
+    if (this.#state === 'serving' && !this.#replaced) this.#afterwards(this.#applyCopilots())
+  }
+
+  /** Not within the change: workers that come take part in changes themselves. */
+  #afterwards(work: Promise<void>): void {
+    work.catch((error: Error) => {
       this.#announcer.log.write('error', `changed settings: ${error.message}`)
     })
+  }
+
+  #applyCopilots(): Promise<void> {
+    return this.#copilots.apply(this.#liveCopilots.beside(this.#helpers))
   }
 
   /** The master's own part of a configuration that the workers have taken into use. */
@@ -264,7 +277,7 @@ export class Master {
       this.#pidFile = PidFile.write(settings.pid)
     }
     await this.#resize()
-    await this.#copilots.apply(helpers)
+    await this.#applyCopilots()
     this.#sweep()
   }
 

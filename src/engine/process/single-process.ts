@@ -7,6 +7,7 @@ import { LocalDescriptorSource } from '../net/descriptor-source.ts'
 import type { Announcer } from './announcer.ts'
 import { type Candidate, consider } from './candidate.ts'
 import type { Detached } from './detach.ts'
+import { impliedCopilots } from './implied-copilots.ts'
 import { Journal } from './journal.ts'
 import { toRefused } from './membership.ts'
 import { PidFile } from './pid-file.ts'
@@ -26,8 +27,9 @@ export async function runSingleProcess(options: SingleProcessOptions): Promise<n
   const { place, candidate, announcer, detached } = options
   const { settings, files } = candidate
   process.title = 'trijet: single process'
-  for (const { line } of candidate.helpers) {
-    announcer.say('warn', `helper "${line.tag}" is not started: there is no master process`)
+  const written = candidate.helpers.map(({ line }) => line)
+  for (const { tag } of [...written, ...impliedCopilots(candidate.tree, written)]) {
+    announcer.say('warn', `helper "${tag}" is not started: there is no master process`)
   }
   if (settings.range.length > 0) {
     announcer.say('warn', 'the "range" directive has no effect: there is no master process')

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { findDirective } from '../../conf/block.ts'
+import type { Directive } from '../../conf/tree.ts'
 import { DynamicState } from '../../control/dynamic-state.ts'
 import type { Edit } from '../../control/instruction.ts'
 import { openShared } from '../../core/shared-memory.ts'
@@ -22,7 +23,7 @@ export class Subject implements Follower {
   #confPrefix = ''
   #rings: RecordRings | undefined
 
-  /** `onChange` hears of every change that is in force. */
+  /** `onChange` hears of new files, and of changes of the directive: then workers have read its file anew. */
   constructor(onChange: () => void) {
     this.#onChange = onChange
   }
@@ -34,8 +35,7 @@ export class Subject implements Follower {
 
   /** The file that `opentelemetry_config` names; `undefined` where nothing is traced. */
   get settingsFile(): string | undefined {
-    const http = findDirective(this.#state?.tree.block, 'http')
-    const name = findDirective(http?.block, 'opentelemetry_config')?.args[0]
+    const name = this.#directive?.args[0]
     return name === undefined ? undefined : resolve(this.#confPrefix, name)
   }
 
@@ -56,11 +56,17 @@ export class Subject implements Follower {
   }
 
   apply(edits: readonly Edit[]): void {
+    const before = this.#directive
     this.#state = this.#state!.edit(edits)
-    this.#onChange()
+    if (this.#directive !== before) this.#onChange()
   }
 
   onCurrent(): void {
     this.#loaded.resolve()
+  }
+
+  get #directive(): Directive | undefined {
+    const http = findDirective(this.#state?.tree.block, 'http')
+    return findDirective(http?.block, 'opentelemetry_config')
   }
 }
