@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { parseExposition, valueOf } from '../support/exposition.ts'
 import { generateLoad } from '../support/load.ts'
 import { freePorts } from '../support/ports.ts'
+import { isAlive } from '../support/process-tree.ts'
 import type { Owner } from '../support/scope.ts'
 import { until } from '../support/wait.ts'
 import { type Control, type ControlOptions, host, startControl } from './support.ts'
@@ -196,6 +197,26 @@ test('what a killed engine had counted is there as far as it was written', async
   await site.dumped('data/traffic.dump', 90)
   await site.restart('SIGKILL')
   assert.deepEqual(countsOf(await site.shown(90)), countsOf(before))
+  await site.load(30)
+})
+
+test('an engine that takes over goes on from the last dump, and has the file', async (t) => {
+  const site = await Site.start(t, 'vhost_traffic_status_dump data/traffic.dump 20ms;')
+  await site.load(60)
+  await site.dumped('data/traffic.dump', 60)
+  const { engine } = site.control
+  const before = engine.pid
+  engine.signal('SIGUSR2')
+  await until(() => engine.hasPidFile && engine.pid !== before, { what: 'a new master' })
+  process.kill(before, 'SIGQUIT')
+  await until(() => !isAlive(before), { what: 'the end of the old master' })
+  await site.control.waitForControl(t)
+  await site.load(30)
+  await site.dumped('data/traffic.dump', 90)
+  const after = engine.pid
+  engine.signal('SIGTERM')
+  await until(() => !isAlive(after), { what: 'the end of the new master' })
+  await site.restart()
   await site.load(30)
 })
 

@@ -8,16 +8,25 @@ import {
   fstatSync,
   fsyncSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { decodeDump, DumpError, type DumpRecord } from './dump-format.ts'
-import { dumpBytesMax, dumpPauseMs, dumpStepBytes } from './limits.ts'
+import { ConfError } from '../../conf/diagnostics.ts'
+import { readProcessStat } from '../../core/process-identity.ts'
+import {
+  decodeDump,
+  decodeHeader,
+  DumpError,
+  type DumpHeader,
+  type DumpRecord,
+} from './dump-format.ts'
+import { dumpBytesMax, dumpHeaderBytesMax, dumpPauseMs, dumpStepBytes } from './limits.ts'
 import { slicesOf } from './slices.ts'
 
 const mode = 0o600
@@ -28,14 +37,44 @@ export function* readDump(path: string): Generator<DumpRecord | undefined, void,
   if (bytes !== undefined) yield* decodeDump(bytes)
 }
 
+/** Whose dump it is; `undefined` where there is none. Throws `DumpError`. */
+export function readDumpHeader(path: string): DumpHeader | undefined {
+  const descriptor = openToRead(path)
+  if (descriptor === undefined) return undefined
+  try {
+    const bytes = Buffer.alloc(dumpHeaderBytesMax)
+    return decodeHeader(bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0)))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Removes drafts of processes that were killed while they wrote, where that is possible. */
+export function sweepDrafts(path: string): void {
+  const folder = dirname(path)
+  const beginning = `${basename(path)}.`
+  for (const name of namesIn(folder)) {
+    const pid = /^(\d+)\.draft$/.exec(name.slice(beginning.length))?.[1]
+    if (!name.startsWith(beginning) || pid === undefined) continue
+    if (readProcessStat(Number(pid)) === undefined) rmSync(join(folder, name), { force: true })
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
 function* readWhole(path: string): Generator<undefined, Buffer | undefined, undefined> {
   const descriptor = openToRead(path)
   if (descriptor === undefined) return undefined
   try {
-    const stat = fstatSync(descriptor)
-    if (!stat.isFile()) throw new DumpError('it is no file')
-    if (stat.size > dumpBytesMax) throw new DumpError(`it is larger than ${dumpBytesMax} bytes`)
-    const bytes = Buffer.alloc(stat.size)
+    const { size } = fstatSync(descriptor)
+    if (size > dumpBytesMax) throw new DumpError(`it is larger than ${dumpBytesMax} bytes`)
+    const bytes = Buffer.alloc(size)
     for (let at = 0; at < bytes.length;) {
       const read = readSync(descriptor, bytes, at, Math.min(dumpStepBytes, bytes.length - at), at)
       if (read === 0) return bytes.subarray(0, at)
@@ -48,13 +87,21 @@ function* readWhole(path: string): Generator<undefined, Buffer | undefined, unde
   }
 }
 
+/** Throws `ConfError` for what is no file: a dump would take the place of a folder or a device. */
 function openToRead(path: string): number | undefined {
+  const descriptor = openIfThere(path)
+  if (descriptor === undefined || fstatSync(descriptor).isFile()) return descriptor
+  closeSync(descriptor)
+  throw new ConfError('it is no file')
+}
+
+function openIfThere(path: string): number | undefined {
   try {
     // What is no file is not to be waited for.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new DumpError((error as Error).message)
+    throw error
   }
 }
 
@@ -125,6 +172,7 @@ export function discard(path: string): void {
   rmSync(draftOf(path), { force: true })
 }
 
+/** No other engine writes there, if it has the same path by mistake or until it has taken over. */
 function draftOf(path: string): string {
-  return `${path}.draft`
+  return `${path}.${process.pid}.draft`
 }

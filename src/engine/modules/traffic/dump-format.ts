@@ -2,13 +2,16 @@
  * Traffic in a file: one JSON value on each line, in UTF-8.
  *
  * ```text
- *   {"format":"trijet traffic","version":1}
+ *   {"format":"trijet traffic","version":1,"madeAt":1763845200000,"writer":1065361}
  *   {"table":"servers","group":"","name":"example.com","requests":3,"in":120,"out":900,
  *    "statuses":[0,3,0,0,0],"cache":[0,0,0,0,0,0,0,0],"average":"AMM","periodMs":60000,"bucketsMs":[5,50],
  *    "timings":[{"sumMs":7.5,"latencies":[[12,2],[40,1]],"bucketCounts":[2,3]}]}           a line, for each key
  *   …
  *   {"crc32":3735928559}                                    of all bytes before this line
  * ```
+ *
+ * `madeAt` is when the engine's zone was made, and `writer` a word for the process that writes
+ * (`core/process-identity.ts`): by these an engine sees that the file is another's.
  *
  * `table` is `servers`, `locations`, `filters` or `upstreams`; `statuses` are those from 1xx to 5xx; `cache`
  * is in the order of `cacheStatuses`. `latencies` are the buckets of `core/latency-histogram.ts` that are not
@@ -38,18 +41,28 @@ export interface DumpRecord {
   readonly traffic: KeyedCounts
 }
 
+/** Whose the dump is. */
+export interface DumpHeader {
+  /** Milliseconds of the wall clock. */
+  readonly madeAt: number
+  readonly writer: number
+}
+
 /** Why a file is not read back. */
 export class DumpError extends Error {}
 
 /** The lines of a dump. */
-export function* encodeDump(records: Iterable<DumpRecord>): Generator<string, void, undefined> {
+export function* encodeDump(
+  { madeAt, writer }: DumpHeader,
+  records: Iterable<DumpRecord>,
+): Generator<string, void, undefined> {
   let sum = 0
   const line = (value: unknown): string => {
     const text = `${JSON.stringify(value)}\n`
     sum = crc32(text, sum)
     return text
   }
-  yield line({ format, version })
+  yield line({ format, version, madeAt, writer })
   for (const record of records) yield line(toJson(record))
   yield `${JSON.stringify({ crc32: sum })}\n`
 }
@@ -86,7 +99,7 @@ function filledOf(counts: readonly number[]): readonly (readonly [number, number
  * first record where the bytes are not what was written.
  */
 export function* decodeDump(bytes: Buffer): Generator<DumpRecord | undefined, void, undefined> {
-  const recordsAt = checkHeader(bytes)
+  const { recordsAt } = decodeHeader(bytes)
   const sumAt = bytes.lastIndexOf(newline, -2) + 1
   const { crc32: wanted } = objectOf(bytes.subarray(sumAt))
   if (bytes.at(-1) !== newline || typeof wanted !== 'number') throw new DumpError('it is cut off')
@@ -103,15 +116,16 @@ export function* decodeDump(bytes: Buffer): Generator<DumpRecord | undefined, vo
   }
 }
 
-/** Returns where the first record begins. */
-function checkHeader(bytes: Buffer): number {
+/** Its header, from the first `dumpHeaderBytesMax` bytes of a dump at least. Throws `DumpError`. */
+export function decodeHeader(bytes: Buffer): DumpHeader & { readonly recordsAt: number } {
   const end = bytes.subarray(0, dumpHeaderBytesMax).indexOf(newline)
   const header = objectOf(bytes.subarray(0, Math.max(end, 0)))
   if (header['format'] !== format) throw new DumpError('it is no dump of traffic')
   if (header['version'] !== version) {
     throw new DumpError(`it has version ${String(header['version'])}, and not ${version}`)
   }
-  return end + 1
+  const [madeAt, writer] = [toCount(header['madeAt']), toCount(header['writer'])]
+  return { madeAt, writer, recordsAt: end + 1 }
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -183,5 +197,5 @@ function toCount(value: unknown): number {
 }
 
 function strange(): DumpError {
-  return new DumpError('it has a record that nobody here wrote')
+  return new DumpError('it says what no engine writes')
 }

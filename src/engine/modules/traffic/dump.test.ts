@@ -5,12 +5,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { crc32 } from 'node:zlib'
+import { ConfError } from '../../conf/diagnostics.ts'
 import { latencyBuckets } from '../../core/latency-histogram.ts'
+import type { Log } from '../../core/log.ts'
+import { ownWord } from '../../core/process-identity.ts'
 import { privateZoneMemory } from '../limit-conn.ts'
-import { readDump, setAside, writeDump, writeDumpNow } from './dump-file.ts'
-import { decodeDump, DumpError, type DumpRecord, encodeDump } from './dump-format.ts'
+import { readDump, readDumpHeader, writeDump, writeDumpNow } from './dump-file.ts'
+import {
+  decodeDump,
+  DumpError,
+  type DumpHeader,
+  type DumpRecord,
+  encodeDump,
+} from './dump-format.ts'
+import { TrafficDump } from './traffic-dump.ts'
 import { cacheStatuses, type TrafficStyle } from './traffic-row.ts'
 import { type KeyedCounts, TrafficTable } from './traffic-table.ts'
+import { trafficZoneOf } from './traffic-zone.ts'
 
 const style: TrafficStyle = { average: 'WMA', periodMs: 1500, bucketsMs: [5, 50] }
 
@@ -36,8 +47,10 @@ function recordsOf(table: TrafficTable): DumpRecord[] {
   return [...table.counts()].map((traffic) => ({ table: 'locations', traffic }))
 }
 
+const header: DumpHeader = { madeAt: 5, writer: ownWord }
+
 function bytesOf(records: Iterable<DumpRecord>): Buffer {
-  return Buffer.from([...encodeDump(records)].join(''))
+  return Buffer.from([...encodeDump(header, records)].join(''))
 }
 
 function decoded(bytes: Buffer): readonly DumpRecord[] {
@@ -83,21 +96,19 @@ suite('format', () => {
     for (const at of bytes.keys()) {
       const other = Buffer.from(bytes)
       other[at]! ^= 1
-      assert.match(faultOf(other), /^it (is|has version) /, `byte ${at}`)
+      assert.match(faultOf(other), /^it (is|has version|says) /, `byte ${at}`)
     }
   })
 
   test('another version is told apart', () => {
-    const header = { format: 'trijet traffic', version: 7 }
-    assert.equal(faultOf(signed(header)), 'it has version 7, and not 1')
+    assert.equal(faultOf(signed({ ...first, version: 7 })), 'it has version 7, and not 1')
   })
 
-  const header = { format: 'trijet traffic', version: 1 }
-  const [line] = bytesOf(recordsOf(countedTable('a')))
+  const lines = bytesOf(recordsOf(countedTable('a')))
     .toString()
+    .trimEnd()
     .split('\n')
-    .slice(1)
-  const record = JSON.parse(line!)
+  const [first, record] = lines.map((line) => JSON.parse(line))
   const strangers: Readonly<Record<string, unknown>> = {
     'a number': 5,
     'another table': { ...record, table: 'caches' },
@@ -112,31 +123,30 @@ suite('format', () => {
   }
   for (const [what, value] of Object.entries(strangers)) {
     test(`a record with ${what} is refused`, () => {
-      assert.equal(faultOf(signed(header, record)), 'none')
-      assert.equal(faultOf(signed(header, value)), 'it has a record that nobody here wrote')
+      assert.equal(faultOf(signed(first, record)), 'none')
+      assert.equal(faultOf(signed(first, value)), 'it says what no engine writes')
     })
   }
 })
 
-suite('file', () => {
-  function folderOf(t: TestContext): string {
-    const folder = mkdtempSync(join(tmpdir(), 'dump-'))
-    t.after(() => rmSync(folder, { recursive: true }))
-    return folder
-  }
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dump-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return folder
+}
 
+suite('file', () => {
   const records = recordsOf(countedTable('a', 'b'))
   const always = (): boolean => true
 
   test('it is written slowly or at once, and takes the place of the last', async (t) => {
     const path = join(folderOf(t), 'dump')
     assert.deepEqual([...readDump(path)], [])
-    writeDumpNow(path, encodeDump([]))
-    await writeDump(path, encodeDump(records), always)
+    writeDumpNow(path, encodeDump(header, []))
+    await writeDump(path, encodeDump(header, records), always)
     const read = [...readDump(path)].filter((record) => record !== undefined)
     assert.deepEqual(read, records)
-    writeFileSync(`${path}.draft`, 'of one that was killed')
-    writeDumpNow(path, encodeDump(records.slice(1)))
+    writeDumpNow(path, encodeDump(header, records.slice(1)))
     assert.deepEqual(
       [...readDump(path)].filter((record) => record !== undefined),
       records.slice(1),
@@ -146,17 +156,17 @@ suite('file', () => {
 
   test('what is not wanted any more changes nothing', async (t) => {
     const path = join(folderOf(t), 'dump')
-    writeDumpNow(path, encodeDump(records))
+    writeDumpNow(path, encodeDump(header, records))
     const before = readFileSync(path)
-    await writeDump(path, encodeDump([]), () => false)
+    await writeDump(path, encodeDump(header, []), () => false)
     assert.deepEqual(readFileSync(path), before)
   })
 
   test('an error is given on, and nothing is left behind', async (t) => {
     const path = join(folderOf(t), 'dump')
     mkdirSync(path)
-    await assert.rejects(writeDump(path, encodeDump(records), always), { code: 'EISDIR' })
-    assert.throws(() => [...readDump(path)], DumpError)
+    await assert.rejects(writeDump(path, encodeDump(header, records), always), { code: 'EISDIR' })
+    assert.throws(() => [...readDump(path)], ConfError)
     assert.deepEqual(readdirSync(join(path, '..')), ['dump'])
     await assert.rejects(writeDump('/nowhere/dump', [], always), { code: 'ENOENT' })
   })
@@ -164,8 +174,11 @@ suite('file', () => {
   test('what is no file is not waited for', (t) => {
     const path = join(folderOf(t), 'pipe')
     execFileSync('mkfifo', [path])
-    assert.throws(() => [...readDump(path)], { message: 'it is no file' })
-    assert.equal(setAside(path), `${path}.unread`)
+    for (const read of [readDump, readDumpHeader]) {
+      assert.throws(() => [read(path)].flatMap((all) => [...(all as Iterable<unknown>)]), {
+        message: 'it is no file',
+      })
+    }
   })
 })
 
@@ -233,5 +246,83 @@ suite('table', () => {
     table.hold('group', 'held', style).count(200, 7, 1, 1)
     assert.equal(table.restore(before!), false)
     assert.equal(table.find('group', 'held')!.requests, 1)
+  })
+})
+
+suite('life', () => {
+  /** An engine of one process, with what its log says. */
+  function engineOf(path: string): { readonly dump: TrafficDump; count(): void; said: string[] } {
+    const said: string[] = []
+    const log: Log = { write: (level, text) => said.push(`${level} ${text}`), takes: () => true }
+    const memory = privateZoneMemory()
+    const zone = trafficZoneOf(memory, { name: 'test', bytes: 1024 * 1024 }, 2)
+    const options = { path, periodMs: 3_600_000, filterLimit: { keys: 4, groups: ['few'] } }
+    const dump = new TrafficDump({ ...options, zone, memory, log })
+    const count = (): void => {
+      zone.servers.counterOf('', 'site', style).count(200, 1, 1, 1)
+      zone.limitedFilters(4).counterOf('few', 'key', style).count(200, 1, 1, 1)
+    }
+    return { dump, count, said }
+  }
+
+  function requestsIn(path: string): readonly string[] {
+    const records = [...readDump(path)].filter((record) => record !== undefined)
+    return records.map(({ table, traffic }) => `${table} ${traffic.name} ${traffic.requests}`)
+  }
+
+  test('an engine goes on from the last dump of the one before, however soon it ends', (t) => {
+    const path = join(folderOf(t), 'dump')
+    for (const requests of [1, 2, 3]) {
+      const { dump, count } = engineOf(path)
+      count()
+      dump.end()
+      assert.deepEqual(requestsIn(path), [`servers site ${requests}`, `filters key ${requests}`])
+    }
+  })
+
+  test('the file is left to a later engine while that lives', (t) => {
+    const path = join(folderOf(t), 'dump')
+    const later = { madeAt: Date.now() + 60_000, writer: ownWord }
+    writeDumpNow(path, encodeDump(later, []))
+    const first = engineOf(path)
+    first.count()
+    first.dump.end()
+    assert.deepEqual(requestsIn(path), [])
+    assert.match(
+      first.said.join(),
+      /notice dump of traffic ".*" is left to an engine that began later/,
+    )
+    // A process of that number began at another time.
+    writeDumpNow(path, encodeDump({ ...later, writer: ownWord ^ (1 << 22) }, []))
+    const second = engineOf(path)
+    second.count()
+    second.dump.end()
+    assert.deepEqual(requestsIn(path), ['servers site 1', 'filters key 1'])
+    assert.equal(readDumpHeader(path)!.writer, ownWord)
+  })
+
+  test('what is no file stays what it is', (t) => {
+    const path = join(folderOf(t), 'dump')
+    mkdirSync(path)
+    const { dump, count, said } = engineOf(path)
+    count()
+    dump.end()
+    assert.deepEqual(readdirSync(join(path, '..')), ['dump'])
+    assert.deepEqual(said, [`error dump of traffic "${path}" is not made: it is no file`])
+  })
+
+  test('what is no dump is put away, and drafts of the dead are removed', (t) => {
+    const folder = folderOf(t)
+    const path = join(folder, 'dump')
+    writeFileSync(path, 'a letter')
+    // A number that no process has.
+    writeFileSync(`${path}.4194304.draft`, 'of one that was killed')
+    writeFileSync(`${path}.1.draft`, 'of one that lives')
+    const { dump, count, said } = engineOf(path)
+    count()
+    dump.end()
+    assert.deepEqual(requestsIn(path), ['servers site 1', 'filters key 1'])
+    assert.deepEqual(readdirSync(folder).sort(), ['dump', 'dump.1.draft', 'dump.unread'])
+    assert.match(said.join(), /warn dump of traffic ".*" is not read: it is no dump of traffic/)
   })
 })

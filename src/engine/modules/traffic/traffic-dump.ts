@@ -17,13 +17,22 @@
  * (`TrafficTable.restore`). When an engine stops, the last of its workers to leave writes all that was
  * counted. What a killed master leaves, or a last worker that is killed while the engine stops, is as old as
  * the last dump. An engine that takes over from a running one by USR2 begins with the last dump of that, and
- * the file is then the work of both until the old one ends.
+ * has the file from its own first dump on: an engine leaves a file alone that a later one writes.
  */
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { Log } from '../../core/log.ts'
 import { monotonicMs } from '../../core/monotonic.ts'
+import { isAlive, ownWord } from '../../core/process-identity.ts'
 import type { ZoneMemory } from '../limit-conn.ts'
-import { discard, readDump, setAside, writeDump, writeDumpNow } from './dump-file.ts'
+import {
+  discard,
+  readDump,
+  readDumpHeader,
+  setAside,
+  sweepDrafts,
+  writeDump,
+  writeDumpNow,
+} from './dump-file.ts'
 import { DumpError, type DumpRecord, type DumpTable, encodeDump } from './dump-format.ts'
 import { DumpState } from './dump-state.ts'
 import { filterTableOf } from './filter-table.ts'
@@ -47,8 +56,8 @@ export class TrafficDump {
   readonly #timer: NodeJS.Timeout
   #isBusy = false
   #isClosed = false
-  /** What went wrong last: it is said once. */
-  #fault = ''
+  /** Why there is no dump: it is said once. */
+  #said = ''
 
   /** Throws `ConfError` where there is no memory. */
   constructor(options: TrafficDumpOptions) {
@@ -98,12 +107,13 @@ export class TrafficDump {
     const { path } = this.#options
     const isWanted = (): boolean => !this.#isClosed
     try {
-      if (!this.#state.restored) await inSlices(this.#restore(now), restorePauseMs, isWanted)
+      if (!this.#state.restored) await inSlices(this.#restore(), restorePauseMs, isWanted)
       else {
         this.#state.writtenAt = now
-        await writeDump(path, encodeDump(this.#records()), isWanted)
+        if (!this.#isOurs()) return
+        await writeDump(path, this.#lines(), isWanted)
       }
-      this.#fault = ''
+      this.#said = ''
     } catch (error) {
       this.#report(error)
     }
@@ -112,15 +122,31 @@ export class TrafficDump {
   /** Without pauses: nobody is served any more. */
   #finish(): void {
     try {
-      if (!this.#state.restored) for (const _ of this.#restore(monotonicMs()));
-      writeDumpNow(this.#options.path, encodeDump(this.#records()))
+      if (!this.#state.restored) for (const _ of this.#restore());
+      if (this.#isOurs()) writeDumpNow(this.#options.path, this.#lines())
     } catch (error) {
       this.#report(error)
     }
   }
 
-  *#restore(now: number): Generator<void, void, undefined> {
+  /** False while an engine that began after this one has the file. What is no dump is put away. */
+  #isOurs(): boolean {
+    const { path, zone } = this.#options
+    try {
+      const found = readDumpHeader(path)
+      if (found === undefined || found.madeAt <= zone.servers.madeAt) return true
+      if (!isAlive(found.writer)) return true
+      this.#say('notice', 'is left to an engine that began later')
+      return false
+    } catch (error) {
+      this.#putAway(error)
+      return true
+    }
+  }
+
+  *#restore(): Generator<void, void, undefined> {
     const { path, log } = this.#options
+    sweepDrafts(path)
     let keys = 0
     let lost = 0
     try {
@@ -132,14 +158,23 @@ export class TrafficDump {
         yield
       }
     } catch (error) {
-      if (!(error instanceof DumpError)) throw error
-      log.write('warn', `dump of traffic "${path}" is not read: ${error.message}${keep(path)}`)
+      this.#putAway(error)
     }
     if (keys > 0) log.write('notice', `dump of traffic "${path}": ${keys} keys are read back`)
     if (lost > 0) log.write('warn', `dump of traffic "${path}": there is no room for ${lost} keys`)
-    // What is in the file need not be written again.
-    if (keys > 0) this.#state.writtenAt = now
     this.#state.setRestored()
+  }
+
+  /** A file that cannot be read is kept from being written over, where that is possible. */
+  #putAway(error: unknown): void {
+    if (!(error instanceof DumpError)) throw error
+    const { path, log } = this.#options
+    log.write('warn', `dump of traffic "${path}" is not read: ${error.message}; ${keep(path)}`)
+  }
+
+  #lines(): Iterable<string> {
+    const { madeAt } = this.#options.zone.servers
+    return encodeDump({ madeAt, writer: ownWord }, this.#records())
   }
 
   *#records(): Generator<DumpRecord, void, undefined> {
@@ -166,20 +201,20 @@ export class TrafficDump {
     const { message } = error as Error
     const isOfSystem = (error as NodeJS.ErrnoException).code !== undefined
     if (!isOfSystem && !(error instanceof ConfError)) throw error
-    if (message === this.#fault) return
-    this.#fault = message
-    this.#options.log.write(
-      'error',
-      `dump of traffic "${this.#options.path}" is not made: ${message}`,
-    )
+    this.#say('error', `is not made: ${message}`)
+  }
+
+  #say(level: 'error' | 'notice', what: string): void {
+    if (what === this.#said) return
+    this.#said = what
+    this.#options.log.write(level, `dump of traffic "${this.#options.path}" ${what}`)
   }
 }
 
-/** Keeps a file that could not be read from being written over, where that is possible. */
 function keep(path: string): string {
   try {
-    return `; it is kept as "${setAside(path)}"`
+    return `it is kept as "${setAside(path)}"`
   } catch (error) {
-    return `; ${(error as Error).message}`
+    return (error as Error).message
   }
 }
