@@ -13,6 +13,8 @@ import { freePort } from '../support/ports.ts'
 import { startTrijet, type Trijet } from '../support/trijet.ts'
 import { until } from '../support/wait.ts'
 
+type Fields = Readonly<Record<string, string | undefined>>
+
 interface Backend {
   readonly url: string
   readonly seen: IncomingHttpHeaders[]
@@ -150,6 +152,57 @@ for (const protocol of ['http/protobuf', 'http/json'] as const) {
       'url.full': `${inner.url}/a/b?c=d&sig=REDACTED&e=f`,
     })
     assert.equal(receiver.requests[0]!.headers['x-key'], 'k')
+  })
+}
+
+for (const [way, told] of [
+  ['', ({ traceparent }) => traceparent?.split('-')[2]],
+  ['b3', ({ b3 }) => b3?.split('-')[1]],
+  ['b3multi', (fields) => fields['x-b3-spanid']],
+] as const satisfies readonly (readonly [string, (fields: Fields) => string | undefined])[]) {
+  test(`behind a server that is not there the next one hangs below its own try, by ${way || 'W3C'}`, async (t) => {
+    const receiver = await startOtlpReceiver(t)
+    const backend = await startBackend(t)
+    const nobody = `127.0.0.1:${await freePort()}`
+    const propagate = `opentelemetry_propagate ${way};`
+    const shared = { receiver, main: 'worker_processes 1;' }
+    const inner = await startEngine(t, {
+      ...shared,
+      name: 'inner',
+      upstream: backend.url,
+      http: propagate,
+    })
+    const group = `upstream app { server ${nobody}; server ${new URL(inner.url).host}; }`
+    const outer = await startEngine(t, {
+      ...shared,
+      name: 'outer',
+      upstream: 'http://app',
+      http: `${propagate} ${group}`,
+    })
+    assert.equal((await curl(`${outer.url}/a`)).status, 200)
+    await receiver.whenServerSpans(2)
+    const [first, second] = pairOf(receiver.serverSpans)
+    const [refused, answered, ...others] = receiver.clientSpans.filter(
+      ({ parentId }) => parentId === first.spanId,
+    )
+    const inward = only(receiver.clientSpans, 'inner')
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      [second, inward].map(({ parentId }) => parentId),
+      [answered!.spanId, second.spanId],
+    )
+    assert.equal(told(backend.seen[0] as Fields), inward.spanId)
+    assert.equal(new Set(receiver.spans.map(({ traceId }) => traceId)).size, 1)
+    assert.deepEqual([refused!.status, answered!.status, first.status], [2, 0, 0])
+    assert.equal(refused!.attributes['error.type'], 'ECONNREFUSED')
+    assert.equal(refused!.attributes['http.response.status_code'], undefined)
+    assert.equal(refused!.attributes['http.request.resend_count'], undefined)
+    assert.equal(answered!.attributes['http.request.resend_count'], 1)
+    assert.equal(answered!.attributes['http.response.status_code'], 200)
+    assert.deepEqual(
+      [refused, answered].map((each) => each!.attributes['url.full']),
+      [`http://${nobody}/a`, `${inner.url}/a`],
+    )
   })
 }
 
