@@ -14,6 +14,7 @@
  * block sets it. A directive with `inherited: false` starts from its default in every block.
  */
 import { type Block, directives } from '../conf/block.ts'
+import { BlockMemo } from '../conf/block-memo.ts'
 import { ConfError } from '../conf/diagnostics.ts'
 import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
@@ -101,17 +102,11 @@ export function createScope(options: ScopeOptions): Scope {
   return new Scope(context, parent, settings, confs)
 }
 
-const settingsMemo = new WeakMap<Block, readonly Directive[]>()
+const simple: BlockMemo<Directive> = new BlockMemo((node) => (isSimple(node) ? [node] : none))
 
-/** Simple directives of a block; remembered per chunk, so that a block of 100,000 servers is not read again. */
+/** Simple directives of a block. */
 export function settingsOf(block: Block): readonly Directive[] {
-  if (block.kind === 'leaf' && block.items.every(isSimple)) return block.items
-  const known = settingsMemo.get(block)
-  if (known !== undefined) return known
-  const found =
-    block.kind === 'leaf' ? block.items.filter(isSimple) : block.parts.flatMap(settingsOf)
-  settingsMemo.set(block, found)
-  return found
+  return block.kind === 'leaf' && block.items.every(isSimple) ? block.items : simple.of(block)
 }
 
 function isSimple({ block }: Directive): boolean {

@@ -14,18 +14,20 @@ import {
   type LimitedMethods,
   type Location,
   type LocationPattern,
-  LocationTable,
   parseLocation,
 } from './location.ts'
 import { compileLocationCondition } from './location-condition.ts'
+import { LocationTable } from './location-table.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import { type AnyHttpModule, type Handler, type HttpEnv, type LocationEnv } from './module.ts'
 import { httpCore } from './modules/core.ts'
 import { httpFiles } from './modules/files.ts'
+import type { UsedUpstreams } from './used-upstreams.ts'
 
 /** What stays the same for all locations of a server. */
 export interface LocationInput extends Omit<HttpEnv, 'node' | 'scope'> {
   readonly hooks: HookTable
+  readonly upstreams: UsedUpstreams
 }
 
 /** What holds in a block: what a location takes over from what it stands in. */
@@ -36,8 +38,8 @@ export interface Outer {
   readonly pattern: LocationPattern | undefined
 }
 
-/** The locations that stand in a block; `undefined` where there is none, as in most locations. */
-export function compileLocations(
+/** The locations that stand in a location; `undefined` where there is none, as in most. */
+function compileChildren(
   input: LocationInput,
   node: Directive,
   outer: Outer,
@@ -52,7 +54,7 @@ export function compileLocations(
   return table
 }
 
-function compileLocation(input: LocationInput, node: Directive, outer: Outer): Location {
+export function compileLocation(input: LocationInput, node: Directive, outer: Outer): Location {
   const { session, variables } = input
   const pattern = parseLocation(node.args)
   checkPlace(pattern, outer.pattern)
@@ -66,7 +68,7 @@ function compileLocation(input: LocationInput, node: Directive, outer: Outer): L
   const root = rootOf(scope, outer.root, pattern, session.prefix)
   const types = typesOf(node.block, outer.types, session)
   const place = { scope, root, types, pattern }
-  const children = compileLocations(input, node, place)
+  const children = compileChildren(input, node, place)
   return composeLocation(input, node, place, { children })
 }
 
@@ -173,6 +175,7 @@ function composeLocation(
     headerFilters: collect(hooks, env, 'headerFilter'),
     logs: collect(hooks, env, 'log'),
     limited: around === undefined ? compileLimited(input, node, place, content) : undefined,
+    upstreams: input.upstreams.names,
   }
 }
 

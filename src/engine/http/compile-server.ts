@@ -1,33 +1,44 @@
 /** Compiles one `server` block. */
-import { directives } from '../conf/block.ts'
+import { BlockMemo } from '../conf/block-memo.ts'
 import type { Directive } from '../conf/tree.ts'
 import { createScope, type Scope } from '../core/scope.ts'
 import type { ServerName } from '../core/server-names.ts'
 import { capturing, type CapturingRegex } from '../modules/captures.ts'
 import { parseListen } from '../modules/listen.ts'
+import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
 import {
   collect,
   compileFallback,
-  compileLocations,
   type LocationInput,
+  type Outer,
   rootOf,
 } from './compile-location.ts'
-import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
-import { LocationTable } from './location.ts'
+import { compileServerLocations } from './compile-locations.ts'
+import type { Location } from './location.ts'
 import { type MimeTypes, typesOf } from './mime-types.ts'
 import { httpCore } from './modules/core.ts'
 import type { HttpListen, HttpServer } from './server.ts'
+import { none } from './hook-table.ts'
+import { UsedUpstreams } from './used-upstreams.ts'
 
 const serverPhases = ['postRead', 'serverRewrite'] as const
 
-export interface ServerInput extends LocationInput {
+export interface ServerInput extends Omit<LocationInput, 'upstreams'> {
+  readonly upstreams: UpstreamCells
   readonly node: Directive
   readonly parent: Scope
   /** Types of the http block. */
   readonly types: MimeTypes
 }
 
-export function compileServer(input: ServerInput): HttpServer {
+export interface CompiledServer {
+  readonly server: HttpServer
+  /** Groups that the server before referred to, once for each reference that is no more. */
+  readonly released: readonly string[]
+}
+
+/** `before`: the server that it takes the place of, whose locations stay where nothing concerns them. */
+export function compileServer(input: ServerInput, before?: HttpServer): CompiledServer {
   const { node, parent, session, variables, hooks, services } = input
   const scope = createScope({
     context: 'http.server',
@@ -35,16 +46,16 @@ export function compileServer(input: ServerInput): HttpServer {
     block: node.block,
     session,
     variables,
+    before: before?.scope,
   })
   const core = scope.conf(httpCore)
-  const used = new Set<string>()
-  const within = { ...input, upstreams: recordUses(input.upstreams, used) }
+  const upstreams = new UsedUpstreams(input.upstreams)
+  const within = { ...input, upstreams }
   const env = { ...within, scope }
-  const root = rootOf(scope, undefined, undefined, session.prefix)
-  const types = typesOf(node.block, input.types, session)
-  const place = { scope, root, types, pattern: undefined }
+  const place = placeOf(scope, input, before)
+  const locations = compileServerLocations(within, node, place, before)
   const { client_header_buffer_size: initialBytes, large_client_header_buffers: large } = core
-  return {
+  const server = {
     node,
     scope,
     core,
@@ -60,14 +71,32 @@ export function compileServer(input: ServerInput): HttpServer {
       ignoreInvalid: core.ignore_invalid_headers,
     },
     handlers: serverPhases.flatMap((phase) => collect(hooks, env, phase)),
-    locations: compileLocations(within, node, place) ?? new LocationTable(),
+    place,
+    locations: locations.table,
     fallback: compileFallback(within, node, place),
     errorLog: services.errorLog(scope),
     tls: collect(hooks, env, 'tls')[0],
-    // Complete when the locations above are compiled.
-    upstreams: [...used],
+    // Complete when all of the above is compiled.
+    upstreams: upstreams.names,
     declared: declaredIn(node),
   }
+  return { server, released: before === undefined ? [] : usesOf(before, locations.gone) }
+}
+
+/** Groups that a server refers to, by each reference. */
+export function usesOf(
+  server: HttpServer,
+  locations: Iterable<Location> = server.locations.all(),
+): readonly string[] {
+  return [...server.upstreams, ...[...locations].flatMap((location) => location.upstreams)]
+}
+
+/** What locations take over: the very same where nothing of it has changed. */
+function placeOf(scope: Scope, input: ServerInput, before: HttpServer | undefined): Outer {
+  const types = typesOf(input.node.block, input.types, input.session)
+  if (before?.place.scope === scope && before.place.types === types) return before.place
+  const root = rootOf(scope, undefined, undefined, input.session.prefix)
+  return { scope, root, types, pattern: undefined }
 }
 
 /** First name as `$server_name` shows it: `.example.com` stands for `example.com`. */
@@ -82,14 +111,13 @@ const writers: ReadonlySet<string> = new Set(['set', 'vhost_traffic_status_set_b
 
 /** Variables that a `set` or its like writes, in the block or in those within it. */
 export function declaredIn({ block }: Directive): readonly string[] {
-  if (block === undefined) return []
-  const found: string[] = []
-  for (const child of directives(block)) {
-    if (writers.has(child.name) && child.args[0] !== undefined) found.push(child.args[0])
-    else found.push(...declaredIn(child))
-  }
-  return found
+  return block === undefined ? none : declared.of(block)
 }
+
+const declared: BlockMemo<string> = new BlockMemo((node) => {
+  const [variable] = node.args
+  return writers.has(node.name) && variable !== undefined ? [variable] : declaredIn(node)
+})
 
 /** A server that says nothing listens on port 80; an address that stands twice is refused. */
 function checkListens(
@@ -124,14 +152,4 @@ function expressionsOf(
     if (name.kind === 'regex') found.set(name.regex.source, capturing(name.regex, variables))
   }
   return found
-}
-
-function recordUses(cells: UpstreamCells, used: Set<string>): UpstreamCells {
-  return {
-    use(target, at, options) {
-      const cell = cells.use(target, at, options)
-      used.add(cell.name)
-      return cell
-    },
-  }
 }

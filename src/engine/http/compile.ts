@@ -23,7 +23,7 @@ import type { SubsystemInput } from '../core/snapshot.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
 import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
-import { declaredIn } from './compile-server.ts'
+import { declaredIn, usesOf } from './compile-server.ts'
 import type { HttpEngine } from './engine.ts'
 import type { HookTable } from './hook-table.ts'
 import { defaultTypes, type MimeTypes, typesOf } from './mime-types.ts'
@@ -147,8 +147,9 @@ function continued(input: HttpCompileInput, before: HttpPart, diff: BlockDiff): 
   for (const node of diff.removed) {
     const server = compiledServer(before.scope, node)
     if (server !== undefined) {
-      if (!staying.has(server)) servers.remove(server)
-      upstreams.release(server.upstreams)
+      if (staying.has(server)) continue
+      servers.remove(server)
+      upstreams.release(usesOf(server))
     } else if (node.name === 'upstream') upstreams.remove(node)
   }
   return { scope, types, variables, servers, upstreams, added: diff.added, successors }
@@ -223,7 +224,7 @@ function compileBlocks(input: HttpCompileInput, plan: Plan): void {
     const server = { node, parent: scope, types, session, variables, hooks, services, upstreams }
     const before = successors.get(node)
     if (before === undefined) servers.add(server)
-    else servers.exchange(before, server)
+    else upstreams.release(servers.exchange(before, server))
   }
 }
 

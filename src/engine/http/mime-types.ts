@@ -1,5 +1,6 @@
 /** Types of responses by the ending of the path: `types { text/html html htm; }`. */
 import { type Block, directives } from '../conf/block.ts'
+import { BlockMemo } from '../conf/block-memo.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { Request } from './request.ts'
 
@@ -12,6 +13,12 @@ export const defaultTypes: MimeTypes = new Map([
   ['jpg', 'image/jpeg'],
 ])
 
+const noBlocks: readonly Block[] = Object.freeze([])
+
+const typesBlocks: BlockMemo<Block> = new BlockMemo(({ name, block }) =>
+  name === 'types' && block !== undefined ? [block] : noBlocks,
+)
+
 /** The types in force in a block: its own, all `types` of it together, or the outer ones. */
 export function typesOf(
   block: Block | undefined,
@@ -20,10 +27,9 @@ export function typesOf(
 ): MimeTypes {
   if (block === undefined) return outer
   let own: Map<string, string> | undefined
-  for (const node of directives(block)) {
-    if (node.name !== 'types' || node.block === undefined) continue
+  for (const types of typesBlocks.of(block)) {
     own ??= new Map<string, string>()
-    for (const entry of directives(node.block)) {
+    for (const entry of directives(types)) {
       for (const ending of entry.args) {
         const key = ending.toLowerCase()
         const known = own.get(key)

@@ -5,7 +5,7 @@ import type { CompileSession } from '../core/compile-session.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { blocksOf, type Scope } from '../core/scope.ts'
 import { PortTable } from '../modules/port-table.ts'
-import { compileServer, type ServerInput } from './compile-server.ts'
+import { type CompiledServer, compileServer, type ServerInput } from './compile-server.ts'
 import type { HttpEngine } from './engine.ts'
 import { HttpGate } from './gate.ts'
 import type { HttpPart } from './part.ts'
@@ -57,7 +57,7 @@ export class ServerSet {
 
   /** Compiles a server and puts it into the tables. */
   add(input: ServerInput): void {
-    const server = this.#compile(input)
+    const { server } = this.#compile(input)
     for (const [i, listen] of server.listens.entries()) {
       const at = server.scope.own('listen')[i] ?? server.node
       this.ports = this.ports.add(server, listen, () => this.#gate(listen.key), {
@@ -69,23 +69,28 @@ export class ServerSet {
     this.#countDeclared(server, 1)
   }
 
-  /** Compiles what a server has become that is found as before: it keeps its places in the tables. */
-  exchange(before: HttpServer, input: ServerInput): void {
-    const server = this.#compile(input)
+  /**
+   * Compiles what a server has become that is found as before: it keeps its places in the tables. Returns
+   * the groups that it no longer refers to, by each reference.
+   */
+  exchange(before: HttpServer, input: ServerInput): readonly string[] {
+    const { server, released } = this.#compile(input, before)
     for (const listen of server.listens) {
       this.ports = this.ports.exchange(before, server, listen)
       this.#touched.add(listen.key)
     }
     this.#countDeclared(before, -1)
     this.#countDeclared(server, 1)
+    return released
   }
 
-  #compile(input: ServerInput): HttpServer {
-    const server = compileServer(input)
+  #compile(input: ServerInput, before?: HttpServer): CompiledServer {
+    const compiled = compileServer(input, before)
+    const { server } = compiled
     this.compiled += 1
     const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, HttpServer>()
     compiledIn.set(input.parent, byNode.set(input.node, server))
-    return server
+    return compiled
   }
 
   #countDeclared({ declared }: HttpServer, step: 1 | -1): void {

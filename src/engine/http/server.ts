@@ -9,7 +9,9 @@ import type { CapturingRegex } from '../modules/captures.ts'
 import type { Listen } from '../modules/listen.ts'
 import type { Port, PortTable } from '../modules/port-table.ts'
 import type { HttpGate } from './gate.ts'
-import type { Location, LocationTable } from './location.ts'
+import type { Outer } from './compile-location.ts'
+import type { Location } from './location.ts'
+import type { LocationTable } from './location-table.ts'
 import type { Handler } from './module.ts'
 import type { CoreConf } from './modules/core.ts'
 import type { HeadLimits } from './parser.ts'
@@ -34,12 +36,14 @@ export interface HttpServer {
   readonly core: CoreConf
   readonly headLimits: HeadLimits
   readonly handlers: readonly Handler[]
+  /** What its locations take over. */
+  readonly place: Outer
   readonly locations: LocationTable
   /** What is done where no location matches. */
   readonly fallback: Location
   readonly errorLog: Log
   readonly tls: ServerTls | undefined
-  /** Groups that it refers to. */
+  /** Groups that it refers to, by each reference; its locations have their own. */
   readonly upstreams: readonly string[]
   /** Variables that it declares by `set`. */
   readonly declared: readonly string[]
