@@ -4,12 +4,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { ConfError } from '../../conf/diagnostics.ts'
 import { latencyBuckets } from '../../core/latency-histogram.ts'
 import type { Log } from '../../core/log.ts'
 import { ownWord } from '../../core/process-identity.ts'
-import { privateZoneMemory } from '../limit-conn.ts'
+import { privateZoneMemory, type ZoneMemory } from '../limit-conn.ts'
 import { readDump, readDumpHeader, writeDump, writeDumpNow } from './dump-file.ts'
 import {
   decodeDump,
@@ -21,7 +22,7 @@ import {
 import { TrafficDump } from './traffic-dump.ts'
 import { cacheStatuses, type TrafficStyle } from './traffic-row.ts'
 import { type KeyedCounts, TrafficTable } from './traffic-table.ts'
-import { trafficZoneOf } from './traffic-zone.ts'
+import { type TrafficZone, trafficZoneOf } from './traffic-zone.ts'
 
 const style: TrafficStyle = { average: 'WMA', periodMs: 1500, bucketsMs: [5, 50] }
 
@@ -250,19 +251,25 @@ suite('table', () => {
 })
 
 suite('life', () => {
+  interface Engine {
+    readonly dump: TrafficDump
+    readonly zone: TrafficZone
+    readonly said: string[]
+    count(): void
+  }
+
   /** An engine of one process, with what its log says. */
-  function engineOf(path: string): { readonly dump: TrafficDump; count(): void; said: string[] } {
+  function engineOf(path: string, memory: ZoneMemory = privateZoneMemory()): Engine {
     const said: string[] = []
     const log: Log = { write: (level, text) => said.push(`${level} ${text}`), takes: () => true }
-    const memory = privateZoneMemory()
-    const zone = trafficZoneOf(memory, { name: 'test', bytes: 1024 * 1024 }, 2)
+    const zone = trafficZoneOf(memory, { name: 'test', bytes: 16 * 1024 * 1024 }, 2)
     const options = { path, periodMs: 3_600_000, filterLimit: { keys: 4, groups: ['few'] } }
     const dump = new TrafficDump({ ...options, zone, memory, log })
     const count = (): void => {
       zone.servers.counterOf('', 'site', style).count(200, 1, 1, 1)
       zone.limitedFilters(4).counterOf('few', 'key', style).count(200, 1, 1, 1)
     }
-    return { dump, count, said }
+    return { dump, zone, said, count }
   }
 
   function requestsIn(path: string): readonly string[] {
@@ -278,6 +285,26 @@ suite('life', () => {
       dump.end()
       assert.deepEqual(requestsIn(path), [`servers site ${requests}`, `filters key ${requests}`])
     }
+  })
+
+  test('who takes over while the file is read back adds what is missing, and nothing twice', async (t) => {
+    const path = join(folderOf(t), 'dump')
+    const names = Array.from({ length: 2000 }, (_, i) => `key ${i}`)
+    const [one] = countedTable('').counts()
+    const all = names.map((name) => ({ table: 'servers', traffic: { ...one!, name } }) as const)
+    writeDumpNow(path, encodeDump(header, all))
+    const memory = privateZoneMemory()
+    const first = engineOf(path, memory)
+    while (first.zone.servers.used === 0) await pause(1)
+    first.dump.close()
+    const { used } = first.zone.servers
+    assert(used < names.length, `${used} of ${names.length} are read back`)
+    const last = engineOf(path, memory)
+    last.dump.end()
+    const read = [...last.zone.servers.counts()]
+    assert.equal(read.length, names.length)
+    assert(read.every(({ requests }) => requests === one!.requests))
+    assert.deepEqual(requestsIn(path).length, names.length)
   })
 
   test('the file is left to a later engine while that lives', (t) => {
