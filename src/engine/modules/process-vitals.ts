@@ -15,7 +15,7 @@ import type { ZoneMemory } from './limit-conn.ts'
 export const vitalsTickMs = 2000
 
 /** How exactly delays are seen: a process without work is woken so often. */
-const delayResolutionMs = 20
+const delayResolutionMs = 50
 
 const names = [
   /** When it was written, by the wall clock. */
