@@ -35,6 +35,8 @@ const changesPerSecond = 50
 /** Those that do not keep the pace make as many changes as they can in this time. */
 const slowChangingMs = 60_000
 const quietMs = 20_000
+/** The end of a message says why. */
+const messageCharsMax = 160
 /** As long as a window of changes may be open. */
 const longWindowMs = 600_000
 
@@ -118,7 +120,7 @@ async function quiet(
   return load.result()
 }
 
-/** One change after the other, as often as asked for or as quickly as it goes. */
+/** One change after the other, as often as asked for or as quickly as it goes; to the first that fails. */
 async function changeSteadily(
   peer: MixedPeer,
   count: number,
@@ -133,7 +135,13 @@ async function changeSteadily(
     if (n % whole === 0 && late > slowChangingMs / 2 && late + due - began > slowChangingMs) break
     if (due > performance.now()) await delay(due - performance.now())
     const asked = performance.now()
-    await peer.apply(changeAt(n))
+    try {
+      await peer.apply(changeAt(n))
+    } catch (error) {
+      const { message } = error as Error
+      console.log(`  ${peer.peer.name}: change ${n + 1} failed: ${message.slice(-messageCharsMax)}`)
+      break
+    }
     latencies.push(performance.now() - asked)
   }
   return { latencies, seconds: (performance.now() - began) / 1_000 }
