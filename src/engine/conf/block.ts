@@ -169,7 +169,7 @@ function numberOf(node: Directive): number {
 }
 
 /** Whoever takes a place takes its number, so that exchanges leave the order as it is. */
-function handOn(before: Directive, after: Directive): void {
+export function handOn(before: Directive, after: Directive): void {
   if (!numbers.has(after)) numbers.set(after, numberOf(before))
 }
 

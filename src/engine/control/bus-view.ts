@@ -60,7 +60,9 @@ export class BusView {
   }
 
   /** A change that was committed: its instructions are in force, or gone. */
-  async onCommit(edits: readonly Edit[]): Promise<void> {
+  async onCommit(changes: readonly Edit[]): Promise<void> {
+    // What was taken away and set again has not gone for those who look on.
+    const edits = [...new Map(changes.map((edit) => [edit.key, edit])).values()]
     for (let at = 0; at < edits.length; at += editsTogetherMax) {
       const together = edits.slice(at, at + editsTogetherMax)
       await this.#inTurn(async () => {

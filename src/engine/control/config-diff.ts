@@ -7,19 +7,21 @@
  *                    └ server b {x y}         └ server b {x z}      set   http > server b > y, z
  * ```
  *
- * Directives of different names may stand in any order among each other. Where the order has a meaning and
- * cannot be had that way, the block around is set as a whole.
+ * Last comes the order of what stands in each block that differs: what was put in behind the others or has
+ * changed its place is moved there (`control/order.ts`).
  */
-import { blockOf, directives } from '../conf/block.ts'
+import { directives } from '../conf/block.ts'
 import { reconcile } from '../conf/reconcile.ts'
 import { slotOf } from '../conf/standing.ts'
 import type { Directive } from '../conf/tree.ts'
-import { isServerBlock, placeOf, setAt, setServer } from './config-patch.ts'
+import { placeOf, setAt, setServer } from './config-patch.ts'
 import { DoorFault } from './door-fault.ts'
 import { type Draft, textOf } from './draft.ts'
+import { itemNames, namesInOrder } from './order.ts'
 import {
   findServer,
   formatPlace,
+  isServerBlock,
   isServerStep,
   ownersOf,
   type Place,
@@ -38,14 +40,18 @@ function setBlock(draft: Draft, steps: readonly PlaceStep[], wanted: Directive):
   const slots = bySlot(draft, steps, wanted)
   for (const place of lostFrom(draft, steps, slots)) draft.set(place, [])
   for (const { place, nodes } of slots.values()) setSlot(draft, place, nodes)
-  const made = ownersOf(draft.state, steps)!.at(-1)!
-  if (inOrder(made, wanted)) return
-  if (isSpine(steps)) {
+  setOrder(draft, steps, wanted)
+}
+
+function setOrder(draft: Draft, steps: readonly PlaceStep[], wanted: Directive): void {
+  const names = itemNames(draft.state.unordered, steps, wanted)
+  const made = new Set(namesInOrder(draft.state, steps))
+  const lost = names.find((name) => !made.has(name))
+  if (lost !== undefined || made.size !== names.length) {
     const where = steps.length === 0 ? 'main' : formatPlace(placeAround(steps))
-    throw new DoorFault(422, `the order of what stands in ${where} cannot change live: reload`)
+    throw new DoorFault(422, `what stands in ${where} cannot be set live: reload`)
   }
-  const place = placeAround(steps)
-  draft.set(place, [wanted])
+  draft.arrange(steps, names)
 }
 
 interface Slot {
@@ -113,59 +119,6 @@ function setSlot(draft: Draft, place: Place, nodes: readonly Directive[]): void 
 function namesOf({ block }: Directive): string {
   return textOf(
     [...directives(block!)].filter(({ name }) => name === 'listen' || name === 'server_name'),
-  )
-}
-
-/** True when what is tried or done one after the other has the order that is wanted. */
-function inOrder(made: Directive, wanted: Directive): boolean {
-  return textOf([sorted(made)]) === textOf([sorted(wanted)]) && sameDefaults(made, wanted)
-}
-
-/** Directives that are done in the order in which they stand. */
-const inSequence: ReadonlySet<string> = new Set(['set', 'if', 'rewrite', 'return', 'break'])
-
-/** The same with what may stand in any order in one order. */
-function sorted(node: Directive): Directive {
-  if (node.block === undefined) return node
-  const children = [...directives(node.block)].map((child) => {
-    return { child: sorted(child), rank: rankOf(child) }
-  })
-  children.sort((a, b) => (a.rank < b.rank ? -1 : Number(a.rank > b.rank)))
-  return { ...node, block: blockOf(children.map(({ child }) => child)) }
-}
-
-/** Of those with the same rank the order counts. */
-function rankOf(node: Directive): string {
-  if (inSequence.has(node.name)) return ''
-  if (node.block === undefined || node.name === 'location') return node.name
-  return `${node.name} ${node.name === 'server' ? namesOf(node) : node.args.join(' ')}`
-}
-
-/** Servers that get what is for no other one, and those whose names are tried one after the other. */
-function sameDefaults(made: Directive, wanted: Directive): boolean {
-  return JSON.stringify(firstServers(made)) === JSON.stringify(firstServers(wanted))
-}
-
-function firstServers({ block }: Directive): readonly string[] {
-  const first = new Map<string, string>()
-  const tried: string[] = []
-  for (const node of directives(block!)) {
-    if (node.name !== 'server' || node.block === undefined) continue
-    const names = namesOf(node)
-    for (const { name, args } of directives(node.block)) {
-      if (name === 'listen' && !first.has(args[0]!)) first.set(args[0]!, names)
-      if (name === 'server_name' && args.some((word) => word.startsWith('~'))) tried.push(names)
-    }
-  }
-  return [...[...first].map(([listen, names]) => `${listen} ${names}`).sort(), ...tried]
-}
-
-/** `main`, `http` and `stream` are never set as a whole. */
-function isSpine(steps: readonly PlaceStep[]): boolean {
-  const [outer] = steps
-  if (outer === undefined) return true
-  return (
-    steps.length === 1 && !isServerStep(outer) && (outer[0] === 'http' || outer[0] === 'stream')
   )
 }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { directives } from '../conf/block.ts'
 import { configurationFromText } from '../conf/includes.ts'
 import { type ApiHandler, createApi } from './api.ts'
 import { parseConfigPath } from './config-path.ts'
+import { textOf } from './draft.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { MemoryPlane } from './memory-plane.fixture.ts'
 
@@ -60,6 +62,11 @@ async function at(api: ApiHandler, path: string): Promise<string> {
     query: `?path=${encodeURIComponent(path)}`,
   })
   return status === 200 ? text.trim() : `${status}`
+}
+
+/** Equal for texts that say the same in the same order. */
+function meaningOf(text: string): string {
+  return textOf([...directives(configurationFromText(text, '/t/conf/trijet.conf').main.block!)])
 }
 
 test('paths have two forms', () => {
@@ -246,12 +253,15 @@ test('a whole configuration is set by what differs', async () => {
     '/dyn/config/http/gzip',
     '/dyn/config/http/server@0.0.0.0:80,a/location,%2F/return',
     '/dyn/config/http/upstream,v',
+    '/dyn/order/http',
+    '/dyn/order/main',
   ])
   assert.equal(
     plane.state().http.find({ protocol: 'tcp', host: '0.0.0.0', port: 81 }, 'b')!.node,
     server,
   )
   const shown = await send(api, 'GET')
+  assert.equal(meaningOf(shown.text), meaningOf(wanted))
   const again = await send(api, 'PUT', shown.text)
   assert.equal(again.status, 200, again.text)
   assert.equal((await send(api, 'GET')).text, shown.text)
@@ -275,6 +285,85 @@ test('the order of what is tried in order is set, too', async () => {
   const shared = files.replace('listen 81', 'listen 80')
   const [first, second] = [shared.indexOf('    server {'), shared.indexOf('    server { listen')]
   const swapped = `${shared.slice(0, first)}${shared.slice(second, -2)}${shared.slice(first, second)}}\n`
-  assert.equal((await send(createPlane(shared).api, 'PUT', swapped)).status, 422)
+  const other = createPlane(shared)
+  const done = await send(other.api, 'PUT', swapped)
+  assert.equal(done.status, 200, done.text)
+  assert.equal(meaningOf((await send(other.api, 'GET')).text), meaningOf(swapped))
+  assert.deepEqual(
+    [...other.plane.state().instructions.entries()].map(([key]) => key),
+    ['/dyn/order/http'],
+  )
   assert.equal((await send(api, 'PUT', `${files}\ninclude x;`)).status, 400)
+})
+
+test('what is replaced keeps its place, whoever made it and whatever it is called then', async () => {
+  const shared = files.replace('listen 81', 'listen 80')
+  const { api, plane } = createPlane(shared)
+  const server = '/http/server[80 a]'
+  const patch = async (...operations: readonly object[]): Promise<void> => {
+    const { status, text } = await send(api, 'PATCH', operations)
+    assert.equal(status, 200, text)
+  }
+  const order = async (): Promise<string> => {
+    const { text } = await send(api, 'GET')
+    return [...text.matchAll(/(?:location ~|server_name) "?([^\s;"]+)/g)]
+      .map(([, n]) => n)
+      .join(' ')
+  }
+  const add = (path: string): object => ({
+    op: 'add',
+    path: server,
+    value: `location ~ ${path} { }`,
+  })
+  await patch(add('1'), add('2'), add('3'))
+  const before = await order()
+  assert.equal(before, 'a ^/[a-z]/x 1 2 3 b')
+  const replace = {
+    op: 'replace',
+    path: `${server}/location[~ 1]`,
+    value: 'location ~ 1 { return 1; }',
+  }
+  await patch(replace)
+  assert.equal(await order(), before)
+  await patch({ ...replace, path: `${server}/location[~ 2]`, value: 'location ~ new { }' })
+  assert.equal(await order(), 'a ^/[a-z]/x 1 new 3 b')
+  await patch({ op: 'remove', path: `${server}/location[~ 1]` })
+  await patch(add('1'))
+  assert.equal(await order(), 'a ^/[a-z]/x new 3 1 b')
+  await patch({ op: 'replace', path: `${server}/server_name`, value: 'server_name c;' })
+  assert.equal(await order(), 'c ^/[a-z]/x new 3 1 b')
+  const instructions = [...plane.state().instructions.entries()].map(([key, body]) => ({
+    key,
+    body,
+  }))
+  assert.ok(instructions.some(({ key }) => key === '/dyn/order/http'))
+})
+
+test('an order forgets what goes; what comes later comes last', async () => {
+  const { api } = createPlane()
+  const locations = (...names: readonly string[]): string =>
+    names.map((name) => `location ~ ${name} { return 200; }`).join(' ')
+  const put = async (...names: readonly string[]): Promise<void> => {
+    const wanted = files.replace('location ~ "^/[a-z]/x" { return 201; }', locations(...names))
+    const { status, text } = await send(api, 'PUT', wanted)
+    assert.equal(status, 200, text)
+    assert.equal(meaningOf((await send(api, 'GET')).text), meaningOf(wanted))
+  }
+  const names = async (): Promise<string> =>
+    [...(await at(api, '/http/server[80 a]')).matchAll(/location ~ (\S+)/g)]
+      .map(([, n]) => n)
+      .join()
+  await put('1', '2', '3')
+  await put('3', '1', '2')
+  await put('2', '3', '1')
+  const path = '/http/server[80 a]/location[~ 3]'
+  assert.equal((await send(api, 'PATCH', [{ op: 'remove', path }])).status, 200)
+  assert.equal(await names(), '2,1')
+  const value = 'location ~ 3 { return 201; }'
+  const again = [{ op: 'add', path: '/http/server[80 a]', value }]
+  assert.equal((await send(api, 'PATCH', again)).status, 200)
+  assert.equal(await names(), '2,1,3')
+  const listen = [{ op: 'add', path: '/http/server[80 a]', value: 'listen 8080;' }]
+  assert.equal((await send(api, 'PATCH', listen)).status, 200)
+  assert.equal(await names(), '2,1,3')
 })

@@ -7,7 +7,7 @@
  *   remove   /http/upstream[b]/server[10.0.0.1:80]
  * ```
  */
-import { blockOf, directives } from '../conf/block.ts'
+import { blockOf, directives, indexOfDirective, itemAt } from '../conf/block.ts'
 import { formatDiagnostic } from '../conf/diagnostics.ts'
 import { configurationFromText } from '../conf/includes.ts'
 import { fromJson, JsonConfError } from '../conf/json.ts'
@@ -17,10 +17,12 @@ import { parseConfigPath } from './config-path.ts'
 import { DoorFault } from './door-fault.ts'
 import { type Draft, textOf } from './draft.ts'
 import type { DynamicState } from './dynamic-state.ts'
+import { namesInOrder } from './order.ts'
 import {
   type BlockStep,
   findServer,
   formatPlace,
+  isServerBlock,
   isServerStep,
   ownersOf,
   type Place,
@@ -79,7 +81,7 @@ export function meantBy(state: DynamicState, path: readonly PlaceStep[]): readon
   if (ownersOf(state, steps) === undefined) throw missing(steps)
   const { meant } = select(state, { steps, target: path.at(-1)! })
   if (meant.length === 0) throw missing(path)
-  return meant
+  return meant.map((node) => state.inOrder(node))
 }
 
 /** Adds directives to the block that the steps lead to. */
@@ -105,6 +107,15 @@ function exchange(draft: Draft, at: Place, nodes: readonly Directive[]): void {
   if (ownersOf(draft.state, steps) === undefined) throw missing(steps)
   const { place, all, meant } = select(draft.state, at)
   if (meant.length === 0) throw missing([...steps, targetOf(at)])
+  keepingPlace(draft, steps, meant, () => exchangeMeant(draft, { place, all, meant }, nodes))
+}
+
+function exchangeMeant(
+  draft: Draft,
+  { place, all, meant }: Selection,
+  nodes: readonly Directive[],
+): void {
+  const { steps } = place
   const slot = slotOf(meant[0]!)
   const here = nodes.filter((node) => slotOf(node) === slot && isSame(draft.state, place, node))
   const first = meant[0]
@@ -153,9 +164,9 @@ export function setAt(draft: Draft, place: Place, nodes: readonly Directive[]): 
   }
   const steps = place.steps.slice(0, -1)
   if (textOf(standing(draft.state, place)) === textOf(nodes)) return
-  const server = findServer(draft.state, steps, owner)!
-  const others = [...directives(server.node.block!)].filter(({ name }) => name !== target[0])
-  setServer(draft, { steps, target: owner }, withBlock(server.node, blockOf([...nodes, ...others])))
+  const server = draft.state.inOrder(findServer(draft.state, steps, owner)!.node)
+  const others = [...directives(server.block!)].filter(({ name }) => name !== target[0])
+  setServer(draft, { steps, target: owner }, withBlock(server, blockOf([...nodes, ...others])))
 }
 
 /** Sets a whole server in place of one, which may listen and be called otherwise. */
@@ -168,9 +179,54 @@ export function setServer(
   const next = describe(state, place.steps, node)
   if (isSame(state, place, node)) draft.set(place, [node])
   else {
-    draft.set(place, [])
-    addTo(draft, place.steps, [next.node])
+    keepingPlace(draft, place.steps, standing(state, place), () => {
+      draft.set(place, [])
+      addTo(draft, place.steps, [next.node])
+    })
   }
+}
+
+/**
+ * Has what comes in the place of a block stand where that stood, though it may be called otherwise now, or
+ * be another instruction's.
+ */
+function keepingPlace(
+  draft: Draft,
+  steps: readonly PlaceStep[],
+  [node, ...others]: readonly Directive[],
+  write: () => void,
+): void {
+  const { state } = draft
+  write()
+  if (node === undefined || others.length > 0 || !opensBlock(node)) return
+  const owner = ownersOf(state.unordered, steps)!.at(-1)!
+  const next = ownersOf(draft.state.unordered, steps)!.at(-1)!
+  const position = indexOfDirective(owner.block!, node)
+  if (next.block!.size === owner.block!.size && position >= 0) {
+    const found = itemAt(next.block!, position)
+    if (samePlace(state, steps, [node, found])) return
+  }
+  const before = namesInOrder(state, steps)
+  const after = namesInOrder(draft.state, steps)
+  const left = new Set(after)
+  const gone = before.filter((name) => !left.has(name))
+  const known = new Set(before)
+  const fresh = after.filter((name) => !known.has(name))
+  const wanted = before.flatMap((name) => {
+    if (name === gone[0]) return fresh
+    return left.has(name) ? [name] : []
+  })
+  draft.arrange(steps, gone.length === 0 ? [...wanted, ...fresh] : wanted)
+}
+
+/** True when both stand at the same place, the one before and the one after. */
+function samePlace(
+  state: DynamicState,
+  steps: readonly PlaceStep[],
+  nodes: readonly [Directive, Directive],
+): boolean {
+  const [a, b] = nodes.map((node) => formatPlace(placeOf(state, steps, node)))
+  return a === b
 }
 
 /** The place where a directive of that block stands. */
@@ -180,15 +236,6 @@ export function placeOf(state: DynamicState, steps: readonly PlaceStep[], node: 
   }
   const target: BlockStep = opensBlock(node) ? [node.name, ...node.args] : [node.name]
   return { steps, target }
-}
-
-/** True for a server of `http` or `stream`. */
-export function isServerBlock(steps: readonly PlaceStep[], node: Directive): boolean {
-  const [outer] = steps
-  if (steps.length !== 1 || outer === undefined || isServerStep(outer)) return false
-  return (
-    (outer[0] === 'http' || outer[0] === 'stream') && node.name === 'server' && opensBlock(node)
-  )
 }
 
 /** True when the directive may stand at the place: a server must be found there. */

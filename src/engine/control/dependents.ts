@@ -27,6 +27,7 @@ import {
   type CanonicalPlace,
   findServer,
   isServerStep,
+  orderTopic,
   type Place,
   type PlaceBody,
   placeKey,
@@ -50,6 +51,7 @@ const none: Dependents = { within: [], beside: [] }
 export function dependentsOf(state: DynamicState, { key, body }: Edit): Dependents {
   const text = body ?? state.instructions.get(key)
   if (text === undefined) return none
+  if (key.startsWith(orderTopic)) return none
   if (key.startsWith(placeTopic)) return ofPlace(state, key, (JSON.parse(text) as PlaceBody).place)
   for (const { topic, form } of [httpServer, streamServer]) {
     if (!key.startsWith(topic)) continue

@@ -16,7 +16,8 @@ import { dependentsOf } from './dependents.ts'
 import { DoorFault } from './door-fault.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
-import { type Place, placeEdit, standing } from './place.ts'
+import { itemNames, orderEdit } from './order.ts'
+import { ownersOf, type Place, placeEdit, type PlaceStep, standing } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export class Draft {
@@ -24,6 +25,8 @@ export class Draft {
   #state: DynamicState
   /** Keys in the order in which they were edited last. */
   readonly #edited = new Set<string>()
+  /** Keys that were there at the start and have been taken away since. */
+  readonly #gone = new Set<string>()
 
   constructor(start: DynamicState) {
     this.#start = start
@@ -37,9 +40,17 @@ export class Draft {
   /** Makes exactly these directives stand at the place. */
   set(place: Place, nodes: readonly Directive[]): void {
     const text = textOf(nodes)
-    if (textOf(standing(this.#state, place)) === text) return
+    if (textAt(this.#state, place) === text) return
     const edit = placeEdit(place, text)
     if (!this.#takeAway(place, edit, text)) this.#apply([edit])
+  }
+
+  /** Makes the block that the steps lead to have that order, which names all that stands in it. */
+  arrange(steps: readonly PlaceStep[], wanted: readonly string[]): void {
+    const { unordered } = this.#state
+    const owner = ownersOf(unordered, steps)!.at(-1)!
+    const edit = orderEdit(steps, { standing: itemNames(unordered, steps, owner), wanted })
+    if (edit.body !== (this.#state.instructions.get(edit.key) ?? null)) this.#apply([edit])
   }
 
   /** Everything that was set, as one change. */
@@ -47,7 +58,10 @@ export class Draft {
     const edits: Edit[] = []
     for (const key of this.#edited) {
       const body = this.#state.instructions.get(key) ?? null
-      if (body !== (this.#start.instructions.get(key) ?? null)) edits.push({ key, body })
+      const again = body !== null && this.#gone.has(key)
+      // Set again it is younger than it was.
+      if (again) edits.push({ key, body: null })
+      if (again || body !== (this.#start.instructions.get(key) ?? null)) edits.push({ key, body })
     }
     return edits
   }
@@ -62,7 +76,7 @@ export class Draft {
     try {
       const complete = this.#state.complete(removals)
       const without = this.#state.edit(complete)
-      if (textOf(standing(without, place)) !== text) return false
+      if (textAt(without, place) !== text) return false
       this.#take(complete, without)
       return true
     } catch (error) {
@@ -84,11 +98,16 @@ export class Draft {
 
   #take(edits: readonly Edit[], state: DynamicState): void {
     this.#state = state
-    for (const { key } of edits) {
+    for (const { key, body } of edits) {
       this.#edited.delete(key)
       this.#edited.add(key)
+      if (body === null && this.#start.instructions.has(key)) this.#gone.add(key)
     }
   }
+}
+
+function textAt(state: DynamicState, place: Place): string {
+  return textOf(standing(state, place).map((node) => state.inOrder(node)))
 }
 
 /** Equal for directives that say the same, however they were written. */

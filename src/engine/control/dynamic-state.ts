@@ -8,10 +8,12 @@ import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { dependentsOf } from './dependents.ts'
 import type { Applied, Displaced, Edit, Instruction, Instructions } from './instruction.ts'
-import { byRank, kindOf, kindRank } from './instruction-kinds.ts'
+import { byRank, isNewcomer, kindOf, kindRank } from './instruction-kinds.ts'
 import { groupsOfMember } from './instructions/upstream-member.ts'
 import { KeyIndex } from './key-index.ts'
-import { placesAround } from './place.ts'
+import { itemNames, type OrderBody, orderEdit } from './order.ts'
+import { type OrderedTree, orderedTree } from './ordered-tree.ts'
+import { orderTopic, ownersOf, placesAround } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 import { ServerIndex } from './server-index.ts'
 
@@ -32,6 +34,8 @@ interface Version extends Applied {
   readonly displaced: PersistentMap<Displaced>
   readonly places: KeyIndex
   readonly members: KeyIndex
+  /** Bodies of the orders of blocks, by key. */
+  readonly orders: PersistentMap<string>
   /** Numbers of the instructions in the order in which they were set. */
   readonly ages: PersistentMap<number>
   readonly lastAge: number
@@ -45,7 +49,6 @@ interface Step {
 }
 
 export class DynamicState {
-  readonly tree: Directive
   readonly http: ServerIndex
   readonly stream: ServerIndex
   readonly instructions: Instructions
@@ -53,6 +56,7 @@ export class DynamicState {
   readonly places: KeyIndex
   /** Changes of members, by what their keys begin with: topic, group and a slash. */
   readonly members: KeyIndex
+  #ordered: OrderedTree | undefined
   readonly #version: Version
   readonly #base: Applied
   readonly #prefix: string
@@ -60,7 +64,6 @@ export class DynamicState {
   private constructor(base: Applied, version: Version, prefix: string) {
     this.#base = base
     this.#prefix = prefix
-    this.tree = version.tree
     this.http = version.http
     this.stream = version.stream
     this.instructions = version.instructions
@@ -82,15 +85,35 @@ export class DynamicState {
       displaced: PersistentMap.empty<Displaced>(),
       places: KeyIndex.empty(placesAround),
       members: KeyIndex.empty(groupsOfMember),
+      orders: PersistentMap.empty<string>(),
       ages: PersistentMap.empty<number>(),
       lastAge: 0,
     }
     return putOnTop(new DynamicState(base, version, prefix), byRank([...instructions]))
   }
 
+  /** With the orders of its blocks; servers of the indices are those of `unordered`. */
+  get tree(): Directive {
+    return this.#inOrder().tree
+  }
+
+  /** A block as it stands in the tree, where it was found by an index. */
+  inOrder(node: Directive): Directive {
+    return this.#version.orders.size === 0 ? node : (this.#inOrder().heirs.get(node) ?? node)
+  }
+
+  #inOrder(): OrderedTree {
+    return (this.#ordered ??= orderedTree(this.#version, this.#version.orders.values()))
+  }
+
   /** What the files alone say. */
   get files(): Directive {
     return this.#base.tree
+  }
+
+  /** As things came, without the orders of blocks. */
+  get unordered(): Applied {
+    return this.#version
   }
 
   /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
@@ -101,7 +124,7 @@ export class DynamicState {
       }
     }
     let version = this.#version
-    for (const step of this.#inOrder([...this.#repeated(edits), ...edits])) {
+    for (const step of this.#sorted([...this.#repeated(edits), ...this.#aged(edits)])) {
       const before = version.instructions.get(step.key)
       if (step.body === null && before === undefined) continue
       version = this.#apply(version, step, before)
@@ -109,8 +132,17 @@ export class DynamicState {
     return new DynamicState(this.#base, version, this.#prefix)
   }
 
-  /** The same edits, and those that take along what lies within what they set or take away. */
+  /**
+   * The same edits, and those that take along what lies within what they set or take away, and that have
+   * orders of blocks forget what goes.
+   */
   complete(edits: readonly Edit[]): readonly Edit[] {
+    const complete = this.#withDependents(edits)
+    if (this.#version.orders.size === 0) return complete
+    return [...complete, ...this.#forgetGone(complete)]
+  }
+
+  #withDependents(edits: readonly Edit[]): readonly Edit[] {
     const named = new Set(edits.map(({ key }) => key))
     const others = new Set<string>()
     for (const edit of edits) {
@@ -122,6 +154,25 @@ export class DynamicState {
     return [...[...others].map((key) => ({ key, body: null })), ...edits]
   }
 
+  /** Orders forget what has gone: what comes under its name later is another thing, and comes last. */
+  #forgetGone(edits: readonly Edit[]): readonly Edit[] {
+    const next = this.edit(edits)
+    const named = new Set(edits.map(({ key }) => key))
+    const shorter: Edit[] = []
+    for (const [key, body] of next.#version.orders.entries()) {
+      if (named.has(key)) continue
+      const { steps, order } = JSON.parse(body) as OrderBody
+      const before = ownersOf(this.unordered, steps)?.at(-1)
+      const owner = ownersOf(next.unordered, steps)?.at(-1)
+      if (owner === undefined || owner === before) continue
+      const standing = itemNames(next.unordered, steps, owner)
+      const left = new Set(standing)
+      const wanted = order.filter((name) => left.has(name))
+      if (wanted.length < order.length) shorter.push(orderEdit(steps, { standing, wanted }))
+    }
+    return shorter
+  }
+
   /** The same edits, to be refused as stale when somebody else is quicker with one of the instructions. */
   expecting(edits: readonly Edit[]): readonly Edit[] {
     const seen = new Set<string>()
@@ -129,6 +180,15 @@ export class DynamicState {
       if (seen.has(edit.key)) return edit
       seen.add(edit.key)
       return { ...edit, before: this.instructions.get(edit.key) ?? null }
+    })
+  }
+
+  /** What is set again keeps its age, as it does in the journal. */
+  #aged(edits: readonly Edit[]): readonly Step[] {
+    const gone = new Set(edits.filter(({ body }) => body === null).map(({ key }) => key))
+    return edits.map(({ key, body }) => {
+      const stays = !gone.has(key) && !isNewcomer(this.instructions.get(key))
+      return body !== null && stays ? { key, body, age: this.#ageOf(key) } : { key, body }
     })
   }
 
@@ -159,7 +219,7 @@ export class DynamicState {
    * before what changes inside them, the oldest first. So one transaction may move a name from one key to
    * another.
    */
-  #inOrder(steps: readonly Step[]): readonly Step[] {
+  #sorted(steps: readonly Step[]): readonly Step[] {
     if (steps.length < 2) return steps
     const ranked = steps.map((step) => {
       const age = step.body === null ? this.#ageOf(step.key) : (step.age ?? Infinity)
@@ -179,7 +239,7 @@ export class DynamicState {
   }
 
   #apply(version: Version, { key, body, age }: Step, before: string | undefined): Version {
-    const { instructions, places, members, ages, displaced } = version
+    const { instructions, places, members, orders, ages, displaced } = version
     const outcome = kindOf(key).apply({
       tree: version.tree,
       http: version.http,
@@ -191,6 +251,7 @@ export class DynamicState {
       prefix: this.#prefix,
       displaced,
       bodyOf: (other) => parseBody(instructions.get(other)),
+      places,
       members,
     })
     const { tree, http, stream } = outcome
@@ -201,6 +262,7 @@ export class DynamicState {
         instructions: instructions.delete(key),
         places: places.delete(key),
         members: members.delete(key),
+        orders: key.startsWith(orderTopic) ? orders.delete(key) : orders,
         ages: ages.delete(key),
         lastAge: version.lastAge,
       }
@@ -210,6 +272,7 @@ export class DynamicState {
       instructions: instructions.set(key, body),
       places: places.add(key),
       members: members.add(key),
+      orders: key.startsWith(orderTopic) ? orders.set(key, body) : orders,
       ages: ages.set(key, age ?? version.lastAge + 1),
       lastAge: version.lastAge + 1,
     }

@@ -9,12 +9,13 @@ import { httpLocation } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
 import { httpCertificate, streamCertificate } from './instructions/certificate.ts'
 import { revocationList } from './instructions/revocation-list.ts'
+import { order } from './instructions/order.ts'
 import { place } from './instructions/place.ts'
 import { portRange } from './instructions/port-range.ts'
 import { streamServer } from './instructions/stream-server.ts'
 import { httpGroup, streamGroup } from './instructions/upstream-group.ts'
 import { httpMember, streamMember } from './instructions/upstream-member.ts'
-import { placeDepth } from './place.ts'
+import { emptyText, placeDepth } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
 export const instructionKinds: readonly InstructionKind[] = [
@@ -31,12 +32,21 @@ export const instructionKinds: readonly InstructionKind[] = [
   httpCertificate,
   streamCertificate,
   revocationList,
+  order,
 ]
 
 export function kindOf(key: string): InstructionKind {
   const kind = instructionKinds.find(({ topic }) => key.startsWith(topic))
   if (kind === undefined) throw new Refusal(replyCodes.failure, `unknown instruction "${key}"`)
   return kind
+}
+
+/**
+ * True when an instruction that is set over this one, or over none, is as young as it comes: what stood for
+ * nothing has no place that could be kept.
+ */
+export function isNewcomer(before: string | null | undefined): boolean {
+  return before === null || before === undefined || before.endsWith(emptyText)
 }
 
 /** Instructions in the order in which they are put on top of the files: by kind, and by age within a kind. */

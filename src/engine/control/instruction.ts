@@ -57,6 +57,8 @@ export interface Transition extends Applied {
   readonly displaced: PersistentMap<Displaced>
   /** Body of another instruction in force. */
   readonly bodyOf: (key: string) => unknown
+  /** Places that are set, by those around them. */
+  readonly places: KeyIndex
   /** Instructions of members in force, by group. */
   readonly members: KeyIndex
   /** Folder that messages name in front of `logs/…`. */

@@ -11,6 +11,7 @@ import { print } from '../conf/printer.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type { Edit, Instruction } from './instruction.ts'
+import { isNewcomer } from './instruction-kinds.ts'
 import { httpCertificate } from './instructions/certificate.ts'
 import { httpLocation } from './instructions/http-location.ts'
 import { httpServer } from './instructions/http-server.ts'
@@ -47,7 +48,7 @@ class Journal {
 
   write(edits: readonly Edit[]): void {
     for (const { key, body } of edits) {
-      this.bodies.delete(key)
+      if (body === null || isNewcomer(this.bodies.get(key))) this.bodies.delete(key)
       if (body !== null) this.bodies.set(key, body)
     }
     this.past.push(new Map(this.bodies))

@@ -17,7 +17,7 @@
  */
 import { hash } from 'node:crypto'
 import { listName, slotFor, standingIn } from '../conf/standing.ts'
-import type { Directive } from '../conf/tree.ts'
+import { type Directive, opensBlock } from '../conf/tree.ts'
 import { joinWords } from '../conf/words.ts'
 import type { Applied, Edit } from './instruction.ts'
 import { listenAddrPort, type ListenAddress, parseAddrPort } from './listen-address.ts'
@@ -57,8 +57,14 @@ export interface PlaceBody {
 
 export const placeTopic = '/dyn/config/'
 
+/** Where the order of what stands in a place is told, under the same path. */
+export const orderTopic = '/dyn/order/'
+
 /** Longest part of a key that is written out; of longer ones there is a hash. */
 const segmentCharsMax = 200
+
+/** How the body of a place ends where nothing stands. */
+export const emptyText = '"text":""}'
 
 /**
  * The edit that makes `text` stand at the place. The key is the same for all who mean the same place; so
@@ -146,10 +152,21 @@ export function findServer(
 
 /** The subsystem whose servers stand in the block that the steps lead to. */
 export function requireSubsystem(steps: readonly PlaceStep[]): SubsystemName {
+  const subsystem = subsystemOf(steps)
+  if (subsystem !== undefined) return subsystem
+  throw new Refusal(replyCodes.badParameter, 'servers stand in http and in stream only')
+}
+
+/** The same; `undefined` for another block. */
+export function subsystemOf(steps: readonly PlaceStep[]): SubsystemName | undefined {
   const [step] = steps
   const name = step === undefined || isServerStep(step) || steps.length > 1 ? undefined : step[0]
-  if (name === 'http' || name === 'stream') return name
-  throw new Refusal(replyCodes.badParameter, 'servers stand in http and in stream only')
+  return name === 'http' || name === 'stream' ? name : undefined
+}
+
+/** True for a server of `http` or `stream` in the block that the steps lead to. */
+export function isServerBlock(steps: readonly PlaceStep[], node: Directive): boolean {
+  return node.name === 'server' && opensBlock(node) && subsystemOf(steps) !== undefined
 }
 
 export function addressOf(text: string): ListenAddress {
@@ -163,9 +180,13 @@ export function placeDepth(key: string): number {
   return key.slice(placeTopic.length).split('/').length - 1
 }
 
-/** Keys of all places that the place of this key lies within; none for keys of other kinds. */
+/** Keys of all places that the place or the order of this key lies within; none for keys of other kinds. */
 export function placesAround(key: string): readonly string[] {
   const around: string[] = []
+  if (key.startsWith(orderTopic)) {
+    const place = placeTopic + key.slice(orderTopic.length)
+    return [place, ...placesAround(place)]
+  }
   if (!key.startsWith(placeTopic)) return around
   for (
     let end = key.lastIndexOf('/');
@@ -192,10 +213,16 @@ function canonicalStep(step: PlaceStep): PlaceStep {
 }
 
 function keyOf({ steps, target }: CanonicalPlace): string {
-  return placeTopic + [...steps, target].map(toSegment).join('/')
+  return placeTopic + pathOf([...steps, target])
 }
 
-function toSegment(step: PlaceStep): string {
+/** The way to a block as keys tell it. */
+export function pathOf(steps: readonly PlaceStep[]): string {
+  return steps.map(segmentOf).join('/')
+}
+
+/** One step of it, without blanks. */
+export function segmentOf(step: PlaceStep): string {
   const text = isServerStep(step)
     ? `server@${[step.server, step.name].map(escape).join(',')}`
     : step.map(escape).join(',')

@@ -4,6 +4,7 @@ import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { blocksOf, type Scope } from '../core/scope.ts'
+import { NameTable } from '../core/server-names.ts'
 import { PortTable } from '../modules/port-table.ts'
 import { type CompiledServer, compileServer, type ServerInput } from './compile-server.ts'
 import type { HttpEngine } from './engine.ts'
@@ -30,6 +31,9 @@ export class ServerSet {
   /** Addresses whose default server is to be chosen anew. */
   readonly #headless = new Set<string>()
   readonly #touched = new Set<string>()
+  /** Addresses where the order of servers decides who has a name. */
+  readonly #contested = new Set<string>()
+  readonly #reordered = new Set<string>()
 
   /** Goes on from the part before when `keep` is set, and begins with nothing otherwise. */
   constructor(
@@ -62,9 +66,13 @@ export class ServerSet {
       const at = server.scope.own('listen')[i] ?? server.node
       this.ports = this.ports.add(server, listen, () => this.#gate(listen.key), {
         fail: (message) => this.#session.fail(message, at),
-        warn: (message) => this.#session.warn(message, at),
+        warn: (message) => {
+          this.#session.warn(message, at)
+          this.#contested.add(listen.key)
+        },
       })
       this.#touched.add(listen.key)
+      if (server.names.some(({ kind }) => kind === 'regex')) this.#contested.add(listen.key)
     }
     this.#countDeclared(server, 1)
   }
@@ -100,14 +108,18 @@ export class ServerSet {
     }
   }
 
-  /** A server was put between others: it may be the first of its addresses now. */
+  /** A server was put between others: it may be the first of its addresses now, and of its names. */
   reorder(server: HttpServer): void {
-    for (const { key } of server.listens) this.#headless.add(key)
+    for (const { key } of server.listens) {
+      this.#headless.add(key)
+      if (this.#contested.has(key)) this.#reordered.add(key)
+    }
   }
 
   /** Settles what takes all servers: the default server of an address that lost its own. */
   finish(block: Block, scope: Scope): void {
     for (const key of this.#headless) this.#appoint(key, block, scope)
+    for (const key of this.#reordered) this.#rename(key, block, scope)
     for (const key of this.#touched) this.#checkTls(key)
   }
 
@@ -134,6 +146,17 @@ export class ServerSet {
       this.ports = this.ports.withFallback(key, server, false)
       return
     }
+  }
+
+  /** Hands out the names of an address anew, in the order of the file. */
+  #rename(key: string, block: Block, scope: Scope): void {
+    let names = NameTable.empty<HttpServer>()
+    for (const node of blocksOf(block)) {
+      const server = node.name === 'server' ? compiledServer(scope, node) : undefined
+      if (server?.listens.some((listen) => listen.key === key) !== true) continue
+      for (const name of server.names) names = names.add(name, server)
+    }
+    this.ports = this.ports.withNames(key, names)
   }
 
   #gate(key: string): HttpGate {

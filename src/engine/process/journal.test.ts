@@ -45,9 +45,33 @@ test('what was appended is there after a new start, by age', (t) => {
   const second = open(t, path)
   assert.equal(second.revision, 4)
   assert.deepEqual(second.instructions(), [
-    { key: 'b', body: '2' },
     { key: 'a', body: '3' },
+    { key: 'b', body: '2' },
   ])
+})
+
+test('what is set again keeps its age; what was taken away meanwhile, or stood for nothing, does not', (t) => {
+  const path = temporaryPath(t)
+  const first = open(t, path)
+  const empty = '{"text":""}'
+  append(first, set('a', '1'), set('b', empty), set('c', '2'), set('d', '3'))
+  append(first, set('a', null), set('a', '4'))
+  append(first, set('b', '5'))
+  append(first, set('c', '6'))
+  const keys = ['c', 'd', 'a', 'b']
+  assert.deepEqual(
+    first.instructions().map(({ key }) => key),
+    keys,
+  )
+  const since = [set('a', null), set('a', '4'), set('b', null), set('b', '5'), set('c', '6')]
+  assert.deepEqual(first.editsSince(1), since)
+  assert.deepEqual(first.editsBackTo(1), [set('a', '1'), set('b', empty), set('c', '2')])
+  first.close()
+  const second = open(t, path)
+  assert.deepEqual(
+    second.instructions().map(({ key }) => key),
+    keys,
+  )
 })
 
 test('history tells before and after, the newest first', (t) => {

@@ -14,6 +14,7 @@
 import { existsSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Edit, Instruction } from '../control/instruction.ts'
+import { isNewcomer } from '../control/instruction-kinds.ts'
 import type { HistoryEdit, HistoryEntry } from '../control/plane.ts'
 import { openDatabase, type Schema, transact } from '../store/sqlite-database.ts'
 import { processLimits } from './limits.ts'
@@ -45,6 +46,11 @@ const schema: Schema = {
   `,
 }
 
+interface ChangeRow extends HistoryEdit {
+  readonly revision: number
+  readonly position: number
+}
+
 export interface Entry {
   /** ISO 8601, UTC. */
   readonly time: string
@@ -66,7 +72,7 @@ export class RevisionError extends Error {
 
 export class Journal {
   readonly #path: string
-  /** By age: a key that is set again moves to the end. */
+  /** By age: a key that is set again keeps its own, unless it stood for nothing. */
   readonly #instructions = new Map<string, string>()
   readonly #statements = new Map<string, StatementSync>()
   #database: DatabaseSync | undefined
@@ -106,27 +112,46 @@ export class Journal {
         action,
         actor,
       )
-      for (const [position, edit] of edits.entries()) this.#record(revision, position, edit)
+      const made = new Map<string, string | null>()
+      for (const [position, { key, body }] of edits.entries()) {
+        const earlier = made.get(key)
+        const before = earlier === undefined ? (this.#instructions.get(key) ?? null) : earlier
+        this.#record({ revision, position, key, before, after: body })
+        made.set(key, body)
+      }
       if (revision % processLimits.historyCutEveryRevisions === 0) this.#cut(revision)
     })
     for (const { key, body } of edits) {
-      this.#instructions.delete(key)
-      if (body !== null) this.#instructions.set(key, body)
+      if (isNewcomer(this.#instructions.get(key))) this.#instructions.delete(key)
+      if (body === null) this.#instructions.delete(key)
+      else this.#instructions.set(key, body)
     }
     this.#revision = revision
     return revision
   }
 
-  /** What was changed after the given revision, folded to one edit for each key. */
+  /**
+   * What was changed after the given revision, folded to one edit for each key; to two where a key has become
+   * younger than it was then.
+   */
   editsSince(revision: number): Edit[] {
     if (revision === this.#revision) return []
+    const known = new Set<string>()
+    const reborn = new Set<string>()
     const keys = new Set<string>()
-    for (const { key } of this.#changesSince(revision)) {
-      // The last change of a key decides its age.
-      keys.delete(key)
+    for (const { key, before } of this.#changesSince(revision)) {
+      if (isNewcomer(before)) {
+        // The last time that it came decides its age.
+        keys.delete(key)
+        if (known.has(key) || before !== null) reborn.add(key)
+      }
+      known.add(key)
       keys.add(key)
     }
-    return [...keys].map((key) => ({ key, body: this.#instructions.get(key) ?? null }))
+    return [...keys].flatMap((key) => {
+      const edit = { key, body: this.#instructions.get(key) ?? null }
+      return reborn.has(key) && edit.body !== null ? [{ key, body: null }, edit] : [edit]
+    })
   }
 
   /** What takes the state back to what it was at the given revision. */
@@ -178,11 +203,14 @@ export class Journal {
     this.#revision = Number(last!['revision'])
   }
 
-  #record(revision: number, position: number, { key, body }: Edit): void {
-    const before = this.#instructions.get(key) ?? null
+  #record({ revision, position, key, before, after: body }: ChangeRow): void {
     this.#sql(
       'INSERT INTO changes (revision, position, key, before, after) VALUES (?, ?, ?, ?, ?)',
     ).run(revision, position, key, before, body)
+    if (body !== null && !isNewcomer(before)) {
+      this.#sql('UPDATE instructions SET body = ? WHERE key = ?').run(body, key)
+      return
+    }
     this.#sql('DELETE FROM instructions WHERE key = ?').run(key)
     if (body === null) return
     this.#sql('INSERT INTO instructions (key, body, revision, position) VALUES (?, ?, ?, ?)').run(

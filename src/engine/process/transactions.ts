@@ -232,7 +232,8 @@ export class Transactions {
 
   #edit(request: EditRequest | (() => EditRequest)): Promise<Outcome> {
     const asked = typeof request === 'function' ? request() : request
-    const { edits, action, actor, dryRun, onRevision } = asked
+    const { action, actor, dryRun, onRevision } = asked
+    const edits = this.#withReturns(asked.edits)
     if (onRevision !== undefined && onRevision !== this.#journal.revision) {
       const msg = `revision ${onRevision} is not the last one any more`
       const stale = { reply: { code: replyCodes.stale, msg }, diagnostics: [] }
@@ -242,6 +243,14 @@ export class Transactions {
     const entry = { time: this.#now(), action, actor, edits }
     const write = dryRun ? undefined : () => void this.#journal.append(entry)
     return this.#run({ edits }, write)
+  }
+
+  /** What the files had no room for is as young as what was never there: members do not know of it. */
+  #withReturns(edits: readonly Edit[]): readonly Edit[] {
+    const leftOut = new Set(this.#leftOut.map(({ key }) => key))
+    return edits.flatMap((edit) =>
+      edit.body !== null && leftOut.has(edit.key) ? [{ key: edit.key, body: null }, edit] : [edit],
+    )
   }
 
   async #run(change: Change, write: (() => void) | undefined): Promise<Outcome> {

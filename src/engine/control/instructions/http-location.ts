@@ -16,7 +16,7 @@
  * One instruction holds one location with all that is within it; it goes as a whole.
  */
 import assert from 'node:assert/strict'
-import { append, blockOf, directives, indexOfDirective, splice } from '../../conf/block.ts'
+import { blockOf, directives, indexOfDirective, splice } from '../../conf/block.ts'
 import { ConfError, formatDiagnostic } from '../../conf/diagnostics.ts'
 import { configurationFromText } from '../../conf/includes.ts'
 import { type Directive, withBlock } from '../../conf/tree.ts'
@@ -54,8 +54,10 @@ export const httpLocation: InstructionKind = {
   topic: '/ins/loc/',
   apply: (transition) => {
     const { before, after } = transition
-    const removed = before === undefined ? transition : remove(transition, before as LocationBody)
-    return after === undefined ? removed : add({ ...transition, ...removed }, after as LocationBody)
+    if (before === undefined) return add(transition, after as LocationBody)
+    const { applied, gap } = remove(transition, before as LocationBody)
+    if (after === undefined) return applied
+    return add({ ...transition, ...applied }, after as LocationBody, gap)
   },
   identify: (body) => {
     const { addr_port, server_name, locations } = body as LocationBody
@@ -99,20 +101,30 @@ export function argsOf(fields: LocationFields): readonly string[] {
   return readHead(fields, '').args
 }
 
-function remove(transition: Transition, body: LocationBody): Applied {
+interface Gap {
+  /** The server without the location, and where that stood. */
+  readonly node: Directive
+  readonly position: number
+}
+
+function remove(
+  transition: Transition,
+  body: LocationBody,
+): { readonly applied: Applied; readonly gap: Gap } {
   const server = findHttpServer(transition.http, body)
   const place = partKey(argsOf(body.locations[0]))
   const part = server.parts.get(place)
   assert(part !== undefined, `instruction "${transition.key}" is not in force`)
   const block = server.node.block!
-  return replaceServerNode(transition, 'http', {
-    server,
-    node: withBlock(server.node, splice(block, indexOfDirective(block, part.node), 1, [])),
-    parts: server.parts.delete(place),
-  })
+  const position = indexOfDirective(block, part.node)
+  const node = withBlock(server.node, splice(block, position, 1, []))
+  const parts = server.parts.delete(place)
+  const applied = replaceServerNode(transition, 'http', { server, node, parts })
+  return { applied, gap: { node, position } }
 }
 
-function add(transition: Transition, body: LocationBody): Applied {
+/** Where another one was it takes that one's place. */
+function add(transition: Transition, body: LocationBody, gap?: Gap): Applied {
   const [fields] = body.locations
   const server = findHttpServer(transition.http, body)
   const node = readLocation(fields, `${transition.prefix}/logs/trijet_0_add_location.txt`)
@@ -120,9 +132,11 @@ function add(transition: Transition, body: LocationBody): Applied {
     const msg = `error:location[${fields.location_name}] exist!`
     throw new Refusal(replyCodes.notAllowed, msg)
   }
+  const block = server.node.block!
+  const position = gap?.node === server.node ? gap.position : block.size
   return replaceServerNode(transition, 'http', {
     server,
-    node: withBlock(server.node, append(server.node.block!, node)),
+    node: withBlock(server.node, splice(block, position, 0, [node])),
     parts: server.parts.set(partKey(node.args), { instruction: transition.key, node }),
   })
 }

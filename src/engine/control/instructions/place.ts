@@ -14,6 +14,7 @@ import {
   blockOf,
   directives,
   findDirective,
+  handOn,
   indexOfDirective,
   indexOfHeir,
   itemAt,
@@ -23,7 +24,7 @@ import { formatDiagnostic } from '../../conf/diagnostics.ts'
 import { configurationFromText } from '../../conf/includes.ts'
 import { reconcile } from '../../conf/reconcile.ts'
 import { slotOf, standingIn } from '../../conf/standing.ts'
-import { directive, type Directive, withBlock } from '../../conf/tree.ts'
+import { directive, type Directive, opensBlock, withBlock } from '../../conf/tree.ts'
 import type { PersistentMap } from '../../core/persistent-map.ts'
 import type { Applied, Displaced, InstructionKind, Outcome, Transition } from '../instruction.ts'
 import { listenKey } from '../listen-address.ts'
@@ -33,6 +34,7 @@ import {
   formatPlace,
   isServerStep,
   ownersOf,
+  placesAround,
   type PlaceBody,
   placeTopic,
   requireSubsystem,
@@ -62,7 +64,7 @@ function setDirectives(transition: Transition, at: CanonicalPlace): Outcome {
   const owner = owners.at(-1)!
   const slot = slotOfStep(at.target as Exclude<typeof at.target, ServerStep>)
   const now = standingIn(owner.block!, slot)
-  const { aside, text } = begin(transition, { block: owner.block!, nodes: now })
+  const { aside, text } = begin(transition, at, { block: owner.block!, nodes: now })
   refuseMade(transition, at, now)
   const block =
     text === undefined
@@ -86,7 +88,7 @@ function setServer(transition: Transition, at: CanonicalPlace, step: ServerStep)
   const current = isForeign ? undefined : found
   if (current !== undefined) refuseParts(current)
   const now = current === undefined ? [] : [current.node]
-  const { aside, text } = begin(transition, { block: blockAt(tree, subsystem), nodes: now })
+  const { aside, text } = begin(transition, at, { block: blockAt(tree, subsystem), nodes: now })
   const nodes = text === undefined ? aside.nodes : adopt(read(text, 'server', key), now, aside)
   if (nodes.length > 1) fail(`${formatPlace(at)} is one server`)
   if (isForeign && nodes.length > 0) madeBy(found.instruction)
@@ -107,11 +109,36 @@ function setServer(transition: Transition, at: CanonicalPlace, step: ServerStep)
 
 /** What is kept aside, and the text to come; `undefined` for what there was before. */
 function begin(
-  { before, after, displaced, key }: Transition,
+  transition: Transition,
+  { steps }: CanonicalPlace,
   found: Displaced,
 ): { readonly aside: Displaced; readonly text: string | undefined } {
-  const aside = before === undefined ? found : (displaced.get(key) ?? found)
+  const { before, after, displaced, key } = transition
+  const known = before === undefined ? undefined : displaced.get(key)
+  const aside = known ?? { ...found, block: wholeBlock(transition, steps, found) }
   return { aside, text: (after as PlaceBody | undefined)?.text }
+}
+
+/**
+ * The block as it was before any place in it was set: that tells where things belong, whatever else has gone
+ * meanwhile.
+ */
+function wholeBlock(
+  { base, key, bodyOf, places, displaced }: Transition,
+  steps: CanonicalPlace['steps'],
+  { block, nodes }: Displaced,
+): Block {
+  const around = placesAround(key)
+  const isFixed = around.every((other) => bodyOf(other) === undefined)
+  const earlier = isFixed
+    ? [ownersOf(base, steps)?.at(-1)?.block]
+    : places.of(around[0]!).map((other) => displaced.get(other)?.block)
+  let whole = block
+  for (const one of earlier) {
+    if (one === undefined || (!isFixed && one.size <= whole.size)) continue
+    if (nodes.every((node) => indexOfHeir(one, node) >= 0)) whole = one
+  }
+  return whole
 }
 
 function end({ after, displaced, key }: Transition, aside: Displaced): PersistentMap<Displaced> {
@@ -129,12 +156,16 @@ function read(text: string, slot: string, file: string): readonly Directive[] {
   return nodes
 }
 
-/** The same directives, by the nodes that say the same already wherever there are such. */
+/**
+ * The same directives, by the nodes that say the same already wherever there are such. Lines of a list are
+ * new ones: they may have changed places, and others are found by where these stood.
+ */
 function adopt(
   fresh: readonly Directive[],
   now: readonly Directive[],
   { nodes }: Displaced,
 ): readonly Directive[] {
+  if (!fresh.some(opensBlock)) return fresh
   const known = [...new Set([...now, ...nodes])]
   const adopted = reconcile(asMain(known), asMain(fresh))
   return [...directives(adopted.block!)]
@@ -150,16 +181,19 @@ interface Exchange {
 }
 
 /**
- * A block with other directives in place of those that stand there now. Those that came by instruction alone
+ * A block with other directives in place of those that stand there now. Those that come by instruction alone
  * stand last, by age, as they would if the instructions were put on the files anew.
  */
 function put(block: Block, now: readonly Directive[], { aside, nodes }: Exchange): Block {
   const [lost] = aside.nodes
-  const kept = lost === undefined ? undefined : now[0]
+  const [kept] = now
   let rest = block
   for (const node of now) {
     if (node !== kept) rest = splice(rest, indexOfDirective(rest, node), 1, [])
   }
+  const heir = kept ?? lost
+  // So that it is found by those that stood beside it.
+  if (heir !== undefined && nodes[0] !== undefined) handOn(heir, nodes[0])
   if (kept !== undefined) return splice(rest, indexOfDirective(rest, kept), 1, nodes)
   const position = lost === undefined ? rest.size : positionOfLost(rest, lost, aside.block)
   return splice(rest, position, 0, nodes)
@@ -181,7 +215,7 @@ function putBack(block: Block, now: readonly Directive[], aside: Displaced): Blo
 
 /** Where a directive belongs that stood in another version of the block: behind what stood before it. */
 function positionOfLost(block: Block, lost: Directive, was: Block): number {
-  for (let i = indexOfDirective(was, lost) - 1; i >= 0; i--) {
+  for (let i = indexOfHeir(was, lost) - 1; i >= 0; i--) {
     const position = indexOfHeir(block, itemAt(was, i))
     if (position >= 0) return position + 1
   }

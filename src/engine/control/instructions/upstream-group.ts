@@ -14,7 +14,6 @@
  */
 import assert from 'node:assert/strict'
 import {
-  append,
   type Block,
   directives,
   findDirective,
@@ -53,25 +52,35 @@ function defineGroup(subsystem: SubsystemName, topic: string, prefix: string): G
     keyOf: (name) => `${topic}${prefix}${name}`,
     apply: (transition) => {
       const { before, after } = transition
-      const removed =
-        before === undefined ? transition : remove(transition, before as GroupBody, subsystem)
-      return after === undefined
-        ? removed
-        : add({ ...transition, ...removed }, after as GroupBody, subsystem)
+      if (before === undefined) return add(transition, after as GroupBody, { subsystem })
+      const { applied, from } = remove(transition, before as GroupBody, subsystem)
+      if (after === undefined) return applied
+      return add({ ...transition, ...applied }, after as GroupBody, { subsystem, from })
     },
     identify: (body) => ({ upstream_name: (body as GroupBody).upstream_name }),
   })
 }
 
-function remove(transition: Transition, body: GroupBody, subsystem: SubsystemName): Applied {
-  const node = groupsOf(transition.tree, subsystem).find(body.upstream_name.trim())
-  assert(node !== undefined, `instruction "${transition.key}" is not in force`)
-  return changed(transition, subsystem, (block) =>
-    splice(block, indexOfDirective(block, node), 1, []),
-  )
+interface Removed {
+  readonly applied: Applied
+  /** Where the group stood. */
+  readonly from: number
 }
 
-function add(transition: Transition, body: GroupBody, subsystem: SubsystemName): Applied {
+function remove(transition: Transition, body: GroupBody, subsystem: SubsystemName): Removed {
+  const node = groupsOf(transition.tree, subsystem).find(body.upstream_name.trim())
+  assert(node !== undefined, `instruction "${transition.key}" is not in force`)
+  const from = indexOfDirective(findDirective(transition.tree.block, subsystem)!.block!, node)
+  return { applied: changed(transition, subsystem, (block) => splice(block, from, 1, [])), from }
+}
+
+interface Addition {
+  readonly subsystem: SubsystemName
+  /** Where the one stood whose place it takes; without it, it comes last. */
+  readonly from?: number
+}
+
+function add(transition: Transition, body: GroupBody, { subsystem, from }: Addition): Applied {
   const { tree, prefix } = transition
   const name = body.upstream_name.trim()
   if (findDirective(tree.block, subsystem) === undefined) {
@@ -87,7 +96,7 @@ function add(transition: Transition, body: GroupBody, subsystem: SubsystemName):
   if (groupsOf(tree, 'http').hasZone(zone) || groupsOf(tree, 'stream').hasZone(zone)) {
     fail('upstream zone name exist!')
   }
-  return changed(transition, subsystem, (block) => append(block, node))
+  return changed(transition, subsystem, (block) => splice(block, from ?? block.size, 0, [node]))
 }
 
 /** Reads the generated text and makes sure that it is one group and nothing else. */

@@ -13,7 +13,7 @@
  * ```
  */
 import assert from 'node:assert/strict'
-import { append, findDirective, indexOfDirective, splice } from '../../conf/block.ts'
+import { type Block, findDirective, indexOfDirective, splice } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
 import { settingsOf } from '../../core/scope.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
@@ -48,10 +48,11 @@ export function defineVirtualServer(form: VirtualServerForm): VirtualServerKind 
     topic: form.topic,
     apply: (transition) => {
       const { before, after } = transition
+      const from = before === undefined ? undefined : positionOf(transition, form)
       const removed = before === undefined ? transition : remove(transition, form)
-      return after === undefined
-        ? removed
-        : add({ ...transition, ...removed }, after as VirtualServerBody, form)
+      if (after === undefined) return removed
+      const body = after as VirtualServerBody
+      return add({ ...transition, ...removed }, body, { form, from })
     },
     identify: (body) => {
       const { addr_port, server_name } = body as VirtualServerBody
@@ -73,6 +74,13 @@ export function findVirtualServer(
   return others.every((name) => index.find(listener.address, name) === server) ? server : undefined
 }
 
+/** Where the server stands that the instruction has made. */
+function positionOf(transition: Transition, { subsystem }: VirtualServerForm): number {
+  const server = transition[subsystem].madeBy(transition.key)
+  assert(server !== undefined, `instruction "${transition.key}" is not in force`)
+  return indexOfDirective(findDirective(transition.tree.block, subsystem)!.block!, server.node)
+}
+
 function remove(transition: Transition, { subsystem }: VirtualServerForm): Applied {
   const index = transition[subsystem]
   const server = index.madeBy(transition.key)
@@ -83,13 +91,22 @@ function remove(transition: Transition, { subsystem }: VirtualServerForm): Appli
   })
 }
 
-function add(transition: Transition, body: VirtualServerBody, form: VirtualServerForm): Applied {
+interface Addition {
+  readonly form: VirtualServerForm
+  /** Where the one stood whose place it takes; without it, it comes last. */
+  readonly from: number | undefined
+}
+
+function add(transition: Transition, body: VirtualServerBody, { form, from }: Addition): Applied {
   const { subsystem } = form
-  const { tree, [subsystem]: index, key, prefix } = transition
+  const { tree, [subsystem]: index, base, key, prefix } = transition
   const address = parseAddrPort(body.addr_port)
   if (address === undefined) fail('addr_port error!!!')
   if (!index.hasBlock) fail(`no ${subsystem} module when add vs!`)
-  if (index.fixedCount === 0) fail(`adding vs in ${subsystem} require at least one static vs`)
+  // Those of the files may have been taken away live, before or after.
+  if (index.fixedCount + base[subsystem].fixedCount === 0) {
+    fail(`adding vs in ${subsystem} require at least one static vs`)
+  }
   const listener = index.listenerFor(address)
   refuseTaken(body, listener, index, tokenisedNames(body.server_name ?? ''))
   const listen = listenLine(body, address, { listener, index, form })
@@ -99,7 +116,7 @@ function add(transition: Transition, body: VirtualServerBody, form: VirtualServe
   if (listen.includes(' ssl')) checkCertificate(tree, server, subsystem)
   return withServers(transition, subsystem, {
     index: index.add(server, key),
-    change: (block) => append(block, server),
+    change: (block: Block) => splice(block, from ?? block.size, 0, [server]),
   })
 }
 
