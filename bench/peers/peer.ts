@@ -2,6 +2,7 @@
  * A program under measurement: a proxy in front of one backend, on one core.
  */
 import { readFileSync } from 'node:fs'
+import { memoryBytes } from '../../test/support/process-tree.ts'
 import type { Owner } from '../../test/support/scope.ts'
 import type { Files } from '../../test/support/temp-prefix.ts'
 
@@ -31,6 +32,11 @@ export interface RunningPeer {
   /** Its processes now, master first. */
   pids(): number[]
   stop(): Promise<void>
+}
+
+/** What its processes take up now, in bytes. */
+export function memoryOf({ pids }: Pick<RunningPeer, 'pids'>): number {
+  return pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }
 
 /** Starts a peer; it ends with its owner. Resolves when it listens. */

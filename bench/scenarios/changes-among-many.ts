@@ -6,11 +6,10 @@
  *   start │ settle: a tenth of the changes │ memory │ the changes, one after the other │ memory
  * ```
  */
-import { freePorts } from '../../test/support/ports.ts'
-import { memoryBytes } from '../../test/support/process-tree.ts'
 import { Scope } from '../../test/support/scope.ts'
-import { changeAt, kinds, type MixedPeer } from '../changes/mixed/mixed.ts'
+import { changeAt, freeMixedPorts, kinds, type MixedPeer } from '../changes/mixed/mixed.ts'
 import { startMixedTrijet } from '../changes/mixed/trijet.ts'
+import { memoryOf } from '../peers/peer.ts'
 import { quantile } from '../report.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
@@ -38,17 +37,14 @@ async function measure(bench: Bench): Promise<Sample> {
   const { servers, changes } = bench
   const owner = new Scope()
   try {
-    const [port, tlsPort, controlPort, backendPort, socketPort] = (await freePorts(
-      5,
-    )) as readonly number[] as [number, number, number, number, number]
-    const ports = { port, tlsPort, controlPort, backendPort, socketPort }
+    const ports = await freeMixedPorts()
     const peer = await startMixedTrijet(owner, ports, servers)
     const whole = kinds.length * 2
     const settling = Math.ceil((changes * settlingShare) / whole) * whole
     await apply(peer, 0, settling)
-    const before = memoryOf(peer)
+    const before = memoryOf(peer.peer)
     const latencies = await apply(peer, settling, settling + Math.ceil(changes / whole) * whole)
-    const after = memoryOf(peer)
+    const after = memoryOf(peer.peer)
     bench.note(`${latencies.length} changes made`)
     return {
       changes: latencies.length,
@@ -72,8 +68,4 @@ async function apply(peer: MixedPeer, from: number, to: number): Promise<readonl
     latencies.push(performance.now() - asked)
   }
   return latencies
-}
-
-function memoryOf({ peer }: MixedPeer): number {
-  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }

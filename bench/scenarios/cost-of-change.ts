@@ -8,7 +8,6 @@
  * ```
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { memoryBytes } from '../../test/support/process-tree.ts'
 import { type Owner, Scope } from '../../test/support/scope.ts'
 import type { Changeable, StartChangeable } from '../changes/changeable.ts'
 import { startChangeableNginx } from '../changes/nginx.ts'
@@ -16,6 +15,7 @@ import { startChangeableTrijet } from '../changes/trijet.ts'
 import { pin, serverCore } from '../cores.ts'
 import type { LoadResult } from '../load/job.ts'
 import { startLoad, type LoadProcess } from '../load-process.ts'
+import { memoryOf } from '../peers/peer.ts'
 import { median, quantile } from '../report.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
@@ -74,11 +74,11 @@ async function grow(bench: Bench, owner: Owner, changeable: Changeable): Promise
   await delay(bench.warmUpMs)
   const size = Math.min(changeable.addsPerSample, Math.floor((bench.servers - smallSize) / 2))
   await changeable.fill(0, smallSize)
-  const before = memoryOf(changeable)
+  const before = memoryOf(changeable.peer)
   const small = await timeAdds(changeable, smallSize, size)
   await changeable.fill(smallSize + size, bench.servers - size)
   const large = await timeAdds(changeable, bench.servers - size, size)
-  const memory = memoryOf(changeable) - before
+  const memory = memoryOf(changeable.peer) - before
   load.stop()
   const { errors } = await load.result()
   const [smallP50Ms, smallP99Ms] = [quantile(small, 0.5), quantile(small, 0.99)]
@@ -148,8 +148,4 @@ function startClients(
 ): Promise<LoadProcess> {
   const work = { kind: 'ping-pong', connections: clients, messageBytes: 64 } as const
   return startLoad(owner, { ...work, port, backendPort, warmUpMs, windowMs, pids: peer.pids() })
-}
-
-function memoryOf({ peer }: Changeable): number {
-  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }

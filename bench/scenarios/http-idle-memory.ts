@@ -2,12 +2,11 @@
  * What it costs to hold connections between two requests: each was answered once, then says nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { memoryBytes } from '../../test/support/process-tree.ts'
 import { Scope } from '../../test/support/scope.ts'
 import { startHttpStation } from '../http-scenario.ts'
 import type { LoadJob } from '../load/job.ts'
 import { startLoad } from '../load-process.ts'
-import type { PeerName, RunningPeer } from '../peers/peer.ts'
+import { memoryOf, type PeerName } from '../peers/peer.ts'
 import type { Station } from '../proxy-scenario.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
@@ -69,8 +68,4 @@ async function memoryWith(
   const { errors } = await load.result()
   if (errors > 0) throw new Error(`${errors} connections were lost`)
   return bytes
-}
-
-function memoryOf(peer: RunningPeer): number {
-  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }

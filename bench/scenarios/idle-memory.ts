@@ -11,11 +11,10 @@
  * processes hold and two serve; haproxy, which is one process, is not asked.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { memoryBytes } from '../../test/support/process-tree.ts'
 import { type Owner, Scope } from '../../test/support/scope.ts'
 import type { LoadJob, LoadResult } from '../load/job.ts'
 import { startLoad } from '../load-process.ts'
-import type { PeerName, RunningPeer } from '../peers/peer.ts'
+import { memoryOf, type PeerName } from '../peers/peer.ts'
 import { requestSample, startStation, type Station } from '../proxy-scenario.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
@@ -103,8 +102,4 @@ async function beside(
 function refuseErrors(...results: readonly LoadResult[]): void {
   const errors = results.reduce((sum, result) => sum + result.errors, 0)
   if (errors > 0) throw new Error(`${errors} connections were lost`)
-}
-
-function memoryOf(peer: RunningPeer): number {
-  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }

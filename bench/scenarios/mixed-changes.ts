@@ -7,12 +7,11 @@
  * ```
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePorts } from '../../test/support/ports.ts'
-import { memoryBytes } from '../../test/support/process-tree.ts'
 import { type Owner, Scope } from '../../test/support/scope.ts'
 import { startMixedCaddy } from '../changes/mixed/caddy.ts'
 import {
   changeAt,
+  freeMixedPorts,
   kinds,
   type MixedPeer,
   type MixedPorts,
@@ -24,6 +23,7 @@ import { pin, serverCore } from '../cores.ts'
 import type { LoadResult } from '../load/job.ts'
 import { serveWebSockets, WebSockets } from '../load/web-sockets.ts'
 import { startLoad, type LoadProcess } from '../load-process.ts'
+import { memoryOf } from '../peers/peer.ts'
 import { quantile } from '../report.ts'
 import { inRounds } from '../rounds.ts'
 import type { Bench, Sample, Scenario } from '../scenario.ts'
@@ -68,11 +68,8 @@ export const mixedChanges: Scenario = {
 async function measure(bench: Bench, start: StartMixed): Promise<Sample> {
   const owner = new Scope()
   try {
-    const [port, tlsPort, controlPort, backendPort, socketPort] = (await freePorts(
-      5,
-    )) as readonly number[] as [number, number, number, number, number]
-    const ports = { port, tlsPort, controlPort, backendPort, socketPort }
-    await serveWebSockets(owner, socketPort)
+    const ports = await freeMixedPorts()
+    await serveWebSockets(owner, ports.socketPort)
     const peer = await start(owner, ports)
     await pin(peer.serving(), serverCore)
     return await change(bench, owner, peer, ports)
@@ -89,12 +86,12 @@ async function change(
 ): Promise<Sample> {
   const sockets = await WebSockets.open(owner, ports.port, webSockets)
   const quietBefore = await quiet(bench, owner, peer, ports)
-  const memory = memoryOf(peer)
+  const memory = memoryOf(peer.peer)
   const load = await clientsOf(owner, peer, ports, { warmUpMs: 0, windowMs: longWindowMs })
   const { latencies, seconds } = await changeSteadily(peer, bench.changes)
   load.stop()
   const disturbed = await load.result()
-  const grown = memoryOf(peer) - memory
+  const grown = memoryOf(peer.peer) - memory
   const quietAfter = await quiet(bench, owner, peer, ports)
   const calm = (rateOf(quietBefore) + rateOf(quietAfter)) / 2
   return {
@@ -167,8 +164,4 @@ function clientsOf(
 
 function rateOf({ requests, seconds }: LoadResult): number {
   return requests / seconds
-}
-
-function memoryOf({ peer }: MixedPeer): number {
-  return peer.pids().reduce((sum, pid) => sum + memoryBytes(pid), 0)
 }

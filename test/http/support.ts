@@ -70,9 +70,7 @@ export class HttpRunner {
       zoneMemory: this.zoneMemory,
       log,
       peerZone: (name) => {
-        const zone = zones.get(name) ?? createPrivateZone(zonePeers)
-        zones.set(name, zone)
-        return zone
+        return zones.getOrInsertComputed(name, () => createPrivateZone(zonePeers))
       },
       errorLog: () => log,
       product: { name: 'trijet', version: '0.0.0' },

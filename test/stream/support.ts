@@ -63,9 +63,7 @@ export class StreamRunner {
       accessLogs: this.#accessLogs,
       zoneMemory: privateZoneMemory(),
       peerZone: (name) => {
-        const zone = zones.get(name) ?? createPrivateZone(zonePeers)
-        zones.set(name, zone)
-        return zone
+        return zones.getOrInsertComputed(name, () => createPrivateZone(zonePeers))
       },
       errorLog: () => log,
       nextConnection: () => (connections += 1),

@@ -4,6 +4,7 @@
  * Change `n` is of kind `n % 7`; of each kind every other change takes back what the one before it has made,
  * so that the configuration stays as large as it is.
  */
+import { freePorts } from '../../../test/support/ports.ts'
 import type { Owner } from '../../../test/support/scope.ts'
 import type { RunningPeer } from '../../peers/peer.ts'
 
@@ -42,6 +43,12 @@ export interface MixedPorts {
   /** What clients are answered from. */
   readonly backendPort: number
   readonly socketPort: number
+}
+
+export async function freeMixedPorts(): Promise<MixedPorts> {
+  const ports = (await freePorts(5)) as [number, number, number, number, number]
+  const [port, tlsPort, controlPort, backendPort, socketPort] = ports
+  return { port, tlsPort, controlPort, backendPort, socketPort }
 }
 
 export interface MixedPeer {

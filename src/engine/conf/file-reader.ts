@@ -103,8 +103,7 @@ function foldersOf(paths: Iterable<string>): ReadonlyMap<string, readonly string
   for (const path of paths) {
     for (let at = path; at !== dirname(at); at = dirname(at)) {
       const folder = dirname(at)
-      const names = folders.get(folder) ?? new Set()
-      folders.set(folder, names.add(at.slice(at.lastIndexOf('/') + 1)))
+      folders.getOrInsertComputed(folder, () => new Set()).add(at.slice(at.lastIndexOf('/') + 1))
     }
   }
   return new Map([...folders].map(([folder, names]) => [folder, [...names]]))

@@ -33,8 +33,7 @@ export function fileIdentity(path: string): string {
 
 /** The directive stands for the file; to be said before the file is read. */
 export function dependOnFile(node: Directive, path: string): void {
-  const files = notes.get(node) ?? new Map<string, string>()
-  notes.set(node, files)
+  const files = notes.getOrInsertComputed(node, () => new Map<string, string>())
   // The first note stays: a version that is dropped may look at the file again later than the one in force.
   if (!files.has(path)) files.set(path, fileIdentity(path))
 }

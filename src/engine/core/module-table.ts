@@ -55,8 +55,10 @@ export class ModuleTable {
   ): void {
     this.#names.add(name)
     for (const context of (row ?? block)!.contexts) {
-      const byName = this.#byContext.get(context) ?? new Map<string, DirectiveEntry>()
-      this.#byContext.set(context, byName)
+      const byName = this.#byContext.getOrInsertComputed(
+        context,
+        () => new Map<string, DirectiveEntry>(),
+      )
       const known = byName.get(name)
       if (known !== undefined && known.module !== module) {
         throw new Error(`directive "${name}" of "${module.id}" is "${known.module.id}"'s already`)

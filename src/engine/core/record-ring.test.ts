@@ -82,9 +82,7 @@ test('positions may wrap', () => {
 test('a writer has one ring, and a dead one’s ring goes to the next', () => {
   const segments = new Map<string, ArrayBuffer>()
   const open = (name: string, bytes: number): ArrayBuffer => {
-    const memory = segments.get(name) ?? new ArrayBuffer(bytes)
-    segments.set(name, memory)
-    return memory
+    return segments.getOrInsertComputed(name, () => new ArrayBuffer(bytes))
   }
   const options = { name: 'spans', ringsMax: 2, ringBytes: 256, open }
   // Pids that no process has: Linux gives none of 2^22 - 1.

@@ -11,14 +11,7 @@ export function bySettings<Conf extends object, Env, Answer>(
   const usual = {}
   const answers = new WeakMap<object, WeakMap<Conf, { readonly answer: Answer }>>()
   return (conf, env) => {
-    const other = also?.(env) ?? usual
-    const byConf = answers.get(other) ?? new WeakMap()
-    if (!answers.has(other)) answers.set(other, byConf)
-    let known = byConf.get(conf)
-    if (known === undefined) {
-      known = { answer: hook(conf, env) }
-      byConf.set(conf, known)
-    }
-    return known.answer
+    const byConf = answers.getOrInsertComputed(also?.(env) ?? usual, () => new WeakMap())
+    return byConf.getOrInsertComputed(conf, () => ({ answer: hook(conf, env) })).answer
   }
 }

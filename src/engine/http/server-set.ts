@@ -96,8 +96,7 @@ export class ServerSet {
     const compiled = compileServer(input, before)
     const { server } = compiled
     this.compiled += 1
-    const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, HttpServer>()
-    compiledIn.set(input.parent, byNode.set(input.node, server))
+    compiledIn.getOrInsertComputed(input.parent, () => new WeakMap()).set(input.node, server)
     return compiled
   }
 

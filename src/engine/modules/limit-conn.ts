@@ -139,9 +139,7 @@ export function privateZoneMemory(): ZoneMemory {
   return {
     open(name, bytes) {
       const id = `${name}:${bytes}`
-      const memory = known.get(id) ?? new ArrayBuffer(bytes)
-      known.set(id, memory)
-      return memory
+      return known.getOrInsertComputed(id, () => new ArrayBuffer(bytes))
     },
   }
 }
@@ -225,8 +223,10 @@ const openZones = new WeakMap<ZoneMemory, Map<LimitSubsystem, LimitConnZones>>()
 
 /** The open zones of a subsystem in a process's memory: one object for all of its blocks. */
 export function limitConnZonesOf(memory: ZoneMemory, subsystem: LimitSubsystem): LimitConnZones {
-  const known = openZones.get(memory) ?? new Map<LimitSubsystem, LimitConnZones>()
-  openZones.set(memory, known)
+  const known = openZones.getOrInsertComputed(
+    memory,
+    () => new Map<LimitSubsystem, LimitConnZones>(),
+  )
   let zones = known.get(subsystem)
   if (zones === undefined) {
     zones = new LimitConnZones(memory, subsystem)

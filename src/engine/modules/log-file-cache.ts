@@ -54,9 +54,7 @@ const caches = new WeakMap<LogFileCacheOptions, LogFileCache>()
 /** One cache for all that one directive holds for. */
 export function logFileCacheOf(options: LogFileCacheOptions | undefined): LogFileCache | undefined {
   if (options === undefined) return undefined
-  const cache = caches.get(options) ?? new LogFileCache(options)
-  caches.set(options, cache)
-  return cache
+  return caches.getOrInsertComputed(options, () => new LogFileCache(options))
 }
 
 interface OpenLog {

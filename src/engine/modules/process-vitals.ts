@@ -146,8 +146,7 @@ const tables = new WeakMap<ZoneMemory, VitalsTable>()
 
 /** Of all processes that live. */
 export function readVitals(memory: ZoneMemory): readonly Vitals[] {
-  const known = tables.get(memory) ?? new VitalsTable(memory)
-  tables.set(memory, known)
+  const known = tables.getOrInsertComputed(memory, () => new VitalsTable(memory))
   known.table.reclaim()
   return [...known.table.records()].map((record) => {
     const key = known.table.key(record)

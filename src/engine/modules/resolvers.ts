@@ -7,9 +7,7 @@ export class Resolvers {
 
   get(config: ResolverConfig, timeoutMs: number): Resolver {
     const key = JSON.stringify([config, timeoutMs])
-    const known = this.#known.get(key) ?? new Resolver(config, { timeoutMs })
-    this.#known.set(key, known)
-    return known
+    return this.#known.getOrInsertComputed(key, () => new Resolver(config, { timeoutMs }))
   }
 
   close(): void {

@@ -35,9 +35,7 @@ export class TlsResources {
 const known = new WeakMap<ZoneMemory, TlsResources>()
 
 export function tlsResourcesOf(memory: ZoneMemory): TlsResources {
-  const resources = known.get(memory) ?? new TlsResources(memory)
-  known.set(memory, resources)
-  return resources
+  return known.getOrInsertComputed(memory, () => new TlsResources(memory))
 }
 
 export function tlsContextsOf(memory: ZoneMemory): TlsContexts {

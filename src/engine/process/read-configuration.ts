@@ -39,9 +39,7 @@ const readBefore = new WeakMap<ConfigurationFiles, ReadConfiguration>()
 
 /** Reads what another process has read; once, however many ask for it. */
 export function readTexts(files: ConfigurationFiles): ReadConfiguration {
-  const known = readBefore.get(files) ?? read(files, createMemoryReader(files.texts))
-  readBefore.set(files, known)
-  return known
+  return readBefore.getOrInsertComputed(files, () => read(files, createMemoryReader(files.texts)))
 }
 
 function read(

@@ -86,8 +86,7 @@ export class ServerSet {
   add(input: Omit<ServerInput, 'live'>): void {
     const server = compileServer({ ...input, live: (draft) => this.#liveFor(draft) })
     this.compiled += 1
-    const byNode = compiledIn.get(input.parent) ?? new WeakMap<Directive, VirtualServer>()
-    compiledIn.set(input.parent, byNode.set(input.node, server))
+    compiledIn.getOrInsertComputed(input.parent, () => new WeakMap()).set(input.node, server)
     for (const [i, listen] of server.listens.entries()) {
       const at = server.scope.own('listen')[i] ?? server.node
       this.table = this.table.add(server, listen, () => this.#gate(listen.key), {

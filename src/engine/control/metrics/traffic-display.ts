@@ -44,9 +44,7 @@ const counts = new WeakMap<ControlPlane, ConnectionCounts>()
 
 /** Connections and requests of all workers; not those of control itself. */
 export function connectionCountsOf(plane: ControlPlane): ConnectionCounts {
-  const known = counts.get(plane) ?? new ConnectionCounts(plane.zones)
-  counts.set(plane, known)
-  return known
+  return counts.getOrInsertComputed(plane, () => new ConnectionCounts(plane.zones))
 }
 
 export function createDisplay(options: DisplayOptions): GuardedFunction {

@@ -185,9 +185,7 @@ const openers = new WeakMap<HttpFilesConf, FileOpener>()
 /** How files are opened in a block; for all modules that open some. */
 export function openerOf({ scope, services }: Pick<HttpEnv, 'scope' | 'services'>): FileOpener {
   const conf = scope.conf(httpFiles)
-  const opener = openers.get(conf) ?? createOpener(conf, services)
-  openers.set(conf, opener)
-  return opener
+  return openers.getOrInsertComputed(conf, () => createOpener(conf, services))
 }
 
 function createOpener(conf: HttpFilesConf, services: HttpEnv['services']): FileOpener {

@@ -111,9 +111,7 @@ function bind(conf: HttpLimitReqConf): readonly LimitReq[] {
 const openZones = new WeakMap<ZoneMemory, LimitReqZones>()
 
 function zonesOf(memory: ZoneMemory): LimitReqZones {
-  const zones = openZones.get(memory) ?? new LimitReqZones(memory, monotonicMs)
-  openZones.set(memory, zones)
-  return zones
+  return openZones.getOrInsertComputed(memory, () => new LimitReqZones(memory, monotonicMs))
 }
 
 function apply(request: Request, { conf, limits, zones, status }: Limits): number {

@@ -201,9 +201,10 @@ const responseTimes = new WeakMap<readonly Condition[], ResponseTimes>()
 function responseTimesOf({ sysguard_rt: conditions }: HttpSysguardConf): ResponseTimes | undefined {
   const average = conditions.at(-1)?.average
   if (average === undefined) return undefined
-  const times = responseTimes.get(conditions) ?? new ResponseTimes(average, monotonicMs)
-  responseTimes.set(conditions, times)
-  return times
+  return responseTimes.getOrInsertComputed(
+    conditions,
+    () => new ResponseTimes(average, monotonicMs),
+  )
 }
 
 /** Once a request: where it is sent is open to it. */

@@ -117,7 +117,5 @@ const watches = new Map<number, SystemWatch>()
 
 /** The watch of this process that looks so often. */
 export function systemWatchOf(intervalMs: number): SystemWatch {
-  const watch = watches.get(intervalMs) ?? new SystemWatch(intervalMs)
-  watches.set(intervalMs, watch)
-  return watch
+  return watches.getOrInsertComputed(intervalMs, () => new SystemWatch(intervalMs))
 }

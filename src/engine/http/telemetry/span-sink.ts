@@ -75,7 +75,5 @@ const sinks = new WeakMap<ZoneMemory, SpanSink>()
 
 /** The one sink of a process. */
 export function spanSinkOf(memory: ZoneMemory): SpanSink {
-  const sink = sinks.get(memory) ?? new SpanSink(memory)
-  sinks.set(memory, sink)
-  return sink
+  return sinks.getOrInsertComputed(memory, () => new SpanSink(memory))
 }

@@ -60,7 +60,5 @@ const dumpers = new WeakMap<ZoneMemory, TrafficDumper>()
 /** One for a process. */
 export function trafficDumperOf(services: DumpServices): TrafficDumper {
   const { zoneMemory } = services
-  const dumper = dumpers.get(zoneMemory) ?? new TrafficDumper(services)
-  dumpers.set(zoneMemory, dumper)
-  return dumper
+  return dumpers.getOrInsertComputed(zoneMemory, () => new TrafficDumper(services))
 }

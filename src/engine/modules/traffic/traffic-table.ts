@@ -135,8 +135,10 @@ export class TrafficTable implements CounterHome {
       this.#remembered = new Map()
       this.#rememberedCount = 0
     }
-    const names = this.#remembered.get(group) ?? new Map<string, TrafficCounter>()
-    this.#remembered.set(group, names)
+    const names = this.#remembered.getOrInsertComputed(
+      group,
+      () => new Map<string, TrafficCounter>(),
+    )
     const counter = new TrafficCounter(this, keyText(group, name), style, false)
     names.set(name, counter)
     this.#rememberedCount += 1

@@ -106,10 +106,7 @@ export function trafficZoneOf(
   conf: TrafficZoneConf,
   upstreamTimings: UpstreamTimings,
 ): TrafficZone {
-  const known = zones.get(memory) ?? new Map<string, TrafficZone>()
-  zones.set(memory, known)
+  const known = zones.getOrInsertComputed(memory, () => new Map<string, TrafficZone>())
   const id = `${upstreamTimings} ${conf.bytes} ${conf.name}`
-  const zone = known.get(id) ?? new TrafficZone(memory, conf, upstreamTimings)
-  known.set(id, zone)
-  return zone
+  return known.getOrInsertComputed(id, () => new TrafficZone(memory, conf, upstreamTimings))
 }

@@ -10,9 +10,7 @@ export function probersOf({
   zoneMemory,
   log,
 }: Pick<UpstreamServices, 'zoneMemory' | 'log'>): Probers {
-  const probers = known.get(zoneMemory) ?? new Probers(log)
-  known.set(zoneMemory, probers)
-  return probers
+  return known.getOrInsertComputed(zoneMemory, () => new Probers(log))
 }
 
 /** The version of the group that is in force now is the one that is checked. */

@@ -35,12 +35,7 @@ class Waiters {
     this.#all.push(waiter)
     const [first] = this.#all
     if (first === waiter) this.#appoint(waiter)
-    else
-      first!.include(
-        waiter.descriptor,
-        createTarget(() => void waiter.wait(0)),
-        EPOLLIN,
-      )
+    else include(first!, waiter.descriptor, () => void waiter.wait(0))
   }
 
   leave(waiter: Waiter): void {
@@ -60,14 +55,9 @@ class Waiters {
 
   #appoint(first: Waiter): void {
     this.#node ??= openNodeLoop(requireSystem())
-    const ready = createTarget(() => (this.#nodeReady = true))
-    first.include(this.#node.descriptor, ready, EPOLLIN)
+    include(first, this.#node.descriptor, () => (this.#nodeReady = true))
     for (const other of this.#all.slice(1)) {
-      first.include(
-        other.descriptor,
-        createTarget(() => void other.wait(0)),
-        EPOLLIN,
-      )
+      include(first, other.descriptor, () => void other.wait(0))
     }
   }
 
@@ -108,6 +98,6 @@ class Waiters {
 /** The waiters of this process. */
 export const waiters: Waiters = new Waiters()
 
-function createTarget(onEvents: () => void): EventTarget {
-  return { generation: 0, onEvents, discard: () => {} }
+function include(host: Waiter, descriptor: number, onEvents: () => void): void {
+  host.include(descriptor, { generation: 0, onEvents, discard: () => {} }, EPOLLIN)
 }

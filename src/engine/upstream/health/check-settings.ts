@@ -14,25 +14,17 @@ import {
   splitHeaderRule,
   statusRule,
 } from './match-rules.ts'
-import type { ProbeType } from './probe.ts'
+import type { ProbeSchedule, ProbeType } from './probe.ts'
 import type { ProbeTlsConf } from './probe-tls.ts'
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /** One directive as it is written. */
-export interface CheckParameters {
+export interface CheckParameters extends ProbeSchedule {
   readonly mandatory: boolean
   readonly persistent: boolean
   /** False where there are those two words and nothing else. */
   readonly isCheck: boolean
-  readonly type: ProbeType
-  readonly intervalMs: number
-  readonly jitterMs: number
-  readonly timeoutMs: number
-  readonly passes: number
-  readonly fails: number
-  readonly port: number
-  readonly visitIntervalMs: number
   /** Name of a `match` block. */
   readonly match: string | undefined
   readonly uri: string

@@ -36,7 +36,8 @@ export class ProbeFailure extends Error {
 
 export type ProbeType = 'http' | 'grpc' | 'tcp' | 'udp' | 'mysql'
 
-export interface ProbeConfig {
+/** What is checked how often, and what follows from it. */
+export interface ProbeSchedule {
   readonly type: ProbeType
   readonly intervalMs: number
   /** A delay by chance up to which is added to each interval. */
@@ -50,6 +51,9 @@ export interface ProbeConfig {
   readonly port: number
   /** A peer that took a client within that time is not asked; 0: it always is. */
   readonly visitIntervalMs: number
+}
+
+export interface ProbeConfig extends ProbeSchedule {
   readonly probe: Probe
 }
 
