@@ -33,10 +33,7 @@ export class EpollDatagramSocket implements DatagramSocket, EventTarget {
 
   send(data: Buffer): boolean {
     if (this.#closed) return false
-    const loop = this.#loop
-    const sent = loop.holds(data)
-      ? loop.libc.send(this.#descriptor, loop.addressOf(data), data.length, MSG_NOSIGNAL)
-      : loop.libc.sendBuffer(this.#descriptor, data, data.length, MSG_NOSIGNAL)
+    const sent = this.#loop.send(this.#descriptor, data, MSG_NOSIGNAL)
     if (sent >= 0) {
       this.bytesWritten += sent
       return true

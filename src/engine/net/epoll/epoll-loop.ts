@@ -18,7 +18,7 @@
  * from within a call of their own.
  */
 import assert from 'node:assert/strict'
-import type { Arena, Region } from '../ffi/arena.ts'
+import { addressOf, type Arena, type Region } from '../ffi/arena.ts'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../ffi/constants.ts'
 import { requireSystem, type Libc, type System } from '../ffi/libc.ts'
 import { check } from '../ffi/socket-calls.ts'
@@ -73,8 +73,6 @@ export class EpollLoop implements Waiter {
   readonly #targets: (EventTarget | undefined)[] = []
   readonly #chunks: (Buffer | undefined)[] = []
   readonly #arena: Arena
-  readonly #inputBuffer: ArrayBuffer
-  readonly #inputBase: number
   #generation = 0
   /** For how many things the process waits: descriptors, and what is deferred. */
   #awaited = 0
@@ -96,8 +94,6 @@ export class EpollLoop implements Waiter {
     this.#events = arena.take(eventsPerBatchMax * layout.words * 4)
     this.#event = arena.take(layout.words * 4)
     this.#arena = arena
-    this.#inputBuffer = arena.buffer
-    this.#inputBase = arena.address
     this.descriptor = check(this.libc.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1')
     waiters.join(this)
   }
@@ -107,13 +103,12 @@ export class EpollLoop implements Waiter {
     return bytes <= this.#arena.free ? this.#arena.take(bytes).bytes : undefined
   }
 
-  /** True when a chunk lies in the loop's own memory, so that its address is known. */
-  holds(chunk: Buffer): boolean {
-    return chunk.buffer === this.#inputBuffer
-  }
-
-  addressOf(chunk: Buffer): number {
-    return this.#inputBase + chunk.byteOffset
+  /** `send(2)`, by address where that is known. */
+  send(fd: number, chunk: Buffer, flags: number): number {
+    const address = addressOf(chunk)
+    return address > 0
+      ? this.libc.send(fd, address, chunk.length, flags)
+      : this.libc.sendBuffer(fd, chunk, chunk.length, flags)
   }
 
   /** The first `length` bytes of `input`. */

@@ -243,10 +243,7 @@ export class EpollSocket implements Socket, EventTarget, Corpse {
   /** Bytes the kernel took: zero when it is full, and when the connection is broken. */
   #send(chunk: Buffer, flags: number): number {
     const loop = this.#loop
-    const { libc } = loop
-    const sent = loop.holds(chunk)
-      ? libc.send(this.descriptor, loop.addressOf(chunk), chunk.length, flags)
-      : libc.sendBuffer(this.descriptor, chunk, chunk.length, flags)
+    const sent = loop.send(this.descriptor, chunk, flags)
     if (sent >= 0) return sent
     const errno = loop.system.errno()
     if (errno !== EAGAIN && errno !== EINTR) this.#fail('send', errno)

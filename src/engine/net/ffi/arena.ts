@@ -23,6 +23,25 @@ export interface Region {
   readonly i32: Int32Array
 }
 
+/** Where the memory of arenas begins. */
+const bases = new WeakMap<ArrayBufferLike, number>()
+
+/** The one that was asked for last, which is the one that is asked for next more often than not. */
+let lastBuffer: ArrayBufferLike | undefined
+let lastBase = 0
+
+/** The address of bytes in an arena; 0 for all others. */
+export function addressOf(bytes: Uint8Array): number {
+  const { buffer } = bytes
+  if (buffer !== lastBuffer) {
+    const base = bases.get(buffer)
+    if (base === undefined) return 0
+    lastBuffer = buffer
+    lastBase = base
+  }
+  return lastBase + bytes.byteOffset
+}
+
 export class Arena {
   readonly address: number
   readonly buffer: ArrayBuffer
@@ -31,6 +50,7 @@ export class Arena {
   constructor(address: number, buffer: ArrayBuffer) {
     this.address = address
     this.buffer = buffer
+    bases.set(buffer, address)
   }
 
   /** Bytes that are left. */

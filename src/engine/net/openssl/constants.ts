@@ -4,7 +4,9 @@ export const SSL_ERROR_SSL = 1
 export const SSL_ERROR_WANT_READ = 2
 export const SSL_ERROR_ZERO_RETURN = 6
 
-export const BIO_CTRL_RESET = 1
+export const BIO_C_SET_BUF_MEM = 114
+export const BIO_NOCLOSE = 0
+export const BIO_FLAGS_MEM_RDONLY = 0x200
 
 export const SSL_VERIFY_NONE = 0
 export const SSL_VERIFY_PEER = 1

@@ -16,7 +16,7 @@ export type Pointer = number
 /** What koffi gives for a function that OpenSSL may call. */
 export type Callback = ReturnType<Koffi['register']>
 
-/** Prototypes by the names that are used here; a name after a colon is another reading of a function. */
+/** Prototypes by the names that are used here; `%` stands for an address in an arena. */
 const prototypes = {
   // Errors.
   ERR_clear_error: 'void ERR_clear_error()',
@@ -33,6 +33,8 @@ const prototypes = {
   BIO_up_ref: 'int BIO_up_ref(uintptr_t)',
   BIO_free: 'int BIO_free(uintptr_t)',
   BIO_ctrl: 'int64_t BIO_ctrl(uintptr_t, int, int64_t, uintptr_t)',
+  BIO_set_flags: 'void BIO_set_flags(uintptr_t, int)',
+  BIO_get_data: 'uintptr_t BIO_get_data(uintptr_t)',
   BIO_read: 'int BIO_read(uintptr_t, uintptr_t, int)',
   BIO_write: 'int BIO_write(uintptr_t, const void *, int)',
 
@@ -79,8 +81,9 @@ const prototypes = {
   SSL_ctrlText: 'int64_t SSL_ctrl(uintptr_t, int, int64_t, const char *)',
   SSL_set_alpn_protos: 'int SSL_set_alpn_protos(uintptr_t, const void *, uint32_t)',
   SSL_do_handshake: 'int SSL_do_handshake(uintptr_t)',
-  SSL_read: 'int SSL_read(uintptr_t, uintptr_t, int)',
-  SSL_write: 'int SSL_write(uintptr_t, const void *, int)',
+  SSL_read: 'int SSL_read(uintptr_t, %, int)',
+  SSL_write: 'int SSL_write(uintptr_t, %, int)',
+  SSL_writeBuffer: 'int SSL_write(uintptr_t, const void *, int)',
   SSL_read_early_data: 'int SSL_read_early_data(uintptr_t, uintptr_t, uintptr_t, uintptr_t)',
   SSL_write_early_data: 'int SSL_write_early_data(uintptr_t, const void *, uintptr_t, uintptr_t)',
   SSL_get_early_data_status: 'int SSL_get_early_data_status(uintptr_t)',
@@ -196,9 +199,11 @@ type Signature<T extends string> = T extends `const char *${string}(${infer A})`
 type Libssl = { readonly [Name in keyof typeof prototypes]: Signature<(typeof prototypes)[Name]> }
 
 export interface OpenSsl extends Libssl {
-  /** Bytes of `input`'s size or less that OpenSSL is given or gives: one call's, never kept. */
+  /** What one call opens, and what calls seal until it is sent. */
   readonly plain: Region
   readonly sealed: Region
+  /** What is to be opened, where that lies in no arena. */
+  readonly staging: Region
   /** Pointers and lengths that calls leave behind. */
   readonly results: Region
   /** What a call is given in one piece, for that call alone. */
@@ -213,11 +218,14 @@ export interface OpenSsl extends Libssl {
 /** Largest plain text of one record. */
 export const recordBytesMax = 16_384
 
+/** All that one read of a socket can hold, the record that was begun before included. */
+const plainBytes: number = 96 * 1024
+
 /**
- * All that one read of a socket can hold in plain text, the record that was begun before included; and as
- * much again for what is sealed of it, with the overhead of its records.
+ * More than anything that is sealed before it is sent: pieces of a body with the overhead of their records, or
+ * a handshake with a chain of certificates. Pages that are not used take no memory.
  */
-const regionBytes: number = 96 * 1024
+const sealedBytes: number = 1024 * 1024
 const resultBytes = 512
 const scratchBytes: number = 64 * 1024
 const copiesBytes: number = 64 * 1024
@@ -247,19 +255,19 @@ export function openssl(): OpenSsl {
 }
 
 function bind(): OpenSsl {
-  const { koffi, createArena } = requireSystem()
+  const { koffi, createArena, pointerType } = requireSystem()
   const library = koffi.load(null)
   const functions: Record<string, unknown> = {}
   for (const [name, prototype] of Object.entries(prototypes)) {
-    functions[name] = library.func(prototype)
+    functions[name] = library.func(prototype.replaceAll('%', pointerType))
   }
-  const arena = createArena(
-    2 * regionBytes + resultBytes + scratchBytes + copiesBytes + sessionBytesMax,
-  )
+  const sizes = [plainBytes, sealedBytes, plainBytes, resultBytes, scratchBytes, copiesBytes]
+  const arena = createArena(sizes.reduce((sum, bytes) => sum + bytes, sessionBytesMax))
   return {
     ...(functions as unknown as Libssl),
-    plain: arena.take(regionBytes),
-    sealed: arena.take(regionBytes),
+    plain: arena.take(plainBytes),
+    sealed: arena.take(sealedBytes),
+    staging: arena.take(plainBytes),
     results: arena.take(resultBytes),
     scratch: arena.take(scratchBytes),
     copies: arena.take(copiesBytes),

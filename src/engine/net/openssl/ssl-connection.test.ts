@@ -1,5 +1,6 @@
 /** Connections apart from sockets: all of them go through one memory and must not notice each other. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { certificateFor } from '../../../../test/support/certificates.ts'
 import { type TlsContext, TlsContexts } from '../tls/tls-contexts.ts'
@@ -172,6 +173,45 @@ for (const protocol of ['TLSv1.2', 'TLSv1.3'] as const) {
     })
   })
 }
+
+test('a chain that no client takes is sent whole, and the next connection does not notice', () => {
+  const leaf = readFileSync(certFile, 'utf8')
+  const certificate = `data:${leaf.repeat(Math.floor(500_000 / leaf.length))}`
+  const long = contexts.get({
+    certificates: [{ certificate, key: keyFile }],
+    protocols: ['TLSv1.3'],
+    ciphers: 'DEFAULT',
+  })
+  const server = new SslConnection(long.ssl, { side: 'server', alpn: [] })
+  const client = new SslConnection(context('TLSv1.3', false).ssl, { side: 'client', alpn: [] })
+  assert.equal(client.handshake(), 'more')
+  server.feed(Buffer.from(client.output()))
+  assert.equal(server.handshake(), 'more')
+  const flight = Buffer.from(server.output())
+  assert.ok(flight.length > 300_000)
+  client.feed(flight.subarray(0, 60_000))
+  const progress = client.handshake()
+  assert.ok(typeof progress === 'object')
+  assert.match(progress.fault, /excessive message size/)
+  client.output()
+  const pair = new Pair('TLSv1.3')
+  while (!pair.ready) pair.carry(100_000)
+  for (const connection of [server, client]) connection.free()
+  pair.free()
+})
+
+test('a chain that has no room in one piece is refused', () => {
+  const certificate = `data:${readFileSync(certFile, 'utf8').repeat(1000)}`
+  assert.throws(
+    () =>
+      contexts.get({
+        certificates: [{ certificate, key: keyFile }],
+        protocols: ['TLSv1.3'],
+        ciphers: 'DEFAULT',
+      }),
+    /cannot load certificate "data:\.\.\.": more than 524288 bytes/,
+  )
+})
 
 test('bytes that are no TLS are told apart', () => {
   const pair = new Pair('TLSv1.3')

@@ -11,8 +11,9 @@
  * (what is left of a record stays in the connection), so that it is empty whenever control goes elsewhere:
  * a thousand idle connections hold no buffers.
  */
+import { addressOf } from '../ffi/arena.ts'
+import { requireSystem } from '../ffi/libc.ts'
 import {
-  BIO_CTRL_RESET,
   SSL_CTRL_SET_TLSEXT_HOSTNAME,
   SSL_ERROR_WANT_READ,
   SSL_ERROR_ZERO_RETURN,
@@ -24,6 +25,7 @@ import {
   TLSEXT_NAMETYPE_host_name,
 } from './constants.ts'
 import { type OpenSsl, openssl, type Pointer } from './libssl.ts'
+import { bufMemBytes, InputBio, OutputBio } from './memory-bio.ts'
 import { takeErrors } from './openssl-error.ts'
 import {
   type CallbackOwner,
@@ -56,8 +58,8 @@ export type Progress = 'done' | 'more' | 'early' | { readonly fault: string }
 const nothing: Buffer = Buffer.alloc(0)
 
 interface Pipes {
-  readonly input: Pointer
-  readonly output: Pointer
+  readonly input: InputBio
+  readonly output: OutputBio
   readonly plainViews: (Buffer | undefined)[]
   readonly sealedViews: (Buffer | undefined)[]
 }
@@ -65,13 +67,18 @@ interface Pipes {
 let sharedPipes: Pipes | undefined
 
 function pipes(): Pipes {
-  sharedPipes ??= createPipes(openssl())
+  sharedPipes ??= createPipes()
   return sharedPipes
 }
 
-function createPipes(ssl: OpenSsl): Pipes {
-  const memory = (): Pointer => ssl.BIO_new(ssl.BIO_s_mem())
-  return { input: memory(), output: memory(), plainViews: [], sealedViews: [] }
+function createPipes(): Pipes {
+  const arena = requireSystem().createArena(2 * bufMemBytes)
+  return {
+    input: new InputBio(arena.take(bufMemBytes)),
+    output: new OutputBio(arena.take(bufMemBytes), openssl().sealed),
+    plainViews: [],
+    sealedViews: [],
+  }
 }
 
 export class SslConnection implements CallbackOwner {
@@ -136,8 +143,17 @@ export class SslConnection implements CallbackOwner {
     this.#lib.SSL_SESSION_free(parsed)
   }
 
+  /** At most what one read of a socket brings. */
   feed(chunk: Buffer): void {
-    this.#lib.BIO_write(this.#pipes.input, chunk, chunk.length)
+    const { length } = chunk
+    let address = addressOf(chunk)
+    if (address === 0) {
+      const { staging } = this.#lib
+      if (length > staging.bytes.length) throw new RangeError('too many bytes to be opened at once')
+      staging.bytes.set(chunk)
+      address = staging.address
+    }
+    this.#pipes.input.offer(address, length)
   }
 
   get mayComeEarly(): boolean {
@@ -168,7 +184,7 @@ export class SslConnection implements CallbackOwner {
   open(chunk: Buffer): Buffer {
     const lib = this.#lib
     setCallbackOwner(this)
-    if (chunk.length > 0) lib.BIO_write(this.#pipes.input, chunk, chunk.length)
+    if (chunk.length > 0) this.feed(chunk)
     const { plain } = lib
     const single = this.#aligned && isOneRecord(chunk)
     let length = 0
@@ -194,27 +210,28 @@ export class SslConnection implements CallbackOwner {
     return bytes.subarray(0, head.length + body.length)
   }
 
-  /** What one `output` can hold. */
-  get outputBytesMax(): number {
-    return this.#lib.sealed.bytes.length
-  }
-
-  /** Seals plain bytes; what comes of it is `output`'s. At most 64 KiB at once. */
+  /** Seals plain bytes; what comes of it is `output`'s. At most 64 KiB at once, and twice that before `output`. */
   seal(chunk: Buffer): boolean {
     if (chunk.length === 0) return true
     setCallbackOwner(this)
     if (this.#mayComeEarly) return this.#sealEarly(chunk)
-    if (this.#lib.SSL_write(this.#ssl, chunk, chunk.length) === chunk.length) return true
+    const { SSL_write, SSL_writeBuffer } = this.#lib
+    const { length } = chunk
+    const address = addressOf(chunk)
+    const count =
+      address > 0
+        ? SSL_write(this.#ssl, address, length)
+        : SSL_writeBuffer(this.#ssl, chunk, length)
+    if (count === length) return true
     this.#fail()
-    this.#empty(this.#pipes.output)
+    this.#pipes.output.take()
     return false
   }
 
   /** Sealed bytes that are to be sent, empty when there are none; valid until the next call. */
   output(): Buffer {
-    const { sealed, BIO_read } = this.#lib
-    const count = BIO_read(this.#pipes.output, sealed.address, sealed.bytes.length)
-    return this.#view(this.#pipes.sealedViews, sealed.bytes, Math.max(count, 0))
+    const { output, sealedViews } = this.#pipes
+    return this.#view(sealedViews, this.#lib.sealed.bytes, output.take())
   }
 
   /** Tells the peer that nothing more comes. */
@@ -233,9 +250,9 @@ export class SslConnection implements CallbackOwner {
     const { input, output } = this.#pipes
     const ssl = lib.SSL_new(context.address)
     if (ssl === 0) throw new Error(`SSL_new() failed (SSL: ${takeErrors()})`)
-    lib.BIO_up_ref(input)
-    lib.BIO_up_ref(output)
-    lib.SSL_set_bio(ssl, input, output)
+    lib.BIO_up_ref(input.address)
+    lib.BIO_up_ref(output.address)
+    lib.SSL_set_bio(ssl, input.address, output.address)
     if (role.side === 'server') lib.SSL_set_accept_state(ssl)
     else lib.SSL_set_connect_state(ssl)
     // A client judges for itself, by the last fault of the chain as nginx does, not by the first.
@@ -287,17 +304,13 @@ export class SslConnection implements CallbackOwner {
       return
     }
     this.ended = true
-    this.#empty(this.#pipes.input)
+    this.#pipes.input.clear()
   }
 
   /** What the connection did not read must not come to the next one. */
   #fail(): void {
     this.fault = takeErrors()
-    this.#empty(this.#pipes.input)
-  }
-
-  #empty(pipe: Pointer): void {
-    this.#lib.BIO_ctrl(pipe, BIO_CTRL_RESET, 0, 0)
+    this.#pipes.input.clear()
   }
 
   #view(cache: (Buffer | undefined)[], bytes: Buffer, length: number): Buffer {

@@ -69,7 +69,7 @@ function printName(name: Pointer): string {
   const bio = ssl.BIO_new(ssl.BIO_s_mem())
   try {
     ssl.X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253)
-    const { address, bytes } = ssl.sealed
+    const { address, bytes } = ssl.scratch
     const length = ssl.BIO_read(bio, address, nameBytesMax)
     return bytes.toString('utf8', 0, Math.max(length, 0))
   } finally {
@@ -79,5 +79,5 @@ function printName(name: Pointer): string {
 
 function legacyName(name: Pointer): string {
   const ssl = openssl()
-  return textAt(ssl.X509_NAME_oneline(name, ssl.sealed.address, nameBytesMax))
+  return textAt(ssl.X509_NAME_oneline(name, ssl.scratch.address, nameBytesMax))
 }

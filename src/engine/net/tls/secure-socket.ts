@@ -211,13 +211,8 @@ export class SecureSocket implements Socket, SocketHandler, TimerOwner {
 
   /** Sends what OpenSSL has to say. */
   #flush(ssl: SslConnection): boolean {
-    let more = true
-    for (let out = ssl.output(); out.length > 0; out = ssl.output()) {
-      more = this.#plain.write(out)
-      // All there was has come: what is sealed at once fits.
-      if (out.length < ssl.outputBytesMax) break
-    }
-    return more
+    const out = ssl.output()
+    return out.length === 0 || this.#plain.write(out)
   }
 
   #shakeHands(ssl: SslConnection): void {

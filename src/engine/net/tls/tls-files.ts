@@ -29,10 +29,14 @@ export function contentIdentity(source: string): string {
   return source.startsWith(inlinePrefix) ? source : fileIdentity(source)
 }
 
+/** What is sent of a chain in one piece has room in OpenSSL's output, which cannot grow. */
+const chainTextMax = 512 * 1024
+
 /** A chain, leaf first. */
 export function loadCertificates(source: string): readonly Pointer[] {
   const what = `cannot load certificate "${sourceName(source)}"`
   const text = readSource(source, `${what}: BIO_new_file()`)
+  if (text.length > chainTextMax) throw new ConfError(`${what}: more than ${chainTextMax} bytes`)
   return inWordsOf(what, () => readCertificates(text))
 }
 
