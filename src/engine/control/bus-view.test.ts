@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { BusView } from './bus-view.ts'
 
@@ -51,7 +52,7 @@ test('a change is told in one go, in its order', async () => {
     { key, body: null },
     { key: '/ins/stream_srv/s_2', body: 'second' },
   ])
-  await Promise.resolve()
+  await turnOfLoop()
   assert.deepEqual(published, [
     '',
     '{"type":"del","addr_port":"0.0.0.0:1","server_name":"a"}',
@@ -59,6 +60,32 @@ test('a change is told in one go, in its order', async () => {
   ])
   acknowledge()
   await told
+})
+
+test('changes that follow one upon the other are told together, as what they come to', async () => {
+  const broker = createBroker()
+  let instructions = PersistentMap.empty<string>()
+  const view = new BusView(broker, () => instructions)
+  const told: Promise<void>[] = []
+  const commit = (name: string, value: string | null): void => {
+    instructions = value === null ? instructions.delete(name) : instructions.set(name, value)
+    told.push(view.onCommit([{ key: name, body: value }]))
+  }
+  commit('/ins/stream_srv/first', 'at once')
+  await told[0]
+  commit('/ins/stream_srv/first', null)
+  commit('/ins/stream_srv/first', 'again')
+  commit('/ins/stream_srv/fleeting', 'came')
+  commit('/ins/stream_srv/fleeting', null)
+  commit('/ins/stream_srv/second', 'one')
+  commit('/ins/stream_srv/second', 'two')
+  await turnOfLoop()
+  assert.deepEqual(broker.log, ['retained /ins/stream_srv/first at once'])
+  await Promise.all(told)
+  assert.deepEqual(broker.log.slice(1), [
+    'retained /ins/stream_srv/first again',
+    'retained /ins/stream_srv/second two',
+  ])
 })
 
 test('after a connection the broker is brought to what the journal says, and no further', async () => {
@@ -95,7 +122,7 @@ test('what an old connection left unsent does not outlive the comparison', async
   const view = new BusView(broker, () => instructions)
   const sent = view.onCommit([{ key, body }])
   // The connection breaks before the broker has it, and the server is deleted meanwhile.
-  await Promise.resolve()
+  await turnOfLoop()
   view.forget()
   instructions = none
   online = true

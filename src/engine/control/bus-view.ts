@@ -6,14 +6,21 @@
  *   delete          retained  <key>  (empty: erases)   then   <key>  {"type":"del",…}   not retained
  * ```
  *
+ * A change is shown at once when nothing was for a while. Changes that follow one upon the other are shown
+ * together, as what they come to: a message costs its sender, the broker and the disk as much as ten do.
+ *
  * The journal is the truth and the bus follows it. After every connection the two are compared: retained
  * messages of instructions that are no more are erased, those that are missing or differ are published.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Edit, Instructions } from './instruction.ts'
 import { instructionKinds, kindOf } from './instruction-kinds.ts'
 
-/** Edits of one change that are told before the broker has acknowledged: each of them costs two waits less. */
+/** Edits that are told before the broker has acknowledged: each of them costs two waits less. */
 const editsTogetherMax = 64
+
+/** Between one showing and the next. */
+const pauseMs = 100
 
 export interface BusPublisher {
   /** Resolves when the broker has it; what is published later does not overtake it. */
@@ -26,6 +33,10 @@ export class BusView {
   /** What the broker is known to retain. */
   readonly #shown = new Map<string, string>()
   #last: Promise<void> = Promise.resolve()
+  /** What was committed and is not shown, by key: what was taken away and set again has not gone. */
+  readonly #committed = new Map<string, Edit>()
+  #telling: Promise<void> | undefined
+  #toldAt = -Infinity
 
   /** `instructions` gives those in force, whenever it is asked. */
   constructor(publisher: BusPublisher, instructions: () => Instructions) {
@@ -48,6 +59,7 @@ export class BusView {
   /** The connection is lost, and what the broker retains may be lost or be another's. */
   forget(): void {
     this.#shown.clear()
+    this.#committed.clear()
   }
 
   /** To be called once all retained messages are in: publishes what the broker does not have. */
@@ -59,10 +71,26 @@ export class BusView {
     for (const key of keys) await this.#inTurn(() => this.#show(key))
   }
 
-  /** A change that was committed: its instructions are in force, or gone. */
-  async onCommit(changes: readonly Edit[]): Promise<void> {
-    // What was taken away and set again has not gone for those who look on.
-    const edits = [...new Map(changes.map((edit) => [edit.key, edit])).values()]
+  /** A change that was committed: its instructions are in force, or gone. Resolves when that is shown. */
+  onCommit(edits: readonly Edit[]): Promise<void> {
+    for (const edit of edits) {
+      this.#committed.delete(edit.key)
+      this.#committed.set(edit.key, edit)
+    }
+    this.#telling ??= this.#pause().then(() => this.#tellCommitted())
+    return this.#telling
+  }
+
+  async #pause(): Promise<void> {
+    const waitMs = this.#toldAt + pauseMs - performance.now()
+    if (waitMs > 0) await delay(waitMs)
+  }
+
+  async #tellCommitted(): Promise<void> {
+    this.#telling = undefined
+    this.#toldAt = performance.now()
+    const edits = [...this.#committed.values()]
+    this.#committed.clear()
     for (let at = 0; at < edits.length; at += editsTogetherMax) {
       const together = edits.slice(at, at + editsTogetherMax)
       await this.#inTurn(async () => {
