@@ -10,6 +10,7 @@
 import { type Access, type AccessScope, everything, objectionOf } from './access/grant.ts'
 import { type AuditLog, silentAudit } from './access/audit-log.ts'
 import { hiddenObjection, visibleResponse } from './access/redaction.ts'
+import { TextResponse } from '../http/text-response.ts'
 import { auditEntry, type AuditSubject, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
 import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
@@ -114,11 +115,11 @@ function isLook(method: string): boolean {
 /** A JSON reply on one line. */
 export function json(status: number, value: unknown): Response {
   const text = isReply(value) ? formatReply(value) : JSON.stringify(value)
-  return new Response(text, { status, headers: { 'content-type': 'application/json' } })
+  return new TextResponse(text, { status, headers: { 'content-type': 'application/json' } })
 }
 
 export function plain(status: number, text: string): Response {
-  return new Response(text, { status, headers: { 'content-type': 'text/plain' } })
+  return new TextResponse(text, { status, headers: { 'content-type': 'text/plain' } })
 }
 
 /** `{"code":404,"msg":"not found error"}`, for a method or path that an endpoint does not have. */

@@ -1,4 +1,5 @@
 /** What the audit says of a request and its answer. */
+import { TextResponse } from '../http/text-response.ts'
 import type { AuditEntry, AuditOutcome } from './access/audit-log.ts'
 import { auditTextCharsMax } from './limits.ts'
 import type { Actor } from './plane.ts'
@@ -50,7 +51,8 @@ async function replyOf(
   if (response.body === null) return {}
   if (response.headers.get('content-type')?.startsWith('application/json') !== true) return {}
   try {
-    const { code, msg } = (await response.clone().json()) as Record<string, unknown>
+    const text = response instanceof TextResponse ? response.whole : await response.clone().text()
+    const { code, msg } = JSON.parse(text) as Record<string, unknown>
     return {
       ...(typeof code === 'number' && { code }),
       ...(typeof msg === 'string' && { msg }),

@@ -37,6 +37,8 @@ export interface HttpCompileInput extends SubsystemInput<HttpPart> {
   readonly engine: HttpEngine
   readonly modules: readonly AnyHttpModule[]
   readonly hooks: HookTable
+  /** Blocks that define variables, by their names. */
+  readonly definers: ReadonlyMap<string, VariableBlock>
   /** Definitions of the modules. */
   readonly variables: VariableTable<VariableHost>
 }
@@ -211,8 +213,7 @@ function upstreamCompiler(
 /** Variables and groups first: servers may stand above what they use. */
 function compileBlocks(input: HttpCompileInput, plan: Plan): void {
   const { scope, types, variables, servers, upstreams, added, successors } = plan
-  const { session, modules, hooks, engine } = input
-  const definers = variableBlocksOf(modules)
+  const { session, definers, hooks, engine } = input
   for (const node of added) if (node.name === 'match') upstreams.defineMatch(node)
   for (const node of added) {
     if (node.name === 'upstream') upstreams.define(node)
@@ -226,10 +227,6 @@ function compileBlocks(input: HttpCompileInput, plan: Plan): void {
     if (before === undefined) servers.add(server)
     else upstreams.release(servers.exchange(before, server))
   }
-}
-
-function variableBlocksOf(modules: readonly AnyHttpModule[]): ReadonlyMap<string, VariableBlock> {
-  return new Map(modules.flatMap(({ http }) => Object.entries(http.variableBlocks ?? {})))
 }
 
 /** Servers that were put behind all others need no second look, nor do those that kept their places. */

@@ -1,10 +1,11 @@
 /**
  * Sends a web `Response`.
  *
- * A body whose length nobody says is held back for one turn of the event loop: one that is whole by then,
+ * A text that is there is sent at once. Any other body whose length nobody says is held back for one turn of the event loop: one that is whole by then,
  * as texts and JSON are, goes out with its length in one write; any other is streamed in chunks.
  */
 import type { Request } from './request.ts'
+import { TextResponse } from './text-response.ts'
 
 type WebResponse = globalThis.Response
 type Reader = ReadableStreamDefaultReader<Uint8Array>
@@ -48,13 +49,17 @@ export class ResponsePump {
       this.#finish(noPiece)
       return
     }
+    if (this.#web instanceof TextResponse) {
+      this.#sendWhole(Buffer.from(this.#web.whole))
+      return
+    }
     this.#reader = body.getReader()
     const first = await this.#reader.read()
     if (this.#over) return
     const second = first.done ? first : this.#reader.read()
     const early = second instanceof Promise ? await withinTurn(second) : second
     if (this.#over) return
-    if (early !== notYet && early.done) this.#sendWhole(first)
+    if (early !== notYet && early.done) this.#sendWhole(toBuffer(first.value))
     else await this.#stream(first, second)
   }
 
@@ -82,8 +87,7 @@ export class ResponsePump {
     }
   }
 
-  #sendWhole(piece: Piece): void {
-    const bytes = piece.value === undefined ? noPiece : toBuffer(piece.value)
+  #sendWhole(bytes: Buffer): void {
     const { response } = this.#request
     if (response.contentLength < 0) response.contentLength = bytes.length
     this.#finish(bytes)
@@ -176,8 +180,10 @@ async function withinTurn(promise: Promise<Piece>): Promise<Piece | typeof notYe
   return Promise.race([promise, turn])
 }
 
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function toBuffer(bytes: Uint8Array | undefined): Buffer {
+  return bytes === undefined
+    ? noPiece
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** `x-frame-options` as others write it: `X-Frame-Options`. */

@@ -2,8 +2,8 @@
 import type { ModuleTable } from '../core/module-table.ts'
 import type { Subsystem } from '../core/snapshot.ts'
 import { variablesOf } from '../core/module-variables.ts'
-import { type VariableHost, VariableNames, type VariableTable } from '../core/variables.ts'
-import { compileHttp } from './compile.ts'
+import { VariableNames } from '../core/variables.ts'
+import { compileHttp, type HttpCompileInput } from './compile.ts'
 import { HttpEngine } from './engine.ts'
 import { HookTable } from './hook-table.ts'
 import type { AnyHttpModule } from './module.ts'
@@ -25,21 +25,17 @@ export function createHttpSubsystem(services: HttpServices): HttpSubsystem {
     engine,
     compile(input) {
       const { table } = input.session
-      const loaded = known.get(table) ?? load(table, names)
-      known.set(table, loaded)
+      const loaded = known.getOrInsertComputed(table, () => load(table, names))
       return compileHttp({ ...input, engine, ...loaded })
     },
   }
 }
 
-interface Loaded {
-  readonly modules: readonly AnyHttpModule[]
-  readonly hooks: HookTable
-  readonly variables: VariableTable<VariableHost>
-}
+type Loaded = Pick<HttpCompileInput, 'modules' | 'hooks' | 'definers' | 'variables'>
 
 function load(table: ModuleTable, names: VariableNames): Loaded {
   const modules = table.modules.filter((module): module is AnyHttpModule => 'http' in module)
   const variables = variablesOf(modules, names, ({ http }) => http.prefixes)
-  return { modules, hooks: new HookTable(modules), variables }
+  const definers = new Map(modules.flatMap(({ http }) => Object.entries(http.variableBlocks ?? {})))
+  return { modules, hooks: new HookTable(modules), definers, variables }
 }

@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { StoreError } from './store.ts'
 
 export const databaseLimits = {
@@ -63,11 +63,21 @@ export function readTogether<T>(database: DatabaseSync, work: () => T): T {
   return within(database, 'BEGIN DEFERRED', work)
 }
 
+/** Statements that begin and end transactions, which are read once. */
+const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
+
+function run(database: DatabaseSync, text: string): void {
+  statements
+    .getOrInsertComputed(database, () => new Map())
+    .getOrInsertComputed(text, () => database.prepare(text))
+    .run()
+}
+
 function within<T>(database: DatabaseSync, begin: string, work: () => T): T {
-  database.exec(begin)
+  run(database, begin)
   try {
     const result = work()
-    database.exec('COMMIT')
+    run(database, 'COMMIT')
     return result
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')

@@ -25,8 +25,7 @@ export function createStreamSubsystem(services: StreamServices): StreamSubsystem
     engine,
     compile(input) {
       const { table } = input.session
-      const loaded = known.get(table) ?? load(table, names)
-      known.set(table, loaded)
+      const loaded = known.getOrInsertComputed(table, () => load(table, names))
       return compileStream({ ...input, engine, ...loaded })
     },
   }
