@@ -106,6 +106,11 @@ export class DynamicState {
     return (this.#ordered ??= orderedTree(this.#version, this.#version.orders.values()))
   }
 
+  /** Reads ahead what the first change would have to read: so many servers. True when nothing is left. */
+  readAhead(servers: number): boolean {
+    return this.http.readAhead(servers) && this.stream.readAhead(servers)
+  }
+
   /** What the files alone say. */
   get files(): Directive {
     return this.#base.tree

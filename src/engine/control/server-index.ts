@@ -4,7 +4,7 @@
  *
  * The index is persistent and moves with the tree: adding the 100,000th server costs a few small nodes. It
  * reads the servers of the files when it is asked for the first time, so that an engine whose servers of
- * that kind nobody changes does not read them.
+ * that kind nobody changes does not read them; or before, piece by piece, where somebody may.
  */
 import { directives, findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
@@ -61,14 +61,10 @@ export class ServerIndex {
   /** False when the tree has no such block at all. */
   readonly hasBlock: boolean
   readonly #subsystem: SubsystemName
-  /** As they are, or how they are had. */
-  #content: Tables | (() => Tables)
+  /** As they are, or as far as they are read. */
+  #content: Tables | Reading
 
-  private constructor(
-    subsystem: SubsystemName,
-    hasBlock: boolean,
-    content: Tables | (() => Tables),
-  ) {
+  private constructor(subsystem: SubsystemName, hasBlock: boolean, content: Tables | Reading) {
     this.#subsystem = subsystem
     this.hasBlock = hasBlock
     this.#content = content
@@ -77,12 +73,28 @@ export class ServerIndex {
   /** The index of a whole tree. */
   static of(tree: Directive, subsystem: SubsystemName): ServerIndex {
     const hasBlock = findDirective(tree.block, subsystem) !== undefined
-    return new ServerIndex(subsystem, hasBlock, () => readTables(tree, subsystem))
+    return new ServerIndex(subsystem, hasBlock, readTables(tree, subsystem))
   }
 
   get #tables(): Tables {
-    if (typeof this.#content === 'function') this.#content = this.#content()
+    if (isReading(this.#content)) {
+      let step = this.#content.next()
+      while (step.done !== true) step = this.#content.next()
+      this.#content = step.value
+    }
     return this.#content
+  }
+
+  /** Reads the next so many servers of the files; true when all are read. */
+  readAhead(servers: number): boolean {
+    if (!isReading(this.#content)) return true
+    for (let i = 0; i < servers; i += 1) {
+      const step = this.#content.next()
+      if (step.done !== true) continue
+      this.#content = step.value
+      return true
+    }
+    return false
   }
 
   /** Number of servers that stand in the files. */
@@ -185,41 +197,38 @@ export class ServerIndex {
   }
 }
 
-/** What servers are entered into: persistent tables, or plain ones while a whole tree is read. */
+/** What servers are entered into. */
 interface Register {
-  servers: Keyed<IndexedServer>
-  listeners: Keyed<Listener>
-  ports: Keyed<readonly string[]>
+  servers: PersistentMap<IndexedServer>
+  listeners: PersistentMap<Listener>
+  ports: PersistentMap<readonly string[]>
 }
 
-/** A map as it is after `set`: the same one, or the next version of a persistent one. */
-interface Keyed<V> {
-  get(key: string): V | undefined
-  has(key: string): boolean
-  set(key: string, value: V): Keyed<V>
+/** A tree that is read server by server. */
+type Reading = Generator<void, Tables, undefined>
+
+function isReading(content: Tables | Reading): content is Reading {
+  return 'next' in content
 }
 
 /** Reads a whole tree; the listeners of the other subsystem hold their ports. */
-function readTables(tree: Directive, subsystem: SubsystemName): Tables {
-  const servers = new Map<string, IndexedServer>()
-  const listeners = new Map<string, Listener>()
-  const ports = new Map<string, readonly string[]>()
-  const register: Register = { servers, listeners, ports }
+function* readTables(tree: Directive, subsystem: SubsystemName): Reading {
+  const register: Register = {
+    servers: PersistentMap.empty(),
+    listeners: PersistentMap.empty(),
+    ports: PersistentMap.empty(),
+  }
   let fixedCount = 0
   for (const node of serversOf(tree, subsystem === 'http' ? 'stream' : 'http')) {
     enterForeign(register, node)
+    yield
   }
   for (const node of serversOf(tree, subsystem)) {
     enter(register, describe(node, undefined, subsystem))
     fixedCount += 1
+    yield
   }
-  return {
-    servers: PersistentMap.from(servers),
-    listeners: PersistentMap.from(listeners),
-    ports: PersistentMap.from(ports),
-    byInstruction: PersistentMap.empty(),
-    fixedCount,
-  }
+  return { ...register, byInstruction: PersistentMap.empty(), fixedCount }
 }
 
 function enter(register: Register, server: IndexedServer): void {

@@ -7,9 +7,12 @@ export interface BuiltInCopilot {
   readonly ignoreReload: boolean
 }
 
+/** The one through which configurations are changed. */
+export const controlModule = 'helper_ctrl_module'
+
 /** By the name of the module that a `helper` line gives. */
 export const builtInCopilots: Readonly<Record<string, BuiltInCopilot>> = {
   helper_broker_module: { file: 'broker', ignoreReload: true },
-  helper_ctrl_module: { file: 'ctrl', ignoreReload: false },
+  [controlModule]: { file: 'ctrl', ignoreReload: false },
   helper_telemetry_module: { file: 'telemetry', ignoreReload: false },
 }

@@ -20,6 +20,10 @@ export const processLimits = {
   /** A child that lived longer than this starts again at once, with all its tries. */
   restartStableMs: 12_000,
 
+  /** What is read at one go before anybody asks, a millisecond's worth, and how often. */
+  readAheadServers: 64,
+  readAheadPauseMs: 10,
+
   /** From TERM to KILL, as nginx: a second. Children that have state to flush get longer. */
   workerKillAfterMs: 1_000,
   copilotKillAfterMs: 5_000,

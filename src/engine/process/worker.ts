@@ -2,6 +2,7 @@
  * A worker's part in the engine: serves what its data plane has compiled, and follows the configuration.
  */
 import { chownSync } from 'node:fs'
+import { loadName } from '../control/loaded-modules.ts'
 import type { Log } from '../core/log.ts'
 import type { FetchFiles } from '../core/protected-files.ts'
 import type { VitalsReporter } from '../modules/process-vitals.ts'
@@ -11,10 +12,12 @@ import { DataPlane } from './data-plane.ts'
 import type { Participant } from './membership.ts'
 import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
 import { isSettingKey, settingsWith } from './live-settings.ts'
+import { controlModule } from './built-in-copilots.ts'
 import { placeOf } from './place.ts'
 import { applyLimits, becomeUser } from './privileges.ts'
 import { readTexts } from './read-configuration.ts'
 import { reportVitals } from './report-vitals.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 export class Worker implements Participant {
@@ -27,6 +30,7 @@ export class Worker implements Participant {
   /** Of the configuration in force. */
   #revision = 0
   #vitals: VitalsReporter | undefined
+  readonly #readAhead = new ReadAhead()
 
   constructor(source: DescriptorSource, fetchFiles?: FetchFiles) {
     this.#source = source
@@ -76,6 +80,7 @@ export class Worker implements Participant {
     this.#plane!.useLog(this.#settings.logRules)
     this.#plane!.limitConnections(this.#settings.worker_connections)
     this.#plane!.follow()
+    this.#expectChanges()
   }
 
   abort(): void {
@@ -101,7 +106,16 @@ export class Worker implements Participant {
     await plane.runtime.serve()
     giveLogs(plane.logs, settings)
     becomeUser(settings)
+    this.#expectChanges()
     return plane.logs
+  }
+
+  /** Where control runs, somebody may change what the files say. */
+  #expectChanges(): void {
+    const { helper: helpers } = this.#settings!
+    if (helpers.some(({ module }) => loadName(module) === controlModule)) {
+      this.#readAhead.begin(this.#plane!.runtime.dynamic)
+    }
   }
 
   /** Ends when all connections have, or when `worker_shutdown_timeout` is over. */
@@ -113,6 +127,7 @@ export class Worker implements Participant {
   }
 
   close(): void {
+    this.#readAhead.stop()
     this.#vitals?.stop()
     this.#vitals = undefined
     this.#plane?.close()

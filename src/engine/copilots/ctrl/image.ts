@@ -10,6 +10,7 @@ import type { RunningVersion } from '../../control/plane.ts'
 import type { Follower } from '../../process/following.ts'
 import type { ChildIdentity, ConfigurationFiles, State } from '../../process/messages.ts'
 import { placeOf } from '../../process/place.ts'
+import { ReadAhead } from '../../process/read-ahead.ts'
 import { readTexts } from '../../process/read-configuration.ts'
 import { readSettings, type Settings } from '../../process/settings.ts'
 
@@ -28,6 +29,7 @@ export class Image implements Follower {
   #sharedMemory = ''
   #version: RunningVersion = { revision: 0, files: '' }
   readonly #followers = new Set<() => void>()
+  readonly #readAhead = new ReadAhead()
 
   constructor(listener: ImageListener) {
     this.#listener = listener
@@ -68,6 +70,7 @@ export class Image implements Follower {
     this.#sharedMemory = sharedMemory
     this.#state = DynamicState.rebase(tree, instructions, files.prefix).state
     this.#version = { revision, files: fingerprint(files) }
+    this.#readAhead.begin(this.#state)
     this.#listener.onLoad(this.#state)
     for (const follower of this.#followers) follower()
   }
