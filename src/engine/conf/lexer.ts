@@ -82,6 +82,9 @@ export class Lexer {
     return this.#place(this.#line, this.#position)
   }
 
+  /** Short pieces that were read before, by their first and last characters and their length. */
+  readonly #shared: string[] = Array.from({ length: sharedTexts }, () => '')
+
   /** True when everything was read. */
   get finished(): boolean {
     return this.#position >= this.#text.length
@@ -104,7 +107,7 @@ export class Lexer {
     return {
       ending,
       words: this.#words,
-      lead: text.slice(begin, start),
+      lead: this.#textOf(begin, start),
       text: text.slice(start, this.#position),
       at,
       broken: this.#broken,
@@ -155,6 +158,18 @@ export class Lexer {
     return 'stop'
   }
 
+  /** A piece of the text; the same string for names and white space that come again and again. */
+  #textOf(start: number, end: number): string {
+    const text = this.#text
+    const length = end - start
+    if (length > sharedCharsMax || length === 0) return text.slice(start, end)
+    const mixed = text.charCodeAt(start) * 31 + text.charCodeAt(end - 1)
+    const slot = (mixed * 31 + length) % this.#shared.length
+    const known = this.#shared[slot]!
+    if (known.length === length && text.startsWith(known, start)) return known
+    return (this.#shared[slot] = text.slice(start, end))
+  }
+
   #finish(): Ending {
     if (this.#words.length > 0) this.#report(this.#unfinished, this.here())
     return 'end'
@@ -201,9 +216,8 @@ export class Lexer {
     const end = Math.min(position, text.length)
     const read = isSpace(text.charCodeAt(end)) ? end + 1 : end
     if (!this.#checkLength(start, read, undefined, line)) return
-    const raw = text.slice(start, end)
     this.#position = end
-    this.#words.push(escaped ? unescape(raw) : raw)
+    this.#words.push(escaped ? unescape(text.slice(start, end)) : this.#textOf(start, end))
   }
 
   #readQuoted(quote: number): void {
@@ -285,6 +299,10 @@ export class Lexer {
     return Object.freeze({ file: this.#file, line, column: position - this.#lineStart + 1 })
   }
 }
+
+/** Longer pieces are views of the text anyway. */
+const sharedCharsMax = 12
+const sharedTexts = 1021
 
 function isBlank(char: number): boolean {
   return char === space || char === tab
