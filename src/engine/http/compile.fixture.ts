@@ -14,6 +14,7 @@ import { CompileSession } from '../core/compile-session.ts'
 import { LogFiles, silentLog } from '../core/log.ts'
 import { ModuleTable } from '../core/module-table.ts'
 import { compileTree, type Snapshot } from '../core/snapshot.ts'
+import type { VariableValue } from '../core/variables.ts'
 import { AccessLogWriter } from '../modules/access-log.ts'
 import { privateZoneMemory } from '../modules/limit-conn.ts'
 import { createTransport } from '../net/create-transport.ts'
@@ -53,6 +54,11 @@ export class Compiler {
 
   get part(): HttpPart {
     return this.snapshot!.parts.get('http') as HttpPart
+  }
+
+  /** What a variable is that depends on no request. */
+  constant(name: string): VariableValue {
+    return this.part.variables.find(name)!.get(undefined as never, name)
   }
 
   port(address = '0.0.0.0:80'): HttpPort {

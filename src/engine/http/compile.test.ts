@@ -74,6 +74,21 @@ test('a map that changes is taken over without compiling its readers', () => {
   assert.equal(compiler.part.compiled, 0)
 })
 
+test('of two maps of a variable the last has it, whichever changes or moves', () => {
+  const map = (value: string): string => `map always $m { default ${value}; }`
+  const compiler = new Compiler(map('one') + map('two') + server('a', 'return 200 $m;'))
+  assert.equal(compiler.constant('m'), 'two')
+  compiler.replace(({ name }) => name === 'map', map('three'))
+  assert.equal(compiler.constant('m'), 'two')
+  compiler.change((http) => {
+    const [first, second, ...others] = directives(http.block!)
+    return withBlock(http, blockOf([second!, first!, ...others]))
+  })
+  assert.equal(compiler.constant('m'), 'three')
+  compiler.add(server('b'))
+  assert.equal(compiler.part.compiled, 1)
+})
+
 test('a map that goes while it is read is refused, and all stays as it was', () => {
   const compiler = new Compiler(`map $host $m { default one; }${server('a', 'return 200 $m;')}`)
   const { part } = compiler

@@ -20,6 +20,7 @@ import {
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
+import { changesRivals, losesDefinition } from '../core/variable-blocks.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
 import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
@@ -104,16 +105,11 @@ function canContinue(
     before.scope.settings.length === settings.length &&
     settings.every((setting, i) => setting === before.scope.settings[i]) &&
     !touchesTypes(diff) &&
-    !losesVariable(diff) &&
+    !losesDefinition(diff) &&
+    !changesRivals(before.node.block, node.block) &&
     !losesDeclared(before, diff) &&
     !before.upstreams.losesUsed(diff, session.edits)
   )
-}
-
-/** True when a block that defines a variable goes without another for the same one coming. */
-function losesVariable({ removed, added }: BlockDiff): boolean {
-  const come = added.filter(definesVariable).map(({ args }) => args.at(-1))
-  return removed.filter(definesVariable).some(({ args }) => !come.includes(args.at(-1)))
 }
 
 function touchesTypes({ removed, added }: BlockDiff): boolean {
@@ -122,10 +118,6 @@ function touchesTypes({ removed, added }: BlockDiff): boolean {
 
 function isTypes({ name, block }: Directive): boolean {
   return name === 'types' && block !== undefined
-}
-
-function definesVariable({ name, block }: Directive): boolean {
-  return block !== undefined && !['server', 'upstream', 'match'].includes(name)
 }
 
 /** True when the last server goes that declares a variable which others may read, and none comes that does. */

@@ -13,6 +13,7 @@ import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '..
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
+import { changesRivals, losesDefinition } from '../core/variable-blocks.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
 import type { StreamEngine } from './engine.ts'
@@ -22,12 +23,7 @@ import type { StreamPart } from './part.ts'
 import { plansOf } from './ports.ts'
 import { compiledServer, ServerSet } from './server-set.ts'
 import { UpstreamCompiler } from '../modules/upstreams/upstream-compiler.ts'
-import {
-  definedVariable,
-  defineVariables,
-  otherBlocksOf,
-  variableBlocksOf,
-} from './variable-blocks.ts'
+import { defineVariables, variableBlocksOf } from './variable-blocks.ts'
 
 export interface StreamCompileInput extends SubsystemInput<StreamPart> {
   readonly engine: StreamEngine
@@ -87,24 +83,11 @@ function canContinue(
     before.scope.parent === main &&
     before.scope.settings.length === settings.length &&
     settings.every((setting, i) => setting === before.scope.settings[i]) &&
-    !losesVariable(before, diff) &&
+    !losesDefinition(diff) &&
+    !changesRivals(before.node.block, node.block) &&
+    !losesDeclared(before, diff) &&
     !before.upstreams.losesUsed(diff, session.edits)
   )
-}
-
-/** True when a variable goes that somebody may read, or when two blocks define one and order matters. */
-function losesVariable(before: StreamPart, { removed, added }: BlockDiff): boolean {
-  const others = ({ name }: Directive): boolean => !['server', 'upstream', 'match'].includes(name)
-  const gone = removed.filter(others).map(definedVariable)
-  const come = added.filter(others).map(definedVariable)
-  if (gone.length > 0 && !gone.every((name) => come.includes(name))) return true
-  if (gone.length > 0 || come.length > 0) {
-    const all = otherBlocksOf(before.node.block ?? emptyBlock).map(definedVariable)
-    const twice = (name: string): boolean =>
-      all.filter((known) => known === name).length > (gone.includes(name) ? 1 : 0)
-    if (come.some(twice)) return true
-  }
-  return losesDeclared(before, { removed, added })
 }
 
 function losesDeclared(before: StreamPart, { removed, added }: BlockDiff): boolean {
