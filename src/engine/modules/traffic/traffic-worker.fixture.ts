@@ -11,7 +11,8 @@ const zone = trafficZoneOf(memory, { name: 'test', bytes: 1024 * 1024 }, 2)
 const style = { average: 'AMM', periodMs: 0, bucketsMs: [5, 50] } as const
 const held = zone.servers.hold('', 'site', style)
 process.send!('ready')
-process.once('message', () => {
+// A listener that stays keeps the process, until it is killed or its parent is gone.
+process.on('message', () => {
   for (let i = 0; i < Number(times); i += 1) {
     const counter = i % 2 === 0 ? held : zone.servers.counterOf('', 'site', style)
     counter.count(200 + (i % 5) * 100, 10, 100, Date.now())
