@@ -349,7 +349,7 @@ suite('records', () => {
     )
     await ask('/')
     assert.equal(seen[0]!['traceparent'], undefined)
-    const writers = new Int32Array(engine.zoneMemory.open('telemetry writers', 128))
+    const writers = new Int32Array(engine.zoneMemory.open('telemetry writers', 128).buffer)
     assert.ok(writers.every((word) => word === 0))
   })
 })

@@ -48,7 +48,7 @@ export async function serve(t: TestContext, http: string, toml = ''): Promise<Tr
     .replaceAll('$backend', `http://${address}`)
     .replaceAll('$host_of_backend', address)
   const engine = await startHttp(t, `access_log off; ${text}`, { 'conf/otel.toml': toml })
-  const rings = openSpanRings((name, bytes) => engine.zoneMemory.open(name, bytes))
+  const rings = openSpanRings((name, bytes) => engine.zoneMemory.open(name, bytes).buffer)
   const requests: SpanRecord[] = []
   const tries: AttemptRecord[] = []
   const read = (): void => {

@@ -3,7 +3,7 @@
  * the whole contract, and the document of the interface something to try in a test.
  */
 import { ZoneReader } from '../upstream/zone-reader.ts'
-import { privateZoneMemory } from '../modules/limit-conn.ts'
+import { privateZoneMemory } from '../core/zone-memory.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type {
   ChangeRequest,

@@ -3,7 +3,7 @@
  * master; tests implement it in memory.
  */
 import type { ZoneReader } from '../upstream/zone-reader.ts'
-import type { ZoneMemory } from '../modules/limit-conn.ts'
+import type { ZoneMemory, ZoneSegment } from '../core/zone-memory.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import type { Reply } from './refusal.ts'
@@ -84,7 +84,7 @@ export interface RunningVersion {
 
 export interface EngineZones extends ZoneMemory {
   /** Of a zone that some worker has opened. */
-  find(name: string, bytes: number): ArrayBuffer | undefined
+  find(name: string, bytes: number): ZoneSegment | undefined
 }
 
 export interface ControlPlane {

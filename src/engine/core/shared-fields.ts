@@ -1,5 +1,6 @@
 /**
  * Views of one field over all records of a shared table: made once, then read and written by record number.
+ * A table that has grown gives its fields the longer memory.
  */
 import { columnsAt } from './table-layout.ts'
 import { addWide, clearWide, readWide } from './wide-counter.ts'
@@ -11,7 +12,7 @@ export interface Columns {
 }
 
 export class Int32Field {
-  readonly #cells: Int32Array
+  #cells: Int32Array
   readonly #first: number
   readonly #stride: number
 
@@ -19,6 +20,11 @@ export class Int32Field {
     this.#cells = cells
     this.#first = first
     this.#stride = stride
+  }
+
+  /** Goes on in the same memory, longer. */
+  use(cells: Int32Array): void {
+    this.#cells = cells
   }
 
   get(record: number): number {
@@ -50,7 +56,7 @@ export class Int32Field {
 }
 
 export class Float64Field {
-  readonly #cells: Float64Array
+  #cells: Float64Array
   readonly #first: number
   readonly #stride: number
 
@@ -58,6 +64,11 @@ export class Float64Field {
     this.#cells = cells
     this.#first = first
     this.#stride = stride
+  }
+
+  /** Goes on in the same memory, longer. */
+  use(cells: Float64Array): void {
+    this.#cells = cells
   }
 
   get(record: number): number {
@@ -71,7 +82,7 @@ export class Float64Field {
 
 /** A counter without columns; see `wide-counter.ts`. */
 export class WideField {
-  readonly #cells: Int32Array
+  #cells: Int32Array
   readonly #first: number
   readonly #stride: number
 
@@ -79,6 +90,11 @@ export class WideField {
     this.#cells = cells
     this.#first = first
     this.#stride = stride
+  }
+
+  /** Goes on in the same memory, longer. */
+  use(cells: Int32Array): void {
+    this.#cells = cells
   }
 
   get(record: number): number {
@@ -97,7 +113,7 @@ export class WideField {
 
 /** A gauge or a counter: this process adds to its own column, anyone reads the sum. */
 export class ColumnField {
-  readonly #cells: Int32Array | Float64Array
+  #cells: Int32Array | Float64Array
   readonly #first: number
   readonly #stride: number
   readonly #own: number
@@ -109,6 +125,11 @@ export class ColumnField {
     this.#stride = stride
     this.#own = columns.own
     this.#head = columns.head
+  }
+
+  /** Goes on in the same memory, longer. */
+  use(cells: Int32Array | Float64Array): void {
+    this.#cells = cells
   }
 
   add(record: number, delta: number): void {

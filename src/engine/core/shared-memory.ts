@@ -11,7 +11,7 @@
  *
  * A segment appears under its name only when it is complete: it is made under a private name, given its
  * size and owner, and published by `link`, which fails when somebody else was first. Its bytes are zero
- * then, and zero must be a usable state for whatever lives in it.
+ * then, and zero must be a usable state for whatever lives in it. It may become longer, never shorter.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import {
@@ -49,6 +49,7 @@ export interface SharedMemoryOptions {
   /** From `createInstance`. */
   readonly instance: string
   readonly name: string
+  /** At the beginning, and part of what names the segment. */
   readonly bytes: number
   /** Who may open it beside the one who makes it: workers that gave up root. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
@@ -60,6 +61,11 @@ export interface SharedMemory {
   readonly shared: boolean
   /** True while the name leads to this memory: not once it was taken away, or given to another. */
   isCurrent(): boolean
+  /**
+   * The same memory with so many bytes, which it gets where it has fewer. `undefined` where the system has no
+   * memory for them, where its name leads elsewhere by now, and for the stand-in.
+   */
+  extend(bytes: number): ArrayBuffer | undefined
   /** Takes the name away, for whoever opens it next; what has it open goes on with it. */
   remove(): void
   /** Gives the mapping up. It goes when the last view of `buffer` has gone, never under one. */
@@ -86,7 +92,7 @@ export function findShared(options: SharedMemoryOptions): SharedMemory | undefin
   }
   const path = join(folder, segmentName(options))
   const descriptor = openExisting(path, options)
-  return descriptor === undefined ? undefined : map(path, descriptor, options.bytes, system)
+  return descriptor === undefined ? undefined : segmentAt(path, descriptor, options, system)
 }
 
 /** Removes the names of an instance's segments; processes that have them mapped keep them. */
@@ -159,23 +165,51 @@ function bindSystem(): System | undefined {
 
 function openMapped(options: SharedMemoryOptions, linux: System): SharedMemory {
   const path = join(folder, segmentName(options))
-  return map(path, openSegment(path, options, linux.fallocate), options.bytes, linux)
+  return segmentAt(path, openSegment(path, options, linux.fallocate), options, linux)
 }
 
-function map(
+/** The memory behind a descriptor, which is closed. */
+function segmentAt(
   path: string,
   descriptor: number,
-  bytes: number,
-  { mmap, munmap, view }: System,
+  options: SharedMemoryOptions,
+  linux: System,
 ): SharedMemory {
   try {
-    const address = mmap(null, bytes, protReadWrite, mapShared, descriptor, 0)
-    if (address === mapFailed) throw new Error(`mmap(MAP_SHARED, ${bytes}) failed`)
-    const buffer = view(address, bytes)
-    mappings.register(buffer, () => munmap(address, bytes))
+    const buffer = map(descriptor, options.bytes, linux)
     const { ino } = fstatSync(descriptor)
-    const isCurrent = (): boolean => statSync(path, { throwIfNoEntry: false })?.ino === ino
-    return { buffer, shared: true, isCurrent, remove: () => removeFile(path), close: () => {} }
+    return {
+      buffer,
+      shared: true,
+      isCurrent: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
+      extend: (bytes) => extend({ path, ino }, bytes, options, linux),
+      remove: () => removeFile(path),
+      close: () => {},
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function map(descriptor: number, bytes: number, { mmap, munmap, view }: System): ArrayBuffer {
+  const address = mmap(null, bytes, protReadWrite, mapShared, descriptor, 0)
+  if (address === mapFailed) throw new Error(`mmap(MAP_SHARED, ${bytes}) failed`)
+  const buffer = view(address, bytes)
+  mappings.register(buffer, () => munmap(address, bytes))
+  return buffer
+}
+
+function extend(
+  { path, ino }: { readonly path: string; readonly ino: number },
+  bytes: number,
+  options: SharedMemoryOptions,
+  linux: System,
+): ArrayBuffer | undefined {
+  const descriptor = openExisting(path, options)
+  if (descriptor === undefined) return undefined
+  try {
+    if (fstatSync(descriptor).ino !== ino) return undefined
+    return linux.fallocate(descriptor, 0, bytes) === 0 ? map(descriptor, bytes, linux) : undefined
   } finally {
     closeSync(descriptor)
   }
@@ -204,7 +238,7 @@ function openExisting(path: string, options: SharedMemoryOptions): number | unde
   if (descriptor === undefined) return undefined
   const stat = fstatSync(descriptor)
   const trusted = [0, process.getuid?.(), options.owner?.uid].includes(stat.uid)
-  if (stat.isFile() && trusted && (stat.mode & 0o777) === mode && stat.size === options.bytes) {
+  if (stat.isFile() && trusted && (stat.mode & 0o777) === mode && stat.size >= options.bytes) {
     return descriptor
   }
   closeSync(descriptor)
@@ -280,5 +314,6 @@ function openLocal(options: SharedMemoryOptions): SharedMemory {
   }
   const isCurrent = (): boolean => localSegments.get(key) === segment
   const remove = (): void => void (isCurrent() && localSegments.delete(key))
-  return { buffer: segment.buffer, shared: false, isCurrent, remove, close }
+  const { buffer } = segment
+  return { buffer, shared: false, isCurrent, extend: () => undefined, remove, close }
 }

@@ -1,7 +1,7 @@
-/** The other process of shared-table.test.ts: opens the same table and does the work it is told. */
+/** The other process of the tests of shared tables: opens the same table and does the work it is told. */
 import { openShared, type SharedMemoryOptions } from './shared-memory.ts'
-import { SharedTable } from './shared-table.ts'
 import type { TableLayout } from './table-layout.ts'
+import { tableIn } from './zone-memory.ts'
 
 const fields = {
   hits: 'int32',
@@ -18,7 +18,7 @@ const { options, layout } = JSON.parse(settings!) as {
   options: SharedMemoryOptions
   layout: TableLayout<typeof fields>
 }
-const table = new SharedTable(openShared(options).buffer, layout)
+const table = tableIn(openShared(options), layout, () => true)
 
 const rounds = 200_000
 
@@ -58,7 +58,22 @@ function lock(): void {
   process.send!('ready')
 }
 
-const works: Readonly<Record<string, () => void>> = { add, hold, lock }
+/** Counts in all records of a table that begins smaller, some of which other processes have, too. */
+function fill(): void {
+  const total = table.counter('total')
+  const hits = table.int32('hits')
+  for (let i = 0; i < layout.capacity * layout.parts!; i += 1) {
+    const record = table.acquire(`k${i}`)
+    if (record < 0) throw new Error(`no record ${i}: ${record}`)
+    total.add(record, 1)
+    hits.add(record, 1)
+    table.latency('took', record).record(i % 10)
+    if (i === layout.capacity) process.send!('growing')
+  }
+  process.send!('full')
+}
+
+const works: Readonly<Record<string, () => void>> = { add, hold, lock, fill }
 works[work ?? '']?.()
 
 // Lives until its parent ends it.

@@ -1,16 +1,18 @@
 /**
- * A hash table of fixed capacity in memory that processes share: text key → record of numbers.
+ * A hash table in memory that processes share: text key → record of numbers. It has room for so many keys,
+ * and takes more memory into use where it may grow.
  *
  * Every process that writes is an *owner* and has a column of its own in gauges and counters, whose value
  * is the sum over the columns. So nothing is ever lost between two writers, and what a killed process
  * held (connections, references) is given back by emptying its column.
  *
- * Slots are probed linearly within a window. Changes of the table's shape happen under its lock, and the
- * word of the slot is written last, so that a process killed anywhere leaves a usable table.
+ * Changes of the table's shape happen under its lock, each such that a process killed anywhere leaves a
+ * usable table.
  */
 import assert from 'node:assert/strict'
-import { isAlive, ownWord } from './process-identity.ts'
+import { KeySlots } from './key-slots.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
+import { isAlive, ownWord } from './process-identity.ts'
 import { type Columns, ColumnField, Float64Field, Int32Field, WideField } from './shared-fields.ts'
 import { SharedLock } from './shared-lock.ts'
 import { StatusCounts } from './status-counts.ts'
@@ -18,16 +20,14 @@ import {
   clockAt,
   columnsAt,
   type Fields,
-  keyLengthField,
   lockAt,
   type NamesOf,
-  shapeOf,
   signatureAt,
   type TableLayout,
-  type TableShape,
   touchedField,
   usedAt,
 } from './table-layout.ts'
+import { type TableGrowth, TableMemory } from './table-memory.ts'
 
 /** Why `acquire` gave no record. All are below 0. */
 export const tableFull = -1
@@ -35,47 +35,41 @@ export const keyTooLong = -2
 /** The lock could not be had: its holder is stopped. */
 export const tableBusy = -3
 
-const neverUsed = 0
-const removed = 1
-const hashMin = 2
-
-/** Slots that a key may lie away from where its hash points. */
-const probesMax = 128
-
 export class SharedTable<F extends Fields> {
   readonly layout: TableLayout<F>
-  readonly #shape: TableShape
-  readonly #words: Int32Array
-  readonly #doubles: Float64Array
-  readonly #bytes: Uint8Array
+  readonly #memory: TableMemory
+  readonly #slots: KeySlots
   readonly #lock: SharedLock
   readonly #owner: number
-  /** Bytes of the key that is looked for. */
-  readonly #key: Buffer
-  /** Result of the last probe, used again by each. */
-  readonly #probed: Probe = { found: -1, free: -1 }
+  /** Fields that were asked for, which go on in longer memory. */
+  readonly #int32s: (Int32Field | WideField | ColumnField)[] = []
+  readonly #float64s: (Float64Field | ColumnField)[] = []
 
-  /** Attaches to a table, or starts one where all bytes are zero. The process becomes an owner. */
-  constructor(buffer: ArrayBuffer, layout: TableLayout<F>) {
-    const shape = shapeOf(layout)
-    assert(buffer.byteLength >= shape.bytes, 'the memory holds the table')
+  /**
+   * Attaches to a table, or starts one where all bytes are zero. The process becomes an owner. A table whose
+   * layout has several parts needs `growth` to use more than the first.
+   */
+  constructor(buffer: ArrayBuffer, layout: TableLayout<F>, growth?: TableGrowth) {
     this.layout = layout
-    this.#shape = shape
-    this.#words = new Int32Array(buffer, 0, shape.bytes / 4)
-    this.#doubles = new Float64Array(buffer, 0, Math.floor(shape.bytes / 8))
-    this.#bytes = new Uint8Array(buffer, 0, shape.bytes)
-    this.#lock = new SharedLock(this.#words, lockAt)
-    this.#key = Buffer.alloc(layout.keyBytesMax)
-    const found = Atomics.compareExchange(this.#words, signatureAt, 0, shape.signature)
+    this.#memory = new TableMemory(buffer, layout, growth, () => this.#onLonger())
+    this.#slots = new KeySlots(this.#memory, layout.capacity, layout.keyBytesMax)
+    const { words, shape } = this.#memory
+    this.#lock = new SharedLock(words, lockAt)
+    const found = Atomics.compareExchange(words, signatureAt, 0, shape.signature)
     if (found !== 0 && found !== shape.signature) {
       throw new Error('the shared memory holds a table of another layout')
     }
     this.#owner = this.#becomeOwner()
   }
 
-  /** Numbers of records are below this. */
-  get slots(): number {
-    return this.#shape.slots
+  /** Numbers of records are below that times the number of parts; those of one part begin with it. */
+  get numbersPerPart(): number {
+    return this.#memory.shape.numbers
+  }
+
+  /** Parts in use. */
+  get parts(): number {
+    return this.#memory.parts
   }
 
   /** The column of this process; when it ends, whoever attaches next may have it. */
@@ -85,12 +79,15 @@ export class SharedTable<F extends Fields> {
 
   /** Columns that were ever taken are below this. */
   get columns(): number {
-    return this.#words[columnsAt]!
+    return this.#memory.words[columnsAt]!
   }
 
   /** Records in the table. */
   get used(): number {
-    return Atomics.load(this.#words, usedAt)
+    const { words, parts } = this.#memory
+    let used = 0
+    for (let part = 0; part < parts; part += 1) used += Atomics.load(words, usedAt + part)
+    return used
   }
 
   /**
@@ -98,13 +95,12 @@ export class SharedTable<F extends Fields> {
    * it from now on and must `release` it as often as it acquired it; until then its number stays valid.
    */
   acquire(key: string): number {
-    const length = this.#encode(key)
-    if (length < 0) return keyTooLong
+    if (!this.#slots.take(key)) return keyTooLong
     if (!this.#lock.lock()) return tableBusy
     try {
-      const record = this.#findOrInsert(length)
+      const record = this.#findOrInsert()
       if (record < 0) return record
-      this.#words[this.#wordOf(record) + this.#shape.usersAt + this.#owner]! += 1
+      this.#memory.words[this.#usersAt(record) + this.#owner]! += 1
       this.#touch(record)
       return record
     } finally {
@@ -114,24 +110,24 @@ export class SharedTable<F extends Fields> {
 
   /** The record of a key that some process uses or that is kept, or -1. Not a use: valid until it is removed. */
   find(key: string): number {
-    const length = this.#encode(key)
-    if (length < 0 || !this.#lock.lock()) return -1
+    if (!this.#slots.take(key) || !this.#lock.lock()) return -1
     try {
-      return this.#probe(hashOf(this.#key, length), length).found
+      return this.#slots.find()
     } finally {
       this.#lock.unlock()
     }
   }
 
   release(record: number): void {
-    const at = this.#wordOf(record) + this.#shape.usersAt
-    assert(this.#words[at + this.#owner]! > 0, 'a record is released as often as it was acquired')
+    const { words } = this.#memory
+    const at = this.#usersAt(record)
+    assert(words[at + this.#owner]! > 0, 'a record is released as often as it was acquired')
     // Where the lock is not to be had the record stays until it is used again or its place is needed.
     const locked = this.#lock.lock()
-    this.#words[at + this.#owner]! -= 1
+    words[at + this.#owner]! -= 1
     if (!locked) return
     try {
-      if (this.layout.unused !== 'keep' && !this.#isUsed(record)) this.#remove(record)
+      if (this.layout.unused !== 'keep' && !this.#isUsed(record)) this.#slots.remove(record)
     } finally {
       this.#lock.unlock()
     }
@@ -139,10 +135,11 @@ export class SharedTable<F extends Fields> {
 
   /** How often the record is in use now, over all processes. */
   users(record: number): number {
-    const at = this.#wordOf(record) + this.#shape.usersAt
-    const columns = this.#words[columnsAt]!
+    const { words } = this.#memory
+    const at = this.#usersAt(record)
+    const columns = words[columnsAt]!
     let sum = 0
-    for (let i = 0; i < columns; i += 1) sum += this.#words[at + i]!
+    for (let i = 0; i < columns; i += 1) sum += words[at + i]!
     return sum
   }
 
@@ -158,74 +155,82 @@ export class SharedTable<F extends Fields> {
 
   /** True while the number is that of a record, be it of another key than it was. */
   has(record: number): boolean {
-    return this.#isTaken(record)
+    return this.#slots.isTaken(record)
   }
 
   key(record: number): string {
-    const word = this.#wordOf(record)
-    const start = (word + this.#shape.keyAt) * 4
-    const length = this.#words[word + this.#shape.words[keyLengthField]!]!
-    return Buffer.from(this.#bytes.buffer, start, length).toString()
+    return this.#slots.keyOf(record)
   }
 
   /** Numbers of all records. */
-  *records(): Generator<number, void, undefined> {
-    for (let record = 0; record < this.#shape.slots; record += 1) {
-      if (this.#isTaken(record)) yield record
-    }
+  records(): Generator<number, void, undefined> {
+    return this.#slots.records()
   }
 
   int32(name: NamesOf<F, 'int32'>): Int32Field {
-    return new Int32Field(this.#words, this.#fieldAt(name), this.#shape.recordWords)
+    const { words, shape } = this.#memory
+    return kept(this.#int32s, new Int32Field(words, this.#fieldAt(name), shape.recordWords))
   }
 
   float64(name: NamesOf<F, 'float64'>): Float64Field {
-    return new Float64Field(this.#doubles, this.#fieldAt(name) / 2, this.#shape.recordWords / 2)
+    const { doubles, shape } = this.#memory
+    const field = new Float64Field(doubles, this.#fieldAt(name) / 2, shape.recordWords / 2)
+    return kept(this.#float64s, field)
   }
 
   gauge(name: NamesOf<F, 'gauge'>): ColumnField {
-    return new ColumnField(this.#words, this.#fieldAt(name), this.#shape.recordWords, this.#columns)
+    const { words, shape } = this.#memory
+    const at = this.#fieldAt(name)
+    return kept(this.#int32s, new ColumnField(words, at, shape.recordWords, this.#columns))
   }
 
   counter(name: NamesOf<F, 'counter'>): ColumnField {
-    const stride = this.#shape.recordWords / 2
-    return new ColumnField(this.#doubles, this.#fieldAt(name) / 2, stride, this.#columns)
+    const { doubles, shape } = this.#memory
+    const at = this.#fieldAt(name) / 2
+    return kept(this.#float64s, new ColumnField(doubles, at, shape.recordWords / 2, this.#columns))
   }
 
   wide(name: NamesOf<F, 'wide'>): WideField {
-    return new WideField(this.#words, this.#fieldAt(name), this.#shape.recordWords)
+    const { words, shape } = this.#memory
+    return kept(this.#int32s, new WideField(words, this.#fieldAt(name), shape.recordWords))
   }
 
   /** The histogram of a record, as long as the record is in use. */
   latency(name: NamesOf<F, 'latency'>, record: number): LatencyHistogram {
-    return new LatencyHistogram(this.#words, this.#placeOf(name, record))
+    return new LatencyHistogram(this.#memory.words, this.#placeOf(name, record))
   }
 
   /** The counts of a record, as long as the record is in use. */
   statuses(name: NamesOf<F, 'statuses'>, record: number): StatusCounts {
-    return new StatusCounts(this.#words, this.#placeOf(name, record))
+    return new StatusCounts(this.#memory.words, this.#placeOf(name, record))
   }
 
   /** A lock of one record, whose word is an `int32` field that nothing else uses. */
   lockOf(name: NamesOf<F, 'int32'>, record: number): SharedLock {
-    return new SharedLock(this.#words, this.#placeOf(name, record))
+    return new SharedLock(this.#memory.words, this.#placeOf(name, record))
   }
 
   get #columns(): Columns {
-    return { own: this.#owner, head: this.#words }
+    return { own: this.#owner, head: this.#memory.words }
+  }
+
+  #onLonger(): void {
+    const { words, doubles } = this.#memory
+    for (const field of this.#int32s) field.use(words)
+    for (const field of this.#float64s) field.use(doubles)
   }
 
   /** Word of a field in record 0. */
   #fieldAt(name: string): number {
-    return this.#shape.recordsAt + this.#shape.words[name]!
+    return this.#placeOf(name, 0)
   }
 
   #placeOf(name: string, record: number): number {
-    return this.#fieldAt(name) + record * this.#shape.recordWords
+    return this.#memory.wordOf(record) + this.#memory.shape.words[name]!
   }
 
-  #wordOf(record: number): number {
-    return this.#shape.recordsAt + record * this.#shape.recordWords
+  #usersAt(record: number): number {
+    return this.#memory.wordOf(record) + this.#memory.shape.usersAt
   }
 
   #becomeOwner(): number {
@@ -233,13 +238,13 @@ export class SharedTable<F extends Fields> {
       throw new Error('the shared table is locked by a process that does not run')
     try {
       this.#reclaimLocked()
-      const { ownersAt } = this.#shape
-      const owners = this.#words.subarray(ownersAt, ownersAt + this.layout.owners)
+      const { words, shape } = this.#memory
+      const owners = words.subarray(shape.ownersAt, shape.ownersAt + this.layout.owners)
       const known = owners.indexOf(ownWord)
       const column = known >= 0 ? known : owners.indexOf(0)
       if (column < 0) throw new Error(`more than ${owners.length} processes use one shared table`)
       owners[column] = ownWord
-      this.#words[columnsAt] = Math.max(this.#words[columnsAt]!, column + 1)
+      words[columnsAt] = Math.max(words[columnsAt]!, column + 1)
       return column
     } finally {
       this.#lock.unlock()
@@ -247,151 +252,83 @@ export class SharedTable<F extends Fields> {
   }
 
   #reclaimLocked(): void {
-    const { ownersAt } = this.#shape
+    const { words, shape } = this.#memory
+    // What is out of reach would be the next owner's.
+    if (!this.#memory.isWhole) return
     for (let column = 0; column < this.layout.owners; column += 1) {
-      const word = this.#words[ownersAt + column]!
+      const word = words[shape.ownersAt + column]!
       if (word === 0 || isAlive(word)) continue
       this.#emptyColumn(column)
-      this.#words[ownersAt + column] = 0
+      words[shape.ownersAt + column] = 0
     }
   }
 
   #emptyColumn(column: number): void {
-    const gauges = Object.keys(this.layout.fields).filter(
-      (name) => this.layout.fields[name] === 'gauge',
-    )
-    let used = 0
+    const { fields, unused } = this.layout
+    const gauges = Object.keys(fields).filter((name) => fields[name] === 'gauge')
+    const used = Array.from({ length: this.#memory.parts }, () => 0)
     for (const record of this.records()) {
-      const word = this.#wordOf(record)
-      for (const name of gauges) this.#words[word + this.#shape.words[name]! + column] = 0
-      this.#words[word + this.#shape.usersAt + column] = 0
-      if (this.layout.unused === 'remove' && !this.#isUsed(record)) this.#remove(record)
-      else used += 1
+      const { words } = this.#memory
+      for (const name of gauges) words[this.#placeOf(name, record) + column] = 0
+      words[this.#usersAt(record) + column] = 0
+      if (unused === 'remove' && !this.#isUsed(record)) this.#slots.remove(record)
+      else used[Math.floor(record / this.numbersPerPart)]! += 1
     }
     // Counted anew: the process may have died between filling a slot and counting it.
-    this.#words[usedAt] = used
+    for (const [part, count] of used.entries()) this.#memory.words[usedAt + part] = count
   }
 
-  #findOrInsert(length: number): number {
-    const hash = hashOf(this.#key, length)
-    if (this.#probe(hash, length).found >= 0) return this.#probed.found
-    if (this.#probed.free < 0 || this.used >= this.layout.capacity) {
-      const oldest = this.#oldestUnused(hash)
-      if (oldest < 0) return tableFull
-      this.#remove(oldest)
-      // Removing may have shortened the run of slots in which the key is looked for.
-      this.#probe(hash, length)
+  #findOrInsert(): number {
+    const found = this.#slots.find()
+    if (found >= 0) return found
+    // Removing, or another part, makes a place for the key.
+    if (this.#slots.free < 0) {
+      if (!this.#memory.grow() && !this.#removeOldest()) return tableFull
+      this.#slots.find()
     }
-    const record = this.#probed.free
-    this.#insert(record, hash, length)
+    const record = this.#slots.free
+    if (record < 0) return tableFull
+    this.#slots.put(record)
     return record
   }
 
-  /** Looks through the window of a hash for the key and for the first slot that is free. */
-  #probe(hash: number, length: number): Probe {
-    const { slots, slotsAt } = this.#shape
-    const start = (hash >>> 0) % slots
-    const result = this.#probed
-    result.found = -1
-    result.free = -1
-    for (let i = 0; i < probesMax && i < slots; i += 1) {
-      const record = (start + i) % slots
-      const word = this.#words[slotsAt + record]!
-      if (word === hash && this.#hasKey(record, length)) {
-        result.found = record
-        return result
-      }
-      if (word !== neverUsed && word !== removed) continue
-      if (result.free < 0) result.free = record
-      if (word === neverUsed) return result
-    }
-    return result
-  }
-
-  /** The record in the window of a hash that nobody uses and that was touched longest ago, or -1. */
-  #oldestUnused(hash: number): number {
-    const { slots } = this.#shape
-    const start = (hash >>> 0) % slots
+  /** Gives up the record nobody uses that was touched longest ago, of those whose place the key may have. */
+  #removeOldest(): boolean {
     let oldest = -1
-    for (let i = 0; i < probesMax && i < slots; i += 1) {
-      const record = (start + i) % slots
-      if (!this.#isTaken(record) || this.#isUsed(record)) continue
-      if (oldest < 0 || this.#isOlder(record, oldest)) oldest = record
+    for (let part = 0; part < this.#memory.parts; part += 1) {
+      for (let i = 0; i < this.#slots.candidates; i += 1) {
+        const record = this.#slots.candidate(part, i)
+        if (record < 0 || this.#isUsed(record)) continue
+        if (oldest < 0 || this.#isOlder(record, oldest)) oldest = record
+      }
     }
-    return oldest
-  }
-
-  #insert(record: number, hash: number, length: number): void {
-    const word = this.#wordOf(record)
-    this.#words.fill(0, word, word + this.#shape.keyAt)
-    this.#bytes.set(this.#key.subarray(0, length), (word + this.#shape.keyAt) * 4)
-    this.#words[word + this.#shape.words[keyLengthField]!] = length
-    Atomics.store(this.#words, this.#shape.slotsAt + record, hash)
-    this.#words[usedAt]! += 1
-  }
-
-  #remove(record: number): void {
-    const { slots, slotsAt } = this.#shape
-    Atomics.store(this.#words, slotsAt + record, removed)
-    this.#words[usedAt]! -= 1
-    // A run of removed slots before one that was never used need not be walked through again.
-    if (this.#words[slotsAt + ((record + 1) % slots)] !== neverUsed) return
-    for (let at = record; this.#words[slotsAt + at] === removed; at = (at + slots - 1) % slots) {
-      Atomics.store(this.#words, slotsAt + at, neverUsed)
-    }
-  }
-
-  #isTaken(record: number): boolean {
-    const word = Atomics.load(this.#words, this.#shape.slotsAt + record)
-    return word !== neverUsed && word !== removed
+    if (oldest >= 0) this.#slots.remove(oldest)
+    return oldest >= 0
   }
 
   #isUsed(record: number): boolean {
-    const at = this.#wordOf(record) + this.#shape.usersAt
-    const columns = this.#words[columnsAt]!
-    for (let i = 0; i < columns; i += 1) if (this.#words[at + i] !== 0) return true
+    const { words } = this.#memory
+    const at = this.#usersAt(record)
+    const columns = words[columnsAt]!
+    for (let i = 0; i < columns; i += 1) if (words[at + i] !== 0) return true
     return false
   }
 
   #isOlder(record: number, than: number): boolean {
-    const touched = this.#shape.words[touchedField]!
+    const { words } = this.#memory
     // The sign of the difference, because the clock wraps.
     const age =
-      this.#words[this.#wordOf(record) + touched]! - this.#words[this.#wordOf(than) + touched]!
+      words[this.#placeOf(touchedField, record)]! - words[this.#placeOf(touchedField, than)]!
     return (age | 0) < 0
   }
 
   #touch(record: number): void {
-    const tick = Atomics.add(this.#words, clockAt, 1)
-    this.#words[this.#wordOf(record) + this.#shape.words[touchedField]!] = tick
-  }
-
-  #hasKey(record: number, length: number): boolean {
-    const word = this.#wordOf(record)
-    if (this.#words[word + this.#shape.words[keyLengthField]!] !== length) return false
-    const start = (word + this.#shape.keyAt) * 4
-    for (let i = 0; i < length; i += 1) if (this.#bytes[start + i] !== this.#key[i]) return false
-    return true
-  }
-
-  /** Puts the key's bytes in place. Returns their number, or -1. */
-  #encode(key: string): number {
-    // A character takes at most three bytes, so that short keys need not be measured.
-    const fits = key.length * 3 <= this.#key.length || Buffer.byteLength(key) <= this.#key.length
-    return fits ? this.#key.write(key) : -1
+    const { words } = this.#memory
+    words[this.#placeOf(touchedField, record)] = Atomics.add(words, clockAt, 1)
   }
 }
 
-interface Probe {
-  found: number
-  free: number
-}
-
-/** FNV-1a, moved away from the words that mean "no record". */
-function hashOf(bytes: Uint8Array, length: number): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < length; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
-  // The low bits choose the slot; the high ones are mixed into them.
-  hash ^= hash >>> 15
-  return hash >= 0 && hash < hashMin ? hash + hashMin : hash
+function kept<List, Field extends List>(list: List[], field: Field): Field {
+  list.push(field)
+  return field
 }

@@ -2,12 +2,16 @@
  * Where everything of a shared table lies, in words of 4 bytes.
  *
  * ```text
- *   ┌ head ─────────────────────────────────────┬ owners ───────┬ slots ────────┬ records ─────────┐
- *   │ signature · lock · used · clock · columns │ word × owners │ hash × slots  │ record × slots   │
- *   └───────────────────────────────────────────┴───────────────┴───────────────┴──────────────────┘
+ *   ┌ head ─────────────────────────────────────────────┬ owners ───────┬ part ┬ part ┬ …
+ *   │ signature · lock · clock · columns · parts · used │ word × owners │      │      │
+ *   └───────────────────────────────────────────────────┴───────────────┴──────┴──────┴──
+ *   part:   record × slots │ hash × slots, in the place of whole records
  *   record: float64s · counters × owners │ key length · touched · int32s · wides · statuses · latencies
  *           │ gauges × owners │ users × owners │ key
  * ```
+ *
+ * A table begins with one part and may take more into use. Records are numbered through all of them, so that
+ * a field of a record is found without knowing of parts; the numbers where hashes lie are no records.
  */
 import { cpus } from 'node:os'
 import { crc32 } from 'node:zlib'
@@ -35,8 +39,10 @@ export type NamesOf<F extends Fields, Kind extends FieldKind> = {
 
 export interface TableLayout<F extends Fields> {
   readonly fields: F
-  /** Most records at one time. */
+  /** Most records at one time, in each part. */
   readonly capacity: number
+  /** Parts that it may grow to; one unless said. */
+  readonly parts?: number
   /** Most processes that write at one time. */
   readonly owners: number
   readonly keyBytesMax: number
@@ -53,31 +59,36 @@ export interface TableLayout<F extends Fields> {
  */
 export const processesMax: number = Math.max(32, 2 * cpus().length + 4)
 
-const formatVersion = 2
-const headWords = 6
+const formatVersion = 3
 /** Words of the head. */
 export const signatureAt = 0
 export const lockAt = 1
-export const usedAt = 2
-export const clockAt = 3
+export const clockAt = 2
 /** Columns that were ever taken: sums need not look at the others. */
-export const columnsAt = 4
+export const columnsAt = 3
+/** Parts in use; 0 in memory that is new, which has one. */
+export const partsAt = 4
+/** Records in the first part, in the second, and so on. */
+export const usedAt = 5
 
 /** Slots per record of capacity: keeps runs of taken slots short. */
 const slotsPerRecord = 1.5
 
 /** The places of a layout. */
 export interface TableShape {
+  /** Slots, and records, of a part. */
   readonly slots: number
+  /** How far the number of a record lies from that of the same one in the next part. */
+  readonly numbers: number
+  /** Most parts. */
+  readonly parts: number
   readonly ownersAt: number
-  readonly slotsAt: number
   readonly recordsAt: number
   readonly recordWords: number
   /** Word of each field within a record. */
   readonly words: Readonly<Record<string, number>>
   readonly usersAt: number
   readonly keyAt: number
-  readonly bytes: number
   readonly signature: number
 }
 
@@ -85,24 +96,38 @@ export interface TableShape {
 export const keyLengthField = 'key length'
 export const touchedField = 'touched'
 
-/** Bytes that a table of that layout needs. */
-export function tableBytes<F extends Fields>(layout: TableLayout<F>): number {
-  return shapeOf(layout).bytes
+/** Bytes that a table of that layout needs, when so many of its parts are in use. */
+export function tableBytes<F extends Fields>(layout: TableLayout<F>, parts = 1): number {
+  return shapeBytes(shapeOf(layout), parts)
+}
+
+export function shapeBytes({ recordsAt, recordWords, numbers }: TableShape, parts: number): number {
+  return (recordsAt + parts * numbers * recordWords) * 4
 }
 
 export function shapeOf<F extends Fields>(layout: TableLayout<F>): TableShape {
-  const { capacity, owners, keyBytesMax } = layout
+  const { capacity, owners, keyBytesMax, parts = 1 } = layout
   const slots = Math.ceil(capacity * slotsPerRecord) + 1
   const words: Record<string, number> = {}
   const usersAt = placeFields(layout, words)
   const keyAt = usersAt + owners
   const recordWords = even(keyAt + Math.ceil(keyBytesMax / 4))
-  const slotsAt = headWords + owners
-  const recordsAt = even(slotsAt + slots)
-  const bytes = (recordsAt + slots * recordWords) * 4
+  const numbers = slots + Math.ceil(slots / recordWords)
+  const ownersAt = usedAt + parts
+  const recordsAt = even(ownersAt + owners)
   const signature = crc32(JSON.stringify([formatVersion, layout])) | 1
-  const shape = { slots, ownersAt: headWords, slotsAt, recordsAt, recordWords, words }
-  return { ...shape, usersAt, keyAt, bytes, signature }
+  return {
+    slots,
+    numbers,
+    parts,
+    ownersAt,
+    recordsAt,
+    recordWords,
+    words,
+    usersAt,
+    keyAt,
+    signature,
+  }
 }
 
 /** Places what is 8 bytes wide first. Returns the first free word. */

@@ -5,9 +5,8 @@
  * an addition without a lock, and what a killed worker had open ends with it.
  */
 import type { ColumnField } from '../core/shared-fields.ts'
-import { SharedTable } from '../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
-import type { ZoneMemory } from '../modules/limit-conn.ts'
+import { processesMax, type TableLayout } from '../core/table-layout.ts'
+import { openTable, type ZoneMemory } from '../core/zone-memory.ts'
 
 const fields = {
   accepted: 'counter',
@@ -52,7 +51,7 @@ export class ConnectionCounts {
   readonly #writing: ColumnField
 
   constructor(memory: ZoneMemory) {
-    const table = new SharedTable(memory.open('http connections', tableBytes(layout)), layout)
+    const table = openTable(memory, 'http connections', layout)
     this.#record = table.acquire('http')
     this.#accepted = table.counter('accepted')
     this.#handled = table.counter('handled')

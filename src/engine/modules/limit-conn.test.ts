@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { constantValue } from '../core/complex-value.ts'
-import { type LimitConnZone, LimitConnZones, privateZoneMemory } from './limit-conn.ts'
+import { type LimitConnZone, LimitConnZones } from './limit-conn.ts'
+import { privateZoneMemory } from '../core/zone-memory.ts'
 
 const zone: LimitConnZone = { name: 'one', bytes: 64 * 1024, key: constantValue('') }
 

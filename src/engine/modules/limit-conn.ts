@@ -12,8 +12,9 @@ import type { ComplexValue } from '../core/complex-value.ts'
 import type { ValueType } from '../core/module.ts'
 import type { Scope } from '../core/scope.ts'
 import { shortKey } from '../core/shared-key.ts'
-import { SharedTable } from '../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
+import type { SharedTable } from '../core/shared-table.ts'
+import { processesMax, type TableLayout } from '../core/table-layout.ts'
+import { growing, openTable, type ZoneMemory } from '../core/zone-memory.ts'
 import { oneOf } from './value-types.ts'
 
 export interface LimitConnZone {
@@ -25,12 +26,6 @@ export interface LimitConnZone {
 export interface LimitConn {
   readonly zone: string
   readonly connections: number
-}
-
-/** Where the memory of zones comes from: shared by the workers, or the process' own. */
-export interface ZoneMemory {
-  /** Zeroed when new; the same memory for the same name and size. */
-  open(name: string, bytes: number): ArrayBuffer
 }
 
 /** Key bytes as nginx limits them. */
@@ -49,13 +44,13 @@ export function limitConnZoneId(subsystem: LimitSubsystem, name: string, key: st
 
 /** How a zone of that size lies in its memory. */
 export function limitConnLayout(bytes: number): TableLayout<Record<string, never>> {
-  return {
+  return growing({
     fields: {},
     capacity: Math.floor(bytes / bytesPerKey),
     owners: processesMax,
     keyBytesMax: storedKeyBytes,
     unused: 'remove',
-  }
+  })
 }
 
 /** How often a record is in use says all: each connection uses that of its key. */
@@ -110,9 +105,7 @@ export class LimitConnZones {
     const id = limitConnZoneId(this.#subsystem, name, key.text)
     const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
-    const layout = limitConnLayout(bytes)
-    const memory = this.#memory.open(id, tableBytes(layout))
-    const table = new SharedTable(memory, layout)
+    const table = openTable(this.#memory, id, limitConnLayout(bytes), name)
     this.#open.set(`${id}:${bytes}`, table)
     return table
   }
@@ -130,17 +123,6 @@ export class LimitConnLease {
 
   end(): void {
     this.#table.release(this.#record)
-  }
-}
-
-/** Zone memory that only this process sees. */
-export function privateZoneMemory(): ZoneMemory {
-  const known = new Map<string, ArrayBuffer>()
-  return {
-    open(name, bytes) {
-      const id = `${name}:${bytes}`
-      return known.getOrInsertComputed(id, () => new ArrayBuffer(bytes))
-    },
   }
 }
 

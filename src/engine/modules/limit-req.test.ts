@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { constantValue } from '../core/complex-value.ts'
 import type { VariableHost } from '../core/variables.ts'
-import { privateZoneMemory } from './limit-conn.ts'
+import { privateZoneMemory } from '../core/zone-memory.ts'
 import { type LimitReq, type LimitReqZone, LimitReqZones, type RateVerdict } from './limit-req.ts'
 
 const host: VariableHost = { get: () => undefined, append: () => false }

@@ -14,10 +14,10 @@
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { Float64Field } from '../core/shared-fields.ts'
 import { shortKey } from '../core/shared-key.ts'
-import { SharedTable } from '../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
+import type { SharedTable } from '../core/shared-table.ts'
+import { processesMax } from '../core/table-layout.ts'
 import type { VariableHost } from '../core/variables.ts'
-import type { ZoneMemory } from './limit-conn.ts'
+import { growing, openTable, type ZoneMemory } from '../core/zone-memory.ts'
 
 export interface LimitReqZone {
   readonly name: string
@@ -168,14 +168,14 @@ export class LimitReqZones {
     const id = `limit_req:${name}:${key.text}`
     const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
-    const layout: TableLayout<typeof fields> = {
+    const layout = growing({
       fields,
       capacity: Math.floor(bytes / bytesPerKey),
       owners: processesMax,
       keyBytesMax,
       unused: 'keep',
-    }
-    const table = new SharedTable(this.#memory.open(id, tableBytes(layout)), layout)
+    })
+    const table = openTable(this.#memory, id, layout, name)
     const zone = { table, excess: table.float64('excess'), last: table.float64('last') }
     this.#open.set(`${id}:${bytes}`, zone)
     return zone

@@ -6,10 +6,10 @@
  * A record ends with its process.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { SharedTable } from '../core/shared-table.ts'
+import type { SharedTable } from '../core/shared-table.ts'
 import type { Float64Field } from '../core/shared-fields.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
-import type { ZoneMemory } from './limit-conn.ts'
+import { processesMax, type TableLayout } from '../core/table-layout.ts'
+import { openTable, type ZoneMemory } from '../core/zone-memory.ts'
 
 /** How often a process writes. */
 export const vitalsTickMs = 2000
@@ -57,7 +57,7 @@ class VitalsTable {
   readonly #fields: Readonly<Record<Name, Float64Field>>
 
   constructor(memory: ZoneMemory) {
-    this.table = new SharedTable(memory.open('processes', tableBytes(layout)), layout)
+    this.table = openTable(memory, 'processes', layout)
     const all = names.map((name) => [name, this.table.float64(name)] as const)
     this.#fields = Object.fromEntries(all) as Record<Name, Float64Field>
   }

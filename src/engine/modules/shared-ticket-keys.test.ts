@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { privateZoneMemory } from './limit-conn.ts'
+import { privateZoneMemory } from '../core/zone-memory.ts'
 import { SharedTicketKeys } from './shared-ticket-keys.ts'
 
 const hour = 60 * 60 * 1000

@@ -10,7 +10,7 @@ import { randomFillSync } from 'node:crypto'
 import { monotonicMs } from '../core/monotonic.ts'
 import { SharedLock } from '../core/shared-lock.ts'
 import { longTicketKeyBytes, type TicketKey, toTicketKey } from '../net/openssl/ticket-keys.ts'
-import type { ZoneMemory } from './limit-conn.ts'
+import type { ZoneMemory } from '../core/zone-memory.ts'
 
 /** Three keys of eight hours: a ticket of the longest usual time-out, a day, is opened for nearly as long. */
 const keyAgeMaxMs: number = 8 * 60 * 60 * 1000
@@ -73,7 +73,7 @@ export class SharedTicketKeys {
 /** Where there is no memory to share, each worker has keys of its own. */
 function openKeys(memory: ZoneMemory): Buffer {
   try {
-    return Buffer.from(memory.open('tls tickets', totalBytes))
+    return Buffer.from(memory.open('tls tickets', totalBytes).buffer)
   } catch {
     // Of its own memory: the lock's word must be aligned.
     return Buffer.from(new ArrayBuffer(totalBytes))

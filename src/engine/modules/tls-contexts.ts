@@ -4,7 +4,7 @@
  */
 import type { SessionStore } from '../net/openssl/ssl-callbacks.ts'
 import { TlsContexts } from '../net/tls/tls-contexts.ts'
-import type { ZoneMemory } from './limit-conn.ts'
+import type { ZoneMemory } from '../core/zone-memory.ts'
 import { SharedSessions, sharedSessionsBytes } from './shared-sessions.ts'
 import { SharedTicketKeys } from './shared-ticket-keys.ts'
 
@@ -24,8 +24,8 @@ export class TlsResources {
     const id = `${name}:${bytes}`
     const known = this.#sessions.get(id)
     if (known !== undefined) return known
-    const store = new SharedSessions(() =>
-      this.#memory.open(`ssl sessions ${name}`, sharedSessionsBytes(bytes)),
+    const store = new SharedSessions(
+      () => this.#memory.open(`ssl sessions ${name}`, sharedSessionsBytes(bytes)).buffer,
     )
     this.#sessions.set(id, store)
     return store

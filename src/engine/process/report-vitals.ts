@@ -1,6 +1,6 @@
 /** Has a process of the engine report how it is. */
 import type { Log } from '../core/log.ts'
-import { openShared } from '../core/shared-memory.ts'
+import { SharedZoneMemory } from '../core/zone-memory.ts'
 import { VitalsReporter, type VitalsSubject } from '../modules/process-vitals.ts'
 
 export interface VitalsHome {
@@ -15,10 +15,8 @@ export function reportVitals(
   { sharedMemory: instance, owner, log }: VitalsHome,
   subject: VitalsSubject,
 ): VitalsReporter | undefined {
-  const open = (name: string, bytes: number): ArrayBuffer =>
-    openShared({ instance, name, bytes, owner }).buffer
   try {
-    return new VitalsReporter({ open }, subject)
+    return new VitalsReporter(new SharedZoneMemory(() => ({ instance, owner })), subject)
   } catch (error) {
     log.write('warn', `vitals are not reported: ${(error as Error).message}`)
     return undefined

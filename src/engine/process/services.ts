@@ -2,15 +2,14 @@
 import { ConfError } from '../conf/diagnostics.ts'
 import { ErrorLog, type Log, type LogFiles, type LogRule } from '../core/log.ts'
 import type { Scope } from '../core/scope.ts'
-import { openShared } from '../core/shared-memory.ts'
+import { SharedZoneMemory } from '../core/zone-memory.ts'
 import { AccessLogWriter } from '../modules/access-log.ts'
-import type { ZoneMemory } from '../modules/limit-conn.ts'
 import { createTransport } from '../net/create-transport.ts'
 import { errnoText } from '../net/errors.ts'
 import { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'
 import type { Chance } from '../upstream/balancers/random.ts'
-import type { PeerZone, ZoneOptions } from '../upstream/peer-zone.ts'
+import type { PeerZone, ZonePlace } from '../upstream/peer-zone.ts'
 import { PeerZones } from '../upstream/peer-zones.ts'
 import { KeyValueCache } from './key-value-cache.ts'
 import { main } from './modules/main.ts'
@@ -32,7 +31,7 @@ export interface ServingServices {
   readonly log: Log
   readonly timers: TimingWheel
   readonly accessLogs: AccessLogWriter
-  readonly zoneMemory: ZoneMemory
+  readonly zoneMemory: SharedZoneMemory
   readonly chance: Chance
   readonly product: Product
   readonly keyValues: KeyValueCache
@@ -48,28 +47,26 @@ export function createServices({
   owner,
 }: ServicesOptions): ServingServices {
   const transport = createTransport({ log })
+  const home = { instance: sharedMemory, owner }
+  const zoneMemory = new SharedZoneMemory(() => home)
   let connections = 0
   return {
     transport,
     log,
     timers: new TimingWheel(transport.clock),
     accessLogs: new AccessLogWriter(files, transport),
-    zoneMemory: {
-      open: (name, bytes) => openShared({ instance: sharedMemory, name, bytes, owner }).buffer,
-    },
+    zoneMemory,
     chance: Math.random,
     product,
     keyValues: new KeyValueCache(log),
-    peerZone: createPeerZones({ instance: sharedMemory, owner }),
+    peerZone: createPeerZones({ ...home, mayGrow: (zone) => zoneMemory.mayGrow(zone) }),
     errorLog: createErrorLogs(log, files),
     nextConnection: () => (connections += 1),
   }
 }
 
 /** Zones by name and size. One whose size stands elsewhere is found when that place was read. */
-function createPeerZones(
-  memory: Pick<ZoneOptions, 'instance' | 'owner'>,
-): (name: string, bytes: number | undefined) => PeerZone {
+function createPeerZones(memory: ZonePlace): (name: string, bytes: number | undefined) => PeerZone {
   const zones = new PeerZones(memory)
   return (name, bytes) => {
     const zone = zones.open(name, bytes)

@@ -4,7 +4,7 @@
 import type { Log } from '../core/log.ts'
 import type { Scope } from '../core/scope.ts'
 import type { AccessLogWriter } from '../modules/access-log.ts'
-import type { ZoneMemory } from '../modules/limit-conn.ts'
+import type { ZoneMemory } from '../core/zone-memory.ts'
 import type { UpstreamServices } from '../modules/upstreams/services.ts'
 import type { TimingWheel } from '../net/timing-wheel.ts'
 import type { Transport } from '../net/transport.ts'

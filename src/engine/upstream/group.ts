@@ -29,7 +29,8 @@ import { PeerQueue, type QueueConfig } from './peer-queue.ts'
 import { Peer, type PeerConfig, type PeerGuards } from './peer.ts'
 import type { RetryBudget, RetryBudgetConfig } from './retry-budget.ts'
 import { createSticky, type Sticky, type StickyConfig, type StickyOptions } from './sticky.ts'
-import { digestOf, type ZoneSource } from './sticky-sessions.ts'
+import { digestOf } from './sticky-sessions.ts'
+import type { ZoneMemory } from '../core/zone-memory.ts'
 
 export interface GroupConfig {
   readonly name: string
@@ -50,7 +51,7 @@ export interface GroupOptions {
   /** Where states live; without it, in this process. */
   readonly zone?: PeerZone | undefined
   /** Memory of sessions that were learned. */
-  readonly zones?: ZoneSource | undefined
+  readonly zones?: ZoneMemory | undefined
   readonly now?: () => number
   readonly chance?: Chance
 }

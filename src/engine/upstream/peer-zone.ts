@@ -17,6 +17,7 @@ import type { SharedLock } from '../core/shared-lock.ts'
 import type { ColumnField, Float64Field, Int32Field, WideField } from '../core/shared-fields.ts'
 import { SharedTable, tableFull } from '../core/shared-table.ts'
 import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
+import { growing, tableIn } from '../core/zone-memory.ts'
 import { BreakerCells, breakerFields } from './breaker.ts'
 import { HealthCells, healthFields, probeLease } from './health/health-cells.ts'
 import { zoneKeyBytesMax, zonePeerBytes } from './limits.ts'
@@ -72,12 +73,18 @@ type ZoneTable = Pick<
   | 'wide'
 >
 
-export interface ZoneOptions {
+/** Where zones have their memory. */
+export interface ZonePlace {
   readonly instance: string
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
+  /** True while the zone of that name takes more memory when it is full; never unless given. */
+  readonly mayGrow?: (zone: string) => boolean
+}
+
+export interface ZoneOptions extends ZonePlace {
   readonly name: string
   /** As configured: `zone name size`. */
   readonly bytes: number
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 interface ZoneHome {
@@ -233,16 +240,16 @@ function memoryOf({ instance, name, bytes, owner }: ZoneOptions): SharedMemoryOp
 
 function zoneIn(
   memory: SharedMemory,
-  { name, bytes }: ZoneOptions,
+  { name, bytes, mayGrow }: ZoneOptions,
   onUnused?: () => void,
 ): PeerZone {
-  const table = new SharedTable(memory.buffer, sharedLayout(bytes))
+  const table = tableIn(memory, sharedLayout(bytes), () => mayGrow?.(name) ?? false)
   const statistics = new StatisticsCells(table)
   return new PeerZone(table, { name, memory, statistics, ...(onUnused && { onUnused }) })
 }
 
 function sharedLayout(bytes: number): TableLayout<Fields & typeof statisticsFields> {
-  return layoutFor(sharedFields, Math.floor(bytes / zonePeerBytes), processesMax)
+  return growing(layoutFor(sharedFields, Math.floor(bytes / zonePeerBytes), processesMax))
 }
 
 /** States for so many peers that this process keeps to itself. */

@@ -4,14 +4,14 @@
  * A zone that changes its size is another zone; groups go over to it with fresh states, as in nginx. When
  * the last group leaves, the memory goes with it, unless other processes still keep something there.
  */
-import { openPeerZone, type PeerZone, type ZoneOptions } from './peer-zone.ts'
+import { openPeerZone, type PeerZone, type ZonePlace } from './peer-zone.ts'
 
 export class PeerZones {
-  readonly #memory: Pick<ZoneOptions, 'instance' | 'owner'>
+  readonly #memory: ZonePlace
   readonly #open = new Map<string, PeerZone>()
   readonly #bytesOf = new Map<string, number>()
 
-  constructor(memory: Pick<ZoneOptions, 'instance' | 'owner'>) {
+  constructor(memory: ZonePlace) {
     this.#memory = memory
   }
 

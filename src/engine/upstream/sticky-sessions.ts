@@ -5,13 +5,9 @@
 import { md5Hex } from './peer-name.ts'
 import type { Float64Field, Int32Field } from '../core/shared-fields.ts'
 import { shortKey } from '../core/shared-key.ts'
-import { SharedTable } from '../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../core/table-layout.ts'
-
-/** Gives memory by name and size, zeroed when new and the same for the same name. */
-export interface ZoneSource {
-  open(name: string, bytes: number): ArrayBuffer
-}
+import type { SharedTable } from '../core/shared-table.ts'
+import { growing, openTable, privateZoneMemory, type ZoneMemory } from '../core/zone-memory.ts'
+import { processesMax, type TableLayout } from '../core/table-layout.ts'
 
 /** nginx reckons with 4000 sessions in a megabyte. */
 const bytesPerSession = 256
@@ -44,8 +40,8 @@ export class StickySessions {
   readonly #timeoutMs: number
   readonly #now: () => number
 
-  constructor(memory: ArrayBuffer, { bytes, timeoutMs }: StickyZone, now: () => number) {
-    this.#table = new SharedTable(memory, layoutFor(bytes))
+  constructor(memory: ZoneMemory, { zone, bytes, timeoutMs }: StickyZone, now: () => number) {
+    this.#table = openTable(memory, `sticky ${zone}`, layoutFor(bytes), zone)
     this.#words = words.map((name) => this.#table.int32(name))
     this.#usedAt = this.#table.float64('usedAt')
     this.#timeoutMs = timeoutMs
@@ -90,21 +86,19 @@ function hex(word: number): string {
 }
 
 function layoutFor(bytes: number): TableLayout<Fields> {
-  return {
+  return growing({
     fields,
     capacity: Math.max(1, Math.floor(bytes / bytesPerSession)),
     owners: processesMax,
     keyBytesMax: sessionKeyBytesMax,
     unused: 'keep',
-  }
+  })
 }
 
 /** The sessions of a zone; versions of a group, and groups, with one zone have the same. */
 export function openStickySessions(
   zone: StickyZone,
-  { zones, now }: { readonly zones?: ZoneSource | undefined; readonly now: () => number },
+  { zones, now }: { readonly zones?: ZoneMemory | undefined; readonly now: () => number },
 ): StickySessions {
-  const bytes = tableBytes(layoutFor(zone.bytes))
-  const memory = zones?.open(`sticky ${zone.zone}`, bytes) ?? new ArrayBuffer(bytes)
-  return new StickySessions(memory, zone, now)
+  return new StickySessions(zones ?? privateZoneMemory(), zone, now)
 }

@@ -12,7 +12,8 @@
 import type { ComplexValue } from '../core/complex-value.ts'
 import type { VariableHost } from '../core/variables.ts'
 import type { Peer } from './peer.ts'
-import { openStickySessions, type StickySessions, type ZoneSource } from './sticky-sessions.ts'
+import type { ZoneMemory } from '../core/zone-memory.ts'
+import { openStickySessions, type StickySessions } from './sticky-sessions.ts'
 
 export interface StickyCookie {
   readonly kind: 'cookie'
@@ -59,7 +60,7 @@ export interface Sticky {
 
 export interface StickyOptions {
   /** Where sessions are kept that were learned; without it, in this process. */
-  readonly zones?: ZoneSource | undefined
+  readonly zones?: ZoneMemory | undefined
   readonly now: () => number
   /** Milliseconds of the calendar, for the end of cookies. */
   readonly wall?: () => number

@@ -6,7 +6,7 @@
  */
 import { addressOf, groupKey } from './peer-keys.ts'
 import { PeerState } from './peer-state.ts'
-import { findPeerZone, type PeerZone, type ZoneOptions } from './peer-zone.ts'
+import { findPeerZone, type PeerZone, type ZonePlace } from './peer-zone.ts'
 
 /** A peer in a zone, to be read at once: its record may be another's later. */
 export interface FoundPeer {
@@ -24,11 +24,11 @@ export interface FoundGroup {
 const nobody: FoundGroup = Object.freeze({ peers: Object.freeze([]), idle: 0 })
 
 export class ZoneReader {
-  readonly #memory: () => Pick<ZoneOptions, 'instance' | 'owner'>
+  readonly #memory: () => ZonePlace
   readonly #open = new Map<string, PeerZone>()
 
   /** `memory` is asked whenever a zone is opened: the engine may have become another. */
-  constructor(memory: () => Pick<ZoneOptions, 'instance' | 'owner'>) {
+  constructor(memory: () => ZonePlace) {
     this.#memory = memory
   }
 

@@ -2,8 +2,8 @@
 import { directives, findDirective } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
 import { parseSize } from '../../conf/units.ts'
-import { SharedTable } from '../../core/shared-table.ts'
 import { tableBytes } from '../../core/table-layout.ts'
+import { tableIn } from '../../core/zone-memory.ts'
 import { limitConnLayout, limitConnZoneId } from '../../modules/limit-conn.ts'
 import type { ControlPlane } from '../plane.ts'
 import { Family } from './exposition.ts'
@@ -17,9 +17,10 @@ export function limitFamilies(plane: ControlPlane): readonly Family[] {
   for (const subsystem of subsystems) {
     for (const { name, bytes, key } of zonesOf(tree, subsystem)) {
       const layout = limitConnLayout(bytes)
-      const memory = plane.zones.find(limitConnZoneId(subsystem, name, key), tableBytes(layout))
+      const id = limitConnZoneId(subsystem, name, key)
+      const memory = plane.zones.find(id, tableBytes(layout))
       if (memory === undefined) continue
-      const table = new SharedTable(memory, layout)
+      const table = tableIn(memory, layout)
       let users = 0
       for (const record of table.records()) users += table.users(record)
       keys.add({ subsystem, zone: name }, table.used)

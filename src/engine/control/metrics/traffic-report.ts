@@ -1,7 +1,7 @@
 /** What was counted of a subsystem's traffic at one time, put together with what the configuration says. */
 import { directives, findDirective } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
-import type { ZoneMemory } from '../../modules/limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import type { Traffic } from '../../modules/traffic/traffic.ts'
 import type { TrafficTable } from '../../modules/traffic/traffic-table.ts'
 import { parseFilterLimit } from '../../modules/traffic/traffic-values.ts'

@@ -13,7 +13,7 @@ import type {
   RunningVersion,
 } from '../../control/plane.ts'
 import { replyCodes } from '../../control/refusal.ts'
-import { findShared, openShared, type SharedMemoryOptions } from '../../core/shared-memory.ts'
+import { type MemoryHome, SharedZoneMemory } from '../../core/zone-memory.ts'
 import { ZoneReader } from '../../upstream/zone-reader.ts'
 import type { MasterLink } from '../../process/master-link.ts'
 import type { Image } from './image.ts'
@@ -36,17 +36,9 @@ export class LivePlane implements ControlPlane {
     this.prefix = options.prefix
     this.keyValues = options.keyValues
     const { image } = options
-    const placeOf = (name: string, bytes: number): SharedMemoryOptions => {
-      return { instance: image.sharedMemory, name, bytes, owner: image.settings.user }
-    }
-    this.zones = {
-      open: (name, bytes) => openShared(placeOf(name, bytes)).buffer,
-      find: (name, bytes) => findShared(placeOf(name, bytes))?.buffer,
-    }
-    this.peerZones = new ZoneReader(() => ({
-      instance: image.sharedMemory,
-      owner: image.settings.user,
-    }))
+    const home = (): MemoryHome => ({ instance: image.sharedMemory, owner: image.settings.user })
+    this.zones = new SharedZoneMemory(home)
+    this.peerZones = new ZoneReader(home)
     this.#options = options
   }
 

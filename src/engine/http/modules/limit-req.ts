@@ -2,7 +2,8 @@
 import type { CompileSession } from '../../core/compile-session.ts'
 import { monotonicMs } from '../../core/monotonic.ts'
 import type { Scope } from '../../core/scope.ts'
-import { type LimitLogLevel, limitLogLevel, type ZoneMemory } from '../../modules/limit-conn.ts'
+import { type LimitLogLevel, limitLogLevel } from '../../modules/limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import {
   type LimitReq,
   type LimitReqZone,

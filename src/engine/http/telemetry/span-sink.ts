@@ -8,7 +8,7 @@ import type { RecordRing } from '../../core/record-ring.ts'
 import { RecordRings } from '../../core/record-rings.ts'
 import type { OpenMemory } from '../../core/record-rings.ts'
 import { processesMax } from '../../core/table-layout.ts'
-import type { ZoneMemory } from '../../modules/limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import type { Request } from '../request.ts'
 import { telemetryLimits } from './limits.ts'
 import { RecordBytes } from './record-bytes.ts'
@@ -63,7 +63,7 @@ export class SpanSink {
   #claim(request: Request): void {
     this.#claimed = true
     try {
-      this.#ring = openSpanRings((name, bytes) => this.#memory.open(name, bytes)).claim()
+      this.#ring = openSpanRings((name, bytes) => this.#memory.open(name, bytes).buffer).claim()
       if (this.#ring === undefined) request.logError('telemetry: no ring is free', 'alert')
     } catch (error) {
       request.logError(`telemetry: ${(error as Error).message}`, 'alert')

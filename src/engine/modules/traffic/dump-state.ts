@@ -4,9 +4,9 @@
  */
 import { ConfError } from '../../conf/diagnostics.ts'
 import { SharedLease } from '../../core/shared-lease.ts'
-import { SharedTable } from '../../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../../core/table-layout.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { SharedTable } from '../../core/shared-table.ts'
+import { processesMax, type TableLayout } from '../../core/table-layout.ts'
+import { openTable, type ZoneMemory } from '../../core/zone-memory.ts'
 import { dumpLeaseMs, dumpTickMs } from './limits.ts'
 import type { TrafficZoneConf } from './traffic-zone.ts'
 
@@ -39,7 +39,7 @@ export class DumpState {
 
   /** The process takes part from now on. Throws `ConfError`. */
   constructor(memory: ZoneMemory, { name, bytes }: TrafficZoneConf) {
-    this.#table = openTable(memory, `traffic ${name} ${bytes} dump`)
+    this.#table = openState(memory, `traffic ${name} ${bytes} dump`)
     this.#record = this.#table.acquire('')
     if (this.#record < 0) throw new ConfError('the state of the dump is in use')
     this.lease = new SharedLease({
@@ -93,9 +93,9 @@ export class DumpState {
   }
 }
 
-function openTable(memory: ZoneMemory, name: string): SharedTable<typeof fields> {
+function openState(memory: ZoneMemory, name: string): SharedTable<typeof fields> {
   try {
-    return new SharedTable(memory.open(name, tableBytes(layout)), layout)
+    return openTable(memory, name, layout)
   } catch (error) {
     throw new ConfError((error as Error).message)
   }

@@ -10,7 +10,7 @@ import { ConfError } from '../../conf/diagnostics.ts'
 import { latencyBuckets } from '../../core/latency-histogram.ts'
 import type { Log } from '../../core/log.ts'
 import { ownWord } from '../../core/process-identity.ts'
-import { privateZoneMemory, type ZoneMemory } from '../limit-conn.ts'
+import { privateZoneMemory, type ZoneMemory } from '../../core/zone-memory.ts'
 import { readDump, readDumpHeader, writeDump, writeDumpNow } from './dump-file.ts'
 import {
   decodeDump,

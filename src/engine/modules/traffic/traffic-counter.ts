@@ -15,7 +15,8 @@ export interface CounterHome {
   }
   readonly generations: Int32Field
   readonly rowNumbers: number
-  readonly ownColumn: Float64Array
+  ownRows(record: number): Float64Array
+  rowAt(record: number): number
   generationOf(record: number): number
 }
 
@@ -42,7 +43,8 @@ export class TrafficCounter {
     this.#key = key
     this.#style = style
     this.#holds = holds
-    this.#cells = home.ownColumn
+    // What there is no memory for is refused now, and not when it is to be counted.
+    this.#cells = home.ownRows(0)
   }
 
   /** Counts what has ended; `now` by the wall clock. False where there is no room for the key. */
@@ -81,7 +83,10 @@ export class TrafficCounter {
       else home.keys.release(record)
     } else this.#generation = home.generationOf(this.#record)
     const { rowNumbers: numbers } = home
-    this.#at = this.#record * numbers
+    if (!this.#openRows()) {
+      this.#retryAt = now + roomRetryMs
+      return false
+    }
     if (generationOf(this.#cells, this.#at) !== this.#generation) {
       beginRow(this.#cells, this.#at, {
         generation: this.#generation,
@@ -90,5 +95,16 @@ export class TrafficCounter {
       })
     }
     return true
+  }
+
+  /** Those of a table that has grown may find no memory. */
+  #openRows(): boolean {
+    try {
+      this.#cells = this.#home.ownRows(this.#record)
+      this.#at = this.#home.rowAt(this.#record)
+      return true
+    } catch {
+      return false
+    }
   }
 }

@@ -23,7 +23,7 @@ import { ConfError } from '../../conf/diagnostics.ts'
 import type { Log } from '../../core/log.ts'
 import { monotonicMs } from '../../core/monotonic.ts'
 import { isAlive, ownWord } from '../../core/process-identity.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import {
   discard,
   readDump,

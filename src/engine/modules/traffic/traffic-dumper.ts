@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConfError } from '../../conf/diagnostics.ts'
 import type { Log } from '../../core/log.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import { TrafficDump } from './traffic-dump.ts'
 import type { DumpPlace, FilterLimit } from './traffic-values.ts'
 import { type TrafficZoneConf, trafficZoneOf, type UpstreamTimings } from './traffic-zone.ts'

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { countLatencies } from '../../core/latency-histogram.ts'
-import { createInstance, openShared, removeInstance } from '../../core/shared-memory.ts'
-import { privateZoneMemory, type ZoneMemory } from '../limit-conn.ts'
+import { createInstance, removeInstance } from '../../core/shared-memory.ts'
+import { privateZoneMemory, SharedZoneMemory, type ZoneMemory } from '../../core/zone-memory.ts'
 import { averageOf } from './average.ts'
 import { keyBytesMax, recentShownMax } from './limits.ts'
 import type { TrafficStyle } from './traffic-row.ts'
@@ -145,9 +145,7 @@ test('averages are of the last times, with later ones weighing more where that i
 test('processes count beside each other, and one that takes the place of a killed one goes on', async (t) => {
   const instance = createInstance('traffic')
   t.after(() => removeInstance(instance))
-  const memory: ZoneMemory = {
-    open: (name, bytes) => openShared({ instance, name, bytes }).buffer,
-  }
+  const memory = new SharedZoneMemory(() => ({ instance, owner: undefined }))
   const zone = trafficZoneOf(memory, { name: 'test', bytes: 1024 * 1024 }, 2)
   const table = zone.servers
   const times = 5000

@@ -18,9 +18,9 @@
  * row is there or it is not, so that it is never added twice, whoever tries.
  */
 import type { Float64Field, Int32Field } from '../../core/shared-fields.ts'
-import { SharedTable } from '../../core/shared-table.ts'
-import { processesMax, tableBytes, type TableLayout } from '../../core/table-layout.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { SharedTable } from '../../core/shared-table.ts'
+import { processesMax, tableBytes } from '../../core/table-layout.ts'
+import { growing, openTable, type ZoneMemory } from '../../core/zone-memory.ts'
 import { keyBytesMax, rememberedKeysMax } from './limits.ts'
 import { addRows, type Traffic } from './traffic.ts'
 import { type CounterHome, TrafficCounter } from './traffic-counter.ts'
@@ -61,7 +61,9 @@ export interface KeyedCounts extends Counted {
 export interface TrafficTableOptions {
   readonly memory: ZoneMemory
   readonly name: string
-  /** Keys that it has room for. */
+  /** How users call the zone, where they may let it grow. */
+  readonly zone?: string
+  /** Keys that it has room for before it grows. */
   readonly capacity: number
   /** Times that are taken of each thing that is counted. */
   readonly timings: number
@@ -77,24 +79,25 @@ export class TrafficTable implements CounterHome {
   readonly #madeAt: Float64Field
   readonly #restored: Int32Field
   readonly #own: number
-  readonly #columns: (Float64Array | undefined)[] = []
-  #before: Float64Array | undefined = undefined
+  /** Rows by column, and by part of the table. */
+  readonly #columns: Rows[] = []
+  readonly #before: Rows = []
   /** By group and name: counters of values that come from requests. */
   #remembered = new Map<string, Map<string, TrafficCounter>>()
   #rememberedCount = 0
 
   constructor(options: TrafficTableOptions) {
-    const { memory, name, capacity, timings } = options
+    const { memory, name, zone, capacity, timings } = options
     this.#options = options
     this.rowNumbers = rowNumbers(timings)
-    const layout: TableLayout<typeof fields> = {
+    const layout = growing({
       fields,
       capacity: capacity + 1,
       owners: processesMax,
       keyBytesMax,
       unused: 'keep',
-    }
-    this.keys = new SharedTable(memory.open(name, tableBytes(layout)), layout)
+    })
+    this.keys = openTable(memory, name, layout, zone)
     this.generations = this.keys.int32('generation')
     this.#hidden = this.keys.int32('hidden')
     this.#given = this.keys.int32('given')
@@ -116,7 +119,8 @@ export class TrafficTable implements CounterHome {
 
   get bytes(): number {
     const segments = this.keys.columns + this.#restored.get(this.#own)
-    return tableBytes(this.keys.layout) + segments * this.#columnBytes
+    const { layout, parts } = this.keys
+    return tableBytes(layout, parts) + segments * parts * this.#rowsBytes
   }
 
   /** The counter of a key that a configuration says: its record stays as long as the counter does. */
@@ -153,9 +157,14 @@ export class TrafficTable implements CounterHome {
     return this.generations.get(record)
   }
 
-  /** The segment that this process counts in. */
-  get ownColumn(): Float64Array {
-    return this.#column(this.keys.owner)
+  /** The rows in which this process counts, of the part with that record. Throws where there is no memory. */
+  ownRows(record: number): Float64Array {
+    return this.#rows(this.keys.owner, record)
+  }
+
+  /** Where the row of a record begins. */
+  rowAt(record: number): number {
+    return (record % this.keys.numbersPerPart) * this.rowNumbers
   }
 
   /** One number of a key, over all processes; 0 where nothing was counted of it. */
@@ -163,12 +172,12 @@ export class TrafficTable implements CounterHome {
     const record = this.keys.find(keyText(group, name))
     if (record < 0) return 0
     const generation = this.generations.get(record)
-    const at = record * this.rowNumbers
+    const at = this.rowAt(record)
     const { columns } = this.keys
     const segments = columns + this.#restored.get(this.#own)
     let sum = 0
     for (let i = 0; i < segments; i += 1) {
-      const cells = i < columns ? this.#column(i) : this.#columnBefore
+      const cells = i < columns ? this.#rows(i, record) : this.#rowsBefore(record)
       if (generationOf(cells, at) === generation) sum += cells[at + field]!
     }
     return sum
@@ -195,7 +204,7 @@ export class TrafficTable implements CounterHome {
     for (const record of this.keys.records()) {
       const [first, ...others] = record === this.#own ? [] : this.#segmentsWith(record)
       if (first === undefined) continue
-      const at = record * this.rowNumbers
+      const at = this.rowAt(record)
       sum.set(first.subarray(at, at + this.rowNumbers))
       for (const cells of others) addRow(sum, cells, at)
       const { group, name } = partsOf(this.keys.key(record))
@@ -225,8 +234,8 @@ export class TrafficTable implements CounterHome {
     const record = this.keys.acquire(keyText(group, name))
     if (record < 0) return false
     const generation = this.generationOf(record)
-    const at = record * this.rowNumbers
-    const cells = this.#columnBefore
+    const at = this.rowAt(record)
+    const cells = this.#rowsBefore(record)
     if (generationOf(cells, at) !== generation) {
       const { style } = counted
       fillRow(cells, at, counted, { generation, style, numbers: this.rowNumbers })
@@ -239,7 +248,7 @@ export class TrafficTable implements CounterHome {
   #read(record: number): Traffic | undefined {
     if (this.generations.get(record) === 0) return undefined
     const { timings } = this.#options
-    const at = record * this.rowNumbers
+    const at = this.rowAt(record)
     const rows = this.#segmentsWith(record).map((cells) => readRow(cells, at, timings))
     const { group, name } = partsOf(this.keys.key(record))
     const traffic = { group, name, ...addRows(rows, timings) }
@@ -252,31 +261,42 @@ export class TrafficTable implements CounterHome {
     if (generation === 0) return []
     const found: Float64Array[] = []
     const { columns } = this.keys
-    for (let i = 0; i < columns; i += 1) found.push(this.#column(i))
+    for (let i = 0; i < columns; i += 1) found.push(this.#rows(i, record))
     // What was before comes last: the style is that of who counts now.
-    if (this.#restored.get(this.#own) === 1) found.push(this.#columnBefore)
-    return found.filter((cells) => generationOf(cells, record * this.rowNumbers) === generation)
+    if (this.#restored.get(this.#own) === 1) found.push(this.#rowsBefore(record))
+    return found.filter((cells) => generationOf(cells, this.rowAt(record)) === generation)
   }
 
   #nextGeneration(): number {
     return this.#given.add(this.#own, 1) + 1
   }
 
-  get #columnBytes(): number {
-    return this.keys.slots * this.rowNumbers * Float64Array.BYTES_PER_ELEMENT
+  get #rowsBytes(): number {
+    return this.keys.numbersPerPart * this.rowNumbers * Float64Array.BYTES_PER_ELEMENT
   }
 
-  #column(column: number): Float64Array {
-    return (this.#columns[column] ??= this.#openRows(`column ${column}`))
+  #rows(column: number, record: number): Float64Array {
+    const rows = (this.#columns[column] ??= [])
+    const part = this.#partOf(record)
+    return (rows[part] ??= this.#openRows(`column ${column}`, part))
   }
 
   /** Of the engine before this one. */
-  get #columnBefore(): Float64Array {
-    return (this.#before ??= this.#openRows('column before'))
+  #rowsBefore(record: number): Float64Array {
+    const part = this.#partOf(record)
+    return (this.#before[part] ??= this.#openRows('column before', part))
   }
 
-  #openRows(segment: string): Float64Array {
+  #partOf(record: number): number {
+    return Math.floor(record / this.keys.numbersPerPart)
+  }
+
+  #openRows(column: string, part: number): Float64Array {
     const { memory, name } = this.#options
-    return new Float64Array(memory.open(`${name} ${segment}`, this.#columnBytes))
+    const segment = memory.open(`${name} ${column} part ${part}`, this.#rowsBytes)
+    return new Float64Array(segment.buffer)
   }
 }
+
+/** Rows of each part of the table that was looked at. */
+type Rows = (Float64Array | undefined)[]

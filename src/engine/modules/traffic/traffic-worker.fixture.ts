@@ -1,12 +1,9 @@
 /** The other process of traffic-table.test.ts: counts as often as it is told, then lives until it is killed. */
-import { openShared } from '../../core/shared-memory.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import { SharedZoneMemory } from '../../core/zone-memory.ts'
 import { trafficZoneOf } from './traffic-zone.ts'
 
 const [instance = '', times = '0'] = process.argv.slice(2)
-const memory: ZoneMemory = {
-  open: (name, bytes) => openShared({ instance, name, bytes }).buffer,
-}
+const memory = new SharedZoneMemory(() => ({ instance, owner: undefined }))
 const zone = trafficZoneOf(memory, { name: 'test', bytes: 1024 * 1024 }, 2)
 const style = { average: 'AMM', periodMs: 0, bucketsMs: [5, 50] } as const
 const held = zone.servers.hold('', 'site', style)

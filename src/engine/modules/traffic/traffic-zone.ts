@@ -5,7 +5,7 @@
 import { ConfError } from '../../conf/diagnostics.ts'
 import { parseSize } from '../../conf/units.ts'
 import type { ValueType } from '../../core/module.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import { keysMin, zoneBytesPerKey } from './limits.ts'
 import { TrafficTable, type TrafficTableOptions } from './traffic-table.ts'
 
@@ -83,7 +83,14 @@ export class TrafficZone {
     const timings = kind === 'upstreams' ? this.#upstreamTimings : 1
     const memory = this.#memory
     // Another size is another zone.
-    const table = openTable({ memory, name: `traffic ${name} ${bytes} ${kind}`, capacity, timings })
+    const table = openTable({
+      memory,
+      name: `traffic ${name} ${bytes} ${kind}`,
+      // A number of keys that was asked for is not exceeded.
+      ...(keys === undefined && { zone: name }),
+      capacity,
+      timings,
+    })
     this.#tables.set(kind, table)
     return table
   }

@@ -1,6 +1,6 @@
 /** What groups of upstreams need of the process, in either subsystem. */
 import type { Log } from '../../core/log.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import type { PeerZone } from '../../upstream/peer-zone.ts'
 
 export interface UpstreamServices {

@@ -1,6 +1,6 @@
 /** The checks of a process' groups: one set for both subsystems, so that they share what may run at a time. */
 import { Probers } from '../../upstream/health/probers.ts'
-import type { ZoneMemory } from '../limit-conn.ts'
+import type { ZoneMemory } from '../../core/zone-memory.ts'
 import type { UpstreamServices } from './services.ts'
 import type { UpstreamCell } from './upstream-cells.ts'
 
