@@ -43,6 +43,7 @@ export interface Lists {
   readonly headers: HeaderDump
   /** The directive that is patched. */
   readonly patched: string
+  readonly growth: string
   readonly keyValue: Value
 }
 
@@ -106,6 +107,7 @@ export function thingsOf(ports: Ports): readonly Thing[] {
     header(ports),
     patched(ports),
     mapped,
+    growth,
     keyValue,
   ]
 }
@@ -158,6 +160,7 @@ export async function readLists(control: Control, owner: Owner, ports: Ports): P
     members: await control.get(owner, `${members}/`),
     headers: await control.get(owner, '/api/v1/config/http_dyn_header'),
     patched: (await control.ask(owner, 'GET', `/api/v2/config?path=${pathOfPatch(ports)}`)).text,
+    growth: (await control.ask(owner, 'GET', '/api/v1/shm/get/static/fixed')).text,
     word: maps[1]!.values[0]!.valueTo,
     keyValue: colour.status === 404 ? undefined : colour.text,
   }
@@ -366,6 +369,16 @@ function patched(ports: Ports): Thing {
     page: { path: '/patched', host: 'pages' },
     text: (value) => value ?? 'none',
   }
+}
+
+/** A zone that may grow, or may not. */
+const growth: Thing = {
+  name: 'growth of a zone',
+  first: undefined,
+  next: (before) => (before === undefined ? 'set' : undefined),
+  change: (control, owner, value) =>
+    control.ask(owner, 'PUT', `/api/v1/shm/${value ?? 'unset'}/static/fixed`),
+  listed: (lists) => (/ is set"/.test(lists.growth) ? 'set' : undefined),
 }
 
 /** Not a part of the configuration, and kept as well. */

@@ -128,8 +128,8 @@ export function notFound(): Response {
 }
 
 /** How a change is answered; the time-out's text has the form that clients know (reference §0.3). */
-export function changeResponse(result: ChangeResult): Response {
-  if (result.kind === 'done') return withRevision(json(200, success), result.revision)
+export function changeResponse(result: ChangeResult, done: Reply = success): Response {
+  if (result.kind === 'done') return withRevision(json(200, done), result.revision)
   if (result.kind === 'refused') return json(200, result.reply)
   return new Response('{\n  "code": 500,\n  "msg": "rpc timeout"\n}', {
     status: 500,

@@ -32,6 +32,7 @@ import { privilegedAgent } from './endpoints/privileged-agent.ts'
 import { revocationLists } from './endpoints/revocation-lists.ts'
 import { runningConfiguration } from './endpoints/running-configuration.ts'
 import { upstreamMembers } from './endpoints/upstream-members.ts'
+import { sharedZones } from './endpoints/shared-zones.ts'
 import { streamServers } from './endpoints/stream-servers.ts'
 import { tokensEndpoint } from './endpoints/tokens.ts'
 import { httpGroups, streamGroups } from './endpoints/upstream-groups.ts'
@@ -82,6 +83,7 @@ const always: readonly Endpoint[] = [
   upstreamMembers,
   portRanges,
   privilegedAgent,
+  sharedZones,
   healthChecks,
   runningConfiguration,
   history,

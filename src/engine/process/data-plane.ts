@@ -96,6 +96,11 @@ export class DataPlane {
     this.#limit.max = max
   }
 
+  /** Zones that may grow from now on. */
+  letZonesGrow(zones: readonly string[]): void {
+    this.#services.zoneMemory.letGrow(zones)
+  }
+
   /** Connections that are open, to clients and upstreams. */
   get connections(): number {
     return this.#subsystems.reduce((sum, subsystem) => sum + subsystem.connections(), 0)

@@ -58,6 +58,7 @@ export class Worker implements Participant {
       owner,
       connectionsMax,
     })
+    this.#plane.letZonesGrow(settings.zone_autoscale)
     const leftOut = await this.#plane.runtime.load(state)
     this.#plane.follow()
     this.#revision = state.revision
@@ -79,6 +80,7 @@ export class Worker implements Participant {
     this.#settings = readSettings(dynamic.tree, placeOf(files)).settings
     this.#plane!.useLog(this.#settings.logRules)
     this.#plane!.limitConnections(this.#settings.worker_connections)
+    this.#plane!.letZonesGrow(this.#settings.zone_autoscale)
     this.#plane!.follow()
     this.#expectChanges()
   }

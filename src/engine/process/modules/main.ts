@@ -33,6 +33,8 @@ export interface MainConf {
   readonly privileged_agent: boolean
   readonly helper: readonly HelperLine[]
   readonly range: readonly RangeLine[]
+  /** Names of zones that take more memory when they are full. */
+  readonly zone_autoscale: readonly string[]
 }
 
 /** `env NAME` keeps a variable, `env NAME=value` sets it. */
@@ -117,6 +119,11 @@ const priority: ValueType<number> = {
       throw new ConfError(`"${node.name}" directive invalid number`)
     return Number(value)
   },
+}
+
+const names: ValueType<readonly string[]> = {
+  describe: 'name ...',
+  parse: (args) => args,
 }
 
 const rangeLine: ValueType<readonly RangeLine[]> = {
@@ -281,6 +288,15 @@ export const main: Module<MainConf> = defineModule<MainConf>({
       default: [],
       merge: concat,
       doc: 'Has the system redirect a range of ports to one port while the engine runs; needs a master that runs as root.',
+    },
+    zone_autoscale: {
+      contexts: ['main'],
+      args: [1, Infinity],
+      syntax: 'zone_autoscale name ...',
+      value: names,
+      default: [],
+      merge: concat,
+      doc: 'Zones of shared memory that take more when they are full, up to 16 times their size, and keep it. May stand more than once.',
     },
   },
 })
