@@ -136,7 +136,7 @@ describe('the general door', { timeout: 240_000 }, () => {
     const event = JSON.parse(data!)
     assert.equal(event.revision, last)
     assert.equal(event.action, 'PATCH /api/v2/config')
-    assert.equal(event.actor, host)
+    assert.deepEqual([event.actor, event.peer], [host, host])
     assert.deepEqual(event.keys, [`/dyn/config/http/server@${host}:${port},shop.test/expires`])
     listener.kill()
     const missed = await curl(scope, '-sN', '-m', '1', '-H', `Last-Event-ID: ${last - 1}`, url)

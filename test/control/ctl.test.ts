@@ -87,8 +87,8 @@ describe('trijet ctl', patient, () => {
   it('shows the history and goes back in it', async () => {
     const history = await ctl('history')
     const [head = '', first = ''] = history.out.split('\n')
-    assert.match(head, /^revision +time +actor +action +edits$/)
-    assert.match(first, /^1 +\S+ +127\.0\.0\.1 +POST \/api\/v1\/stream_srv +1$/)
+    assert.match(head, /^revision +time +actor +from +action +edits$/)
+    assert.match(first, /^1 +\S+ +127\.0\.0\.1 +127\.0\.0\.1 +POST \/api\/v1\/stream_srv +1$/)
     const tried = await ctl('rollback', '0', '--dry-run')
     assert.deepEqual([tried.code, tried.out], [0, 'success.\n'])
     assert.equal((await control.servers(scope)).length, 1)

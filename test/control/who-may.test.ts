@@ -175,12 +175,14 @@ describe('who may', patient, () => {
     const revision = Number(made.header('trijet-revision'))
     const history = await ask(server, host, '/api/v2/history')
     const { entries } = JSON.parse(history.body.toString()) as {
-      entries: readonly { readonly revision: number; readonly actor: string }[]
+      entries: readonly (Pick<Line, 'actor' | 'peer'> & { readonly revision: number })[]
     }
-    assert.equal(entries[0]?.revision, revision)
-    assert.equal(entries[0]?.actor, `token ranges (${id})`)
+    const entry = entries[0]!
+    assert.equal(entry.revision, revision)
+    assert.equal(entry.actor, `token ranges (${id})`)
+    assert.equal(entry.peer, client.address)
     const line = lines().at(-1) as Line & { readonly revision: number }
-    assert.equal(line.revision, revision)
+    assert.deepEqual([line.revision, line.actor, line.peer], [revision, entry.actor, entry.peer])
   })
 
   it('refuses what is no request for a token', async () => {
@@ -218,6 +220,10 @@ describe('who may', patient, () => {
     chmodSync(control.prefix.file('logs/control.sock'), 0o666)
     assert.equal((await askAs(0, kv, '-d', pair)).status, 200)
     assert.equal(lines().at(-1)?.actor, 'user 0')
+    assert.equal((await askAs(0, '/api/v2/rollback', '-d', '{"to":0}')).status, 200)
+    const { body } = await askAs(0, '/api/v2/history?limit=1')
+    const [entry] = JSON.parse(body.toString()).entries
+    assert.deepEqual([entry.action, entry.actor, entry.peer], ['rollback to 0', 'user 0', 'unix:'])
     const other = await askAs(65_534, `${kv}?key=none`)
     assert.equal(other.status, 401)
     assert.match(other.body.toString(), /user 65534 is neither root nor the engine's own/)

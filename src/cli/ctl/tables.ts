@@ -6,6 +6,7 @@ interface HistoryAnswer {
     readonly time: string
     readonly action: string
     readonly actor: string
+    readonly peer: string | null
     readonly edits: readonly unknown[]
   }[]
 }
@@ -25,9 +26,9 @@ export function formatHistory(value: unknown): string {
   const { entries } = value as HistoryAnswer
   if (entries.length === 0) return 'nothing was changed yet'
   return formatTable(
-    ['revision', 'time', 'actor', 'action', 'edits'],
-    entries.map(({ revision, time, actor, action, edits }) => {
-      return [`${revision}`, time, actor, action, `${edits.length}`]
+    ['revision', 'time', 'actor', 'from', 'action', 'edits'],
+    entries.map(({ revision, time, actor, peer, action, edits }) => {
+      return [`${revision}`, time, actor, peer ?? '-', action, `${edits.length}`]
     }),
   )
 }

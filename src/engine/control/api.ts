@@ -7,6 +7,7 @@
  *    └───────────── whatever the location is called
  * ```
  */
+import type { Actor } from './actor.ts'
 import { type Access, type AccessScope, everything, objectionOf } from './access/grant.ts'
 import { type AuditLog, silentAudit } from './access/audit-log.ts'
 import { hiddenObjection, visibleResponse } from './access/redaction.ts'
@@ -14,7 +15,7 @@ import { TextResponse } from '../http/text-response.ts'
 import { auditEntry, type AuditSubject, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
 import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
-import type { Actor, ChangeResult, ControlPlane } from './plane.ts'
+import type { ChangeResult, ControlPlane } from './plane.ts'
 import { formatReply, type Reply, success } from './refusal.ts'
 
 export interface ApiRequest {

@@ -1,8 +1,8 @@
 /** What the audit says of a request and its answer. */
 import { TextResponse } from '../http/text-response.ts'
+import { type Actor, originOf } from './actor.ts'
 import type { AuditEntry, AuditOutcome } from './access/audit-log.ts'
 import { auditTextCharsMax } from './limits.ts'
-import type { Actor } from './plane.ts'
 
 /** Field of an answer that names the revision a change has in the history. */
 export const revisionField = 'trijet-revision'
@@ -14,7 +14,7 @@ export interface AuditSubject {
 }
 
 export async function auditEntry(
-  { url, method, actor: { peer, name } }: AuditSubject,
+  { url, method, actor }: AuditSubject,
   response: Response,
 ): Promise<AuditEntry> {
   const { status } = response
@@ -22,8 +22,7 @@ export async function auditEntry(
   const revision = response.headers.get(revisionField)
   return {
     outcome: outcomeOf(status, code),
-    actor: name ?? peer,
-    peer,
+    ...originOf(actor),
     action: `${method} ${url.pathname}`.slice(0, auditTextCharsMax),
     ...(url.search !== '' && { query: url.search.slice(1, auditTextCharsMax) }),
     ...(isDryRun(url) && { dryRun: true }),

@@ -4,6 +4,7 @@
  */
 import { ZoneReader } from '../upstream/zone-reader.ts'
 import { privateZoneMemory } from '../core/zone-memory.ts'
+import { originOf } from './actor.ts'
 import { DynamicState } from './dynamic-state.ts'
 import type {
   ChangeRequest,
@@ -66,7 +67,7 @@ export class MemoryPlane implements ControlPlane {
         return { key, before: before.get(key) ?? null, after: body }
       })
       const time = new Date(0).toISOString()
-      this.#entries.push({ revision, time, action, actor: actor.peer, edits: changes })
+      this.#entries.push({ revision, time, action, ...originOf(actor), edits: changes })
       for (const listener of this.#listeners) listener()
       return { kind: 'done', revision }
     } catch (error) {

@@ -4,16 +4,10 @@
  */
 import type { ZoneReader } from '../upstream/zone-reader.ts'
 import type { ZoneMemory, ZoneSegment } from '../core/zone-memory.ts'
+import type { Actor } from './actor.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import type { Reply } from './refusal.ts'
-
-export interface Actor {
-  /** Where the request came from: `127.0.0.1:41234`, `unix:`. */
-  readonly peer: string
-  /** Who it was, where that is known. */
-  readonly name: string | undefined
-}
 
 export interface ChangeRequest {
   /**
@@ -58,6 +52,8 @@ export interface HistoryEntry {
   /** `POST /api/v1/stream_srv`, `reload`, `rollback to 12`. */
   readonly action: string
   readonly actor: string
+  /** From where; `null` of changes that were made before it was kept. */
+  readonly peer: string | null
   readonly edits: readonly HistoryEdit[]
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import type { Edit } from '../control/instruction.ts'
 import { Journal, RevisionError } from './journal.ts'
@@ -23,7 +24,12 @@ function set(key: string, body: string | null): Edit {
 }
 
 function append(journal: Journal, ...edits: readonly Edit[]): number {
-  return journal.append({ time: '2026-11-22T10:00:00.000Z', action: 'test', actor: 'me', edits })
+  return journal.append({
+    time: '2026-11-22T10:00:00.000Z',
+    action: 'test',
+    actor: { peer: '10.0.0.7', name: 'me' },
+    edits,
+  })
 }
 
 test('nothing is written before the first change', (t) => {
@@ -89,6 +95,25 @@ test('history tells before and after, the newest first', (t) => {
   )
   assert.equal(oldest!.action, 'test')
   assert.equal(journal.history(2, 10).length, 1)
+})
+
+test('a journal of before tells what was not kept then, and stays open to older programs', (t) => {
+  const path = temporaryPath(t)
+  const first = open(t, path)
+  append(first, set('a', '1'))
+  first.close()
+  const older = new DatabaseSync(path)
+  t.after(() => older.close())
+  older.exec('ALTER TABLE revisions DROP COLUMN peer')
+  const journal = open(t, path)
+  append(journal, set('a', '2'))
+  older.exec(`INSERT INTO revisions (revision, time, action, actor) VALUES (3, '', 'older', 'x')`)
+  const origins = journal.history(9, 9).map(({ actor, peer }) => [actor, peer])
+  assert.deepEqual(origins, [
+    ['x', null],
+    ['me', '10.0.0.7'],
+    ['me', null],
+  ])
 })
 
 test('edits back to a revision undo everything after it', (t) => {

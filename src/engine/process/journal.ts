@@ -7,12 +7,13 @@
  *
  * ```text
  *   instructions   key → body, with the revision that put it there: the state
- *   revisions      number, time, action, actor
+ *   revisions      number, time, action, actor, peer
  *   changes        revision → keys with body before and after: the way back
  * ```
  */
 import { existsSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type Actor, originOf } from '../control/actor.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
 import { isNewcomer } from '../control/instruction-kinds.ts'
 import type { HistoryEdit, HistoryEntry } from '../control/plane.ts'
@@ -44,6 +45,7 @@ const schema: Schema = {
       PRIMARY KEY (revision, position)
     ) STRICT;
   `,
+  laterColumns: [{ table: 'revisions', column: 'peer', type: 'TEXT' }],
 }
 
 interface ChangeRow extends HistoryEdit {
@@ -56,7 +58,7 @@ export interface Entry {
   readonly time: string
   /** `POST /api/v1/stream_srv` */
   readonly action: string
-  readonly actor: string
+  readonly actor: Actor
   readonly edits: readonly Edit[]
 }
 
@@ -102,16 +104,15 @@ export class Journal {
   }
 
   /** Writes the next revision and flushes it. Returns its number. */
-  append({ time, action, actor, edits }: Entry): number {
+  append(entry: Entry): number {
+    const { time, action, edits } = entry
     const database = (this.#database ??= openDatabase(this.#path, schema))
     const revision = this.#revision + 1
     transact(database, () => {
-      this.#sql('INSERT INTO revisions (revision, time, action, actor) VALUES (?, ?, ?, ?)').run(
-        revision,
-        time,
-        action,
-        actor,
-      )
+      const { actor, peer } = originOf(entry.actor)
+      this.#sql(
+        'INSERT INTO revisions (revision, time, action, actor, peer) VALUES (?, ?, ?, ?, ?)',
+      ).run(revision, time, action, actor, peer)
       const made = new Map<string, string | null>()
       for (const [position, { key, body }] of edits.entries()) {
         const earlier = made.get(key)
@@ -169,13 +170,14 @@ export class Journal {
   history(before: number, limit: number): HistoryEntry[] {
     if (this.#database === undefined) return []
     const rows = this.#sql(
-      'SELECT revision, time, action, actor FROM revisions WHERE revision < ? ORDER BY revision DESC LIMIT ?',
+      'SELECT revision, time, action, actor, peer FROM revisions WHERE revision < ? ORDER BY revision DESC LIMIT ?',
     ).all(before, Math.min(limit, processLimits.historyPageMax))
     return rows.map((row) => ({
       revision: Number(row['revision']),
       time: String(row['time']),
       action: String(row['action']),
       actor: String(row['actor']),
+      peer: row['peer'] === null ? null : String(row['peer']),
       edits: this.#editsOf(Number(row['revision'])),
     }))
   }

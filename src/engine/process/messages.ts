@@ -23,6 +23,7 @@
  * Node would open a debugger's port for SIGUSR1.
  */
 import type { Diagnostic } from '../conf/diagnostics.ts'
+import type { Actor } from '../control/actor.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
 import type { HistoryEntry, ProcessNote } from '../control/plane.ts'
 import type { Reply } from '../control/refusal.ts'
@@ -126,13 +127,13 @@ export type Ask =
       /** Stale unless that is the last revision when its turn has come. */
       readonly onRevision?: number
       readonly action: string
-      readonly actor: string
+      readonly actor: Actor
       readonly edits: readonly Edit[]
       readonly dryRun: boolean
     }
   | {
       readonly kind: 'rollback'
-      readonly actor: string
+      readonly actor: Actor
       readonly to: number
       readonly dryRun: boolean
     }

@@ -98,7 +98,12 @@ function bed(t: TestContext, own?: OwnPart): Bed {
       return transactions.follow(child)
     },
     change: (key, dryRun = false) =>
-      transactions.change({ edits: [{ key, body: '{}' }], action: 'a', actor: 'b', dryRun }),
+      transactions.change({
+        edits: [{ key, body: '{}' }],
+        action: 'a',
+        actor: { peer: 'b' },
+        dryRun,
+      }),
   }
 }
 

@@ -16,6 +16,7 @@
  * A member that dies is not waited for. One that is silent beyond the limit while it should commit is
  * killed: the change is in the journal, so its successor begins with it.
  */
+import type { Actor } from '../control/actor.ts'
 import type { Edit } from '../control/instruction.ts'
 import { type Reply, replyCodes } from '../control/refusal.ts'
 import type { Journal } from './journal.ts'
@@ -49,7 +50,7 @@ export interface EditRequest {
   readonly onRevision?: number
   readonly edits: readonly Edit[]
   readonly action: string
-  readonly actor: string
+  readonly actor: Actor
   readonly dryRun: boolean
 }
 

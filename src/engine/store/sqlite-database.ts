@@ -26,8 +26,19 @@ export interface Schema {
   readonly version: number
   /** Makes the tables of this version in an empty file. */
   readonly create: string
+  /**
+   * Columns that came later and may be NULL. Files are given those that they lack; the version stays, for
+   * older programs work on with such a file: one may still run beside this one.
+   */
+  readonly laterColumns?: readonly LaterColumn[]
   /** Keeps every other process out for as long as the file is open. */
   readonly exclusive?: boolean
+}
+
+export interface LaterColumn {
+  readonly table: string
+  readonly column: string
+  readonly type: string
 }
 
 /** Opens or makes the file, with its folder; `:memory:` makes a database that ends with the process. */
@@ -94,6 +105,7 @@ function prepareTables(database: DatabaseSync, path: string, schema: Schema): vo
       PRAGMA user_version = ${schema.version};
       ${schema.create}
     `)
+    addColumns(database, schema)
     return
   }
   if (application !== schema.applicationId) throw notOurs(path)
@@ -102,6 +114,15 @@ function prepareTables(database: DatabaseSync, path: string, schema: Schema): vo
       'TRIJET_STORE_FORMAT',
       `"${path}" has format ${version}, this program reads format ${schema.version}`,
     )
+  }
+  addColumns(database, schema)
+}
+
+function addColumns(database: DatabaseSync, { laterColumns = [] }: Schema): void {
+  const find = 'SELECT 1 FROM pragma_table_info(?) WHERE name = ?'
+  for (const { table, column, type } of laterColumns) {
+    if (database.prepare(find).get(table, column) !== undefined) continue
+    database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`)
   }
 }
 

@@ -8,6 +8,7 @@
  * ```
  */
 import { LogFiles } from '../../core/log.ts'
+import type { Origin } from '../actor.ts'
 
 /**
  * `done`, `refused` by the engine or for what was asked, `denied` to whoever asked, `failed` when nobody
@@ -15,12 +16,8 @@ import { LogFiles } from '../../core/log.ts'
  */
 export type AuditOutcome = 'done' | 'refused' | 'denied' | 'failed'
 
-export interface AuditEntry {
+export interface AuditEntry extends Origin {
   readonly outcome: AuditOutcome
-  /** Who: a token, a certificate, a user; where nobody was named, the peer. */
-  readonly actor: string
-  /** From where: an address, or `unix:`. */
-  readonly peer: string
   /** Method and path. */
   readonly action: string
   readonly query?: string

@@ -6,7 +6,8 @@
  *
  *   id: 42
  *   event: change
- *   data: {"revision":42,"time":"…","actor":"127.0.0.1","action":"PATCH /api/v2/config","keys":["/dyn/…"]}
+ *   data: {"revision":42,"time":"…","actor":"token deploy (k3J…)","peer":"10.0.0.7",
+ *          "action":"PATCH /api/v2/config","keys":["/dyn/…"]}      on one line
  *
  *   :                             now and then, so that neither side takes the other for dead
  * ```
@@ -128,7 +129,7 @@ class Listener {
   }
 }
 
-function toEvent({ revision, time, actor, action, edits }: HistoryEntry): string {
-  const data = { revision, time, actor, action, keys: edits.map(({ key }) => key) }
-  return `id: ${revision}\nevent: change\ndata: ${JSON.stringify(data)}\n\n`
+function toEvent({ edits, ...change }: HistoryEntry): string {
+  const data = { ...change, keys: edits.map(({ key }) => key) }
+  return `id: ${change.revision}\nevent: change\ndata: ${JSON.stringify(data)}\n\n`
 }

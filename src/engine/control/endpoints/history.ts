@@ -26,7 +26,8 @@ const historyOperation: Operation = {
   ],
   responses: {
     200: {
-      description: 'The newest revision, and for each change its time, action, actor and edits.',
+      description:
+        'The newest revision, and for each change its time, its action, who asked (actor), from where (peer), and its edits.',
     },
     400: { description: 'A parameter is no whole number.', schema: replySchema },
   },

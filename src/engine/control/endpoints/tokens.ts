@@ -2,6 +2,7 @@
 import { parseTimeMs } from '../../conf/units.ts'
 import { accessScopes, type Grant, limitFault, toScope } from '../access/grant.ts'
 import { type NewToken, TokenError, type Tokens } from '../access/tokens.ts'
+import { originOf } from '../actor.ts'
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import { tokenLifetimeMs, tokenNameCharsMax } from '../limits.ts'
 import { type Operation, replySchema, type ResponseNote, type Schema } from '../operation.ts'
@@ -137,7 +138,7 @@ function parseWanted({ body = '', actor }: ApiRequest): NewToken {
     name,
     ...parseGrant(fields),
     lifetimeMs: parseLifetime(expiresIn),
-    createdBy: actor.name ?? actor.peer,
+    createdBy: originOf(actor).actor,
   }
 }
 

@@ -61,10 +61,8 @@ export class LivePlane implements ControlPlane {
   /** The image is up to date by the time a stale change is refused: what was quicker is committed in it. */
   async #change({
     edits,
-    actor,
-    ...change
+    ...request
   }: Omit<ChangeRequest, 'timeoutMs'>): Promise<ChangeResult> {
-    const request = { ...change, actor: actor.name ?? actor.peer }
     for (let attempt = 1; ; attempt++) {
       const state = this.state()
       const result = await this.#options.master.change({
@@ -75,8 +73,7 @@ export class LivePlane implements ControlPlane {
     }
   }
 
-  async rollback({ to, actor, dryRun, timeoutMs }: RollbackRequest): Promise<ChangeResult> {
-    const request = { to, actor: actor.name ?? actor.peer, dryRun }
+  async rollback({ timeoutMs, ...request }: RollbackRequest): Promise<ChangeResult> {
     return inTime(this.#options.master.rollback(request), timeoutMs)
   }
 
