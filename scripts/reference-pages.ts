@@ -54,12 +54,21 @@ function loadText({ loadNames = [] }: AnyModule): string {
   return `These exist only after \`load_module modules/${loadNames[0]}.so;\`.`
 }
 
-function section({ name, syntax, doc, fallback, contexts, mayRepeat }: DirectiveEntry): string {
+function section({
+  name,
+  syntax,
+  doc,
+  fallback,
+  contexts,
+  mayRepeat,
+  secret,
+}: DirectiveEntry): string {
   const rows = [
     `| syntax | ${code(syntax)} |`,
     `| default | ${fallback === undefined ? '–' : code(fallback)} |`,
     `| context | ${contexts.join(', ')} |`,
     ...(mayRepeat ? ['| repeated | may stand more than once |'] : []),
+    ...(secret === undefined ? [] : [`| secret | ${secret}; control shows it to admins alone |`]),
   ]
   return `## ${name}\n\n| | |\n|---|---|\n${rows.join('\n')}\n\n${doc}`
 }

@@ -3,6 +3,7 @@
  * the same because both are made of these.
  */
 import type { AnyModule, BlockRow, Context, Row } from '../engine/core/module.ts'
+import { describeSecret } from '../engine/core/secret.ts'
 
 export interface DirectiveEntry {
   readonly name: string
@@ -15,6 +16,8 @@ export interface DirectiveEntry {
   /** Id of its module. */
   readonly module: string
   readonly mayRepeat: boolean
+  /** What of it admins alone are shown by control. */
+  readonly secret: string | undefined
 }
 
 /** In the order of the modules, and within one as they are declared, blocks first. */
@@ -36,6 +39,7 @@ function blockEntry(name: string, row: BlockRow, module: string): DirectiveEntry
     doc: row.doc,
     module,
     mayRepeat: row.repeated,
+    secret: undefined,
   }
 }
 
@@ -48,6 +52,7 @@ function simpleEntry(name: string, row: Row<unknown>, module: string): Directive
     doc: row.doc,
     module,
     mayRepeat: row.merge !== undefined,
+    secret: row.secret === undefined ? undefined : describeSecret(row.secret),
   }
 }
 

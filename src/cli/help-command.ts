@@ -28,11 +28,12 @@ export function helpCommand(words: readonly string[]): number {
 }
 
 export function entryText(entry: DirectiveEntry): string {
-  const { syntax, doc, fallback = 'none', contexts, module, mayRepeat } = entry
+  const { syntax, doc, fallback = 'none', contexts, module, mayRepeat, secret } = entry
   const facts = [
     `Default:  ${fallback}`,
     `Context:  ${contexts.join(', ')}`,
     ...(mayRepeat ? ['Repeated: may stand more than once'] : []),
+    ...(secret === undefined ? [] : [`Secret:   ${secret}; control shows it to admins alone`]),
     `Module:   ${module}`,
   ]
   return `${syntax}\n\n${indent(doc)}\n\n${facts.map((fact) => `    ${fact}`).join('\n')}\n`

@@ -7,10 +7,11 @@
  *    └───────────── whatever the location is called
  * ```
  */
+import type { Directive } from '../conf/tree.ts'
 import type { Actor } from './actor.ts'
 import { type Access, type AccessScope, everything, objectionOf } from './access/grant.ts'
 import { type AuditLog, silentAudit } from './access/audit-log.ts'
-import { hiddenObjection, visibleResponse } from './access/redaction.ts'
+import { hiddenObjection, Redaction } from './access/redaction.ts'
 import { TextResponse } from '../http/text-response.ts'
 import { auditEntry, type AuditSubject, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
@@ -31,6 +32,8 @@ export interface ApiRequest {
   readonly actor: Actor
   /** What whoever asks may do; that the request itself is among it was seen to. */
   readonly access: Access
+  /** A tree as whoever asks may see it. */
+  readonly visible: (tree: Directive) => Directive
   readonly dryRun: boolean
   readonly timeoutMs: number
 }
@@ -56,6 +59,8 @@ export interface ApiOptions {
   /** Requests that may wait at the same time. */
   readonly inFlightMax: number
   readonly audit?: AuditLog
+  /** What whoever is no admin is not shown. */
+  readonly redaction?: Redaction
 }
 
 const optionsDefault: ApiOptions = { timeoutMs: changeTimeoutMs, inFlightMax }
@@ -70,7 +75,7 @@ export function createApi(
   options: ApiOptions = optionsDefault,
 ): ApiHandler {
   const byKey = new Map(endpoints.map((endpoint) => [endpoint.key, endpoint]))
-  const { timeoutMs, audit = silentAudit } = options
+  const { timeoutMs, audit = silentAudit, redaction = new Redaction([]) } = options
   let inFlight = 0
   const deny = async (subject: AuditSubject, msg: string): Promise<Response> => {
     const denial = json(403, { code: 403, msg })
@@ -94,9 +99,10 @@ export function createApi(
       const body = await readBody(request)
       const hidden = hiddenObjection(access, body)
       if (hidden !== undefined) return await deny(subject, hidden)
-      const known = { ...subject, path: segments.slice(2), body, access, timeoutMs }
+      const visible = (tree: Directive): Directive => redaction.visibleTree(access, tree)
+      const known = { ...subject, path: segments.slice(2), body, access, visible, timeoutMs }
       const response = await endpoint.handle(toApiRequest(request, known), plane)
-      if (isLook(method)) return await visibleResponse(access, response)
+      if (isLook(method)) return await redaction.visibleResponse(access, response)
       audit.write(await auditEntry(subject, response))
       return response
     } catch (error) {
@@ -152,7 +158,7 @@ function segmentsOf(pathname: string): readonly string[] {
   return pathname.split('/').filter((segment) => segment !== '')
 }
 
-type Known = Pick<ApiRequest, 'path' | 'body' | 'actor' | 'access' | 'timeoutMs'> & {
+type Known = Pick<ApiRequest, 'path' | 'body' | 'actor' | 'access' | 'visible' | 'timeoutMs'> & {
   readonly url: URL
 }
 

@@ -58,6 +58,7 @@ test('changes are told as they are made, and those that were missed first', asyn
     revision: 3,
     time: '1970-01-01T00:00:00.000Z',
     actor: '127.0.0.9',
+    peer: '127.0.0.9',
     action: 'PATCH /api/v2/config',
     keys: ['/dyn/config/http/expires'],
   })

@@ -10,6 +10,7 @@
  * One table leads in both directions, so that what is not in it is in neither.
  */
 import { lengthFault } from '../conf/words.ts'
+import { secretParameters } from '../upstream/health/check-settings.ts'
 import type { Schema } from './operation.ts'
 import { Refusal } from './refusal.ts'
 import type { SubsystemName } from './server-index.ts'
@@ -111,9 +112,6 @@ const absent: Readonly<Record<string, unknown>> = {
   encCertificateKey: '',
 }
 
-/** What is never shown. */
-const secret = 'password'
-
 /** Arguments of `health_check` for such a body. Throws `Refusal` where it is not of the form. */
 export function toWords({ probe, groups }: CheckType, body: Fields): readonly string[] {
   checkNames(body, groups)
@@ -130,7 +128,7 @@ export function toBody({ groups }: CheckType, words: readonly string[]): Fields 
   const body: Record<string, unknown> = {}
   for (const field of fields) {
     const { group, name, word, kind, fallback } = field
-    if (word === secret || (group !== '' && !groups.includes(group))) continue
+    if (secretParameters.includes(word) || (group !== '' && !groups.includes(group))) continue
     const given = words
       .filter((each) => each.startsWith(`${word}=`))
       .map((each) => each.slice(word.length + 1))

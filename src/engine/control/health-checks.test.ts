@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configurationFromText } from '../conf/includes.ts'
 import { print } from '../conf/printer.ts'
-import { redactText, redactTree } from './access/redaction.ts'
+import { httpModules } from '../http/built-in-modules.ts'
+import { Redaction } from './access/redaction.ts'
 import { type ApiHandler, createApi } from './api.ts'
 import { healthChecks } from './endpoints/health-checks.ts'
 import { httpGroups } from './endpoints/upstream-groups.ts'
@@ -270,11 +271,12 @@ test('passwords are for admins', async () => {
   const { send, plane } = start()
   const body = { sql: { user: 'u', password: 'a "b" c', db: 'd' } }
   assert.deepEqual(await send('POST', '/v1/hc/smysql/demo', body), done)
+  const redaction = new Redaction(httpModules)
   const words = /type=mysql user=u "?password=\[redacted\]"? db=d/
-  assert.match(print(redactTree(plane.state().tree)), words)
+  assert.match(print(redaction.tree(plane.state().tree)), words)
   const { entries } = await plane.history({ limit: 1 })
   const text = 'health_check type=mysql password=p1; health_check "password=p 2" \'password=p 3\';'
-  for (const shown of [JSON.stringify({ entries, text }), text].map(redactText)) {
+  for (const shown of [JSON.stringify({ entries, text }), text].map((all) => redaction.text(all))) {
     assert.doesNotMatch(shown, /a \\*"b|b\\*" c|p1|p 2|p 3/)
     assert.match(shown, /password=\[redacted\]/)
   }

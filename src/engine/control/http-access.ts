@@ -6,6 +6,7 @@ import { fetchHandler, type FetchContext } from '../http/fetch-handler.ts'
 import { defineHttpModule, type HttpModule } from '../http/module.ts'
 import { type AuditLog } from './access/audit-log.ts'
 import { admit, type CertificateRule, type Door, type DoorPolicy } from './access/admission.ts'
+import type { Redaction } from './access/redaction.ts'
 import { type Access, type Grant, limitFault, toScope } from './access/grant.ts'
 import { json } from './api.ts'
 import { auditEntry } from './audit-entry.ts'
@@ -15,9 +16,11 @@ interface ControlAccessConf {
   readonly api_certificate: readonly CertificateRule[]
 }
 
+/** Who comes in, what is written down of that, and what is kept from whoever may not see it. */
 export interface Entrance {
   readonly door: Door
   readonly audit: AuditLog
+  readonly redaction: Redaction
 }
 
 export type GuardedFunction = (

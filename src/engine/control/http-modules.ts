@@ -192,6 +192,7 @@ function defineApi(control: Control | undefined): HttpModule<ControlApiConf> {
           timeoutMs: conf.dyn_sendmsg_rpc_timeout,
           inFlightMax: conf.config_req_pool_size,
           audit: entrance.audit,
+          redaction: entrance.redaction,
         })
         return guarded(serve, scope, entrance)
       },

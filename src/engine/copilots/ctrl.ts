@@ -14,15 +14,17 @@ import type { Directive } from '../conf/tree.ts'
 import { Kv } from '../bus/kv.ts'
 import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
 import { FileAuditLog } from '../control/access/audit-log.ts'
+import { Redaction } from '../control/access/redaction.ts'
 import { Tokens } from '../control/access/tokens.ts'
 import type { Entrance } from '../control/http-access.ts'
 import { createControlModules } from '../control/http-modules.ts'
 import type { LogRule } from '../core/log.ts'
-import { engineModules } from '../process/built-ins.ts'
+import { builtInModules, engineModules } from '../process/built-ins.ts'
 import { ConfigurationError } from '../process/configuration.ts'
 import { type Copilot, type CopilotContext, defineCopilot } from '../process/copilot.ts'
 import { DataPlane } from '../process/data-plane.ts'
 import { keyValuesPath } from '../process/key-values.ts'
+import { loadModules } from '../process/load-module.ts'
 import type { ConfigurationFiles } from '../process/messages.ts'
 import { placeOf } from '../process/place.ts'
 import { product } from '../process/product.ts'
@@ -43,8 +45,13 @@ export const copilot: Copilot = defineCopilot({
     const own = readOwn(context)
     const links: BusLink[] = []
     const stateFiles = new StateFiles(context)
+    const redaction = new Redaction(builtInModules)
+    let learning: Promise<void> | undefined
     const image = new Image({
-      onLoad: (state) => stateFiles.onLoad(state),
+      onLoad: (state) => {
+        stateFiles.onLoad(state)
+        learning = learnSecrets(redaction, state.tree, context.prefix)
+      },
       onChange: (edits, state) => {
         stateFiles.onChange(edits, state)
         for (const link of links) link.onChange(edits)
@@ -53,6 +60,7 @@ export const copilot: Copilot = defineCopilot({
     context.master.follow(image)
     await Promise.race([image.loaded, aborted(context.signal)])
     if (context.signal.aborted) return
+    await learning
     const link = joinBus(context, image, own.tree, () => kv.republish())
     links.push(link)
     const values = new SqliteStore(keyValuesPath(context.prefix))
@@ -63,7 +71,7 @@ export const copilot: Copilot = defineCopilot({
     const door = { tokens, isAdmin: (uid: number) => isAdmin(uid, image) }
     const plane = createOwnPlane(context, image, {
       logRules: own.logRules,
-      entrance: { door, audit },
+      entrance: { door, audit, redaction },
     })
     try {
       await serve(plane, own, { context, audit })
@@ -91,6 +99,12 @@ function readOwn({ confFile, prefix, log }: CopilotContext): Own {
   if (diagnostics.length > 0) throw new ConfigurationError(diagnostics)
   const { settings } = readSettings(tree, placeOf({ entry: confFile, prefix }))
   return { tree, files, logRules: settings.logRules }
+}
+
+/** Modules that the configuration loads have secrets of their own. */
+async function learnSecrets(redaction: Redaction, tree: Directive, prefix: string): Promise<void> {
+  const { modules } = await loadModules(tree, prefix)
+  redaction.learn(modules)
 }
 
 /** The bus as `dyn_sendmsg_conf` says it; the installation's own broker otherwise. */

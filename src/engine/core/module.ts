@@ -20,6 +20,7 @@
  */
 import type { Directive } from '../conf/tree.ts'
 import type { ComplexValue } from './complex-value.ts'
+import type { Secret } from './secret.ts'
 import type { VariableScope } from './variable-scope.ts'
 import type { VariableDefinition } from './variables.ts'
 
@@ -75,6 +76,8 @@ export interface Row<T> {
   readonly merge?: (values: readonly T[]) => T
   /** False: the value of an outer block does not hold in the blocks within it. */
   readonly inherited?: boolean
+  /** What of it admins alone are shown: every directive that takes a key or a password by value says it. */
+  readonly secret?: Secret
   readonly doc: string
 }
 

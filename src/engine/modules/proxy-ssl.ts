@@ -41,14 +41,14 @@ export function proxySslRows(contexts: readonly Context[]): Rows<ProxySslConf> {
       'proxy_ssl_certificate',
       'Certificate that is shown to upstreams.',
     ),
-    proxy_ssl_certificate_key: fileRow(
-      'proxy_ssl_certificate_key',
-      'Secret key of that certificate.',
-    ),
-    proxy_ssl_password_file: fileRow(
-      'proxy_ssl_password_file',
-      'Passwords of the key, one a line.',
-    ),
+    proxy_ssl_certificate_key: {
+      ...fileRow('proxy_ssl_certificate_key', 'Secret key of that certificate.'),
+      secret: 'inline',
+    },
+    proxy_ssl_password_file: {
+      ...fileRow('proxy_ssl_password_file', 'Passwords of the key, one a line.'),
+      secret: 'inline',
+    },
     proxy_ssl_protocols: {
       contexts,
       args: [1, Infinity],

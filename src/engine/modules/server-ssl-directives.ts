@@ -61,6 +61,7 @@ interface Draft<T> {
   readonly doc: string
   readonly args?: Row<T>['args']
   readonly merge?: Row<T>['merge']
+  readonly secret?: Row<T>['secret']
 }
 
 type Drafts = { readonly [Name in keyof ServerSslConf]-?: Draft<ServerSslConf[Name]> }
@@ -88,6 +89,7 @@ const identity = {
     value: certificateFiles,
     default: [],
     merge: concat,
+    secret: 'inline',
     doc: 'Secret key of the certificate in PEM; in the order of the certificates.',
   },
   ssl_certificate_cache: {
@@ -97,7 +99,10 @@ const identity = {
     default: undefined,
     doc: 'Keeps certificates whose names have variables.',
   },
-  ssl_password_file: optionalFile('Passwords of secret keys, one a line.'),
+  ssl_password_file: {
+    ...optionalFile('Passwords of secret keys, one a line.'),
+    secret: 'inline',
+  },
   ssl_reject_handshake: switched(false, 'Refuses handshakes that end up at this server.'),
 } as const satisfies Partial<Drafts>
 
@@ -197,6 +202,7 @@ const sessions = {
     value: sslFiles,
     default: [],
     merge: concat,
+    secret: 'inline',
     doc: 'Key of tickets, 48 or 80 random bytes; the first seals, the others open what was sealed before.',
   },
   ssl_session_timeout: {

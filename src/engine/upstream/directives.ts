@@ -25,7 +25,7 @@ import type { BalancerConfig } from './balancer.ts'
 import type { BreakerConfig } from './breaker.ts'
 import { breakerValue, retryBudgetValue } from './breaker-directive.ts'
 import { healthCheckValue } from './health/check-parameters.ts'
-import type { CheckParameters } from './health/check-settings.ts'
+import { type CheckParameters, secretParameters } from './health/check-settings.ts'
 import { matchBlockRow } from './health/match-block.ts'
 import { queueWaitersMax, zoneBytesMin } from './limits.ts'
 import type { QueueConfig } from './peer-queue.ts'
@@ -292,6 +292,7 @@ function guardRows(
       syntax: 'health_check [mandatory [persistent]] [parameters]',
       value: { ...healthCheckValue, parse: (args, env) => [healthCheckValue.parse(args, env)] },
       default: [],
+      secret: { parameters: secretParameters },
       merge: (checks) => checks.flat(),
       doc: 'Checks the servers of the group again and again; those that are not well get no clients.',
     }),

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { SignJWT } from 'jose'
 import { configurationFromText } from '../../conf/includes.ts'
-import { print } from '../../conf/printer.ts'
 import { createApi } from '../api.ts'
 import { keyValues } from '../endpoints/key-values.ts'
 import { passwords } from '../endpoints/passwords.ts'
@@ -14,7 +13,6 @@ import { MemoryPlane } from '../memory-plane.fixture.ts'
 import { admit, type Admission, type DoorPolicy, type Visitor } from './admission.ts'
 import { type AuditEntry, FileAuditLog } from './audit-log.ts'
 import { type Access, everything, type Grant, limitFault, objectionOf } from './grant.ts'
-import { redactText, redactTree, visibleTree } from './redaction.ts'
 import { type NewToken, TokenError, Tokens } from './tokens.ts'
 
 const start = Date.UTC(2026, 0, 1)
@@ -281,40 +279,4 @@ test('every change is in the audit, and every denial; looking is not', async (t)
   await send('DELETE', '/v1/kv?key=b')
   assert.match(readFileSync(file, 'utf8'), /"refused".*"DELETE \/api\/v1\/kv"/)
   assert.equal(readFileSync(`${file}.1`, 'utf8'), text)
-})
-
-test('secrets of a configuration are shown to admins only', () => {
-  const pem = '-----BEGIN RSA PRIVATE KEY-----\nsecret-a\n-----END RSA PRIVATE KEY-----'
-  const { main, diagnostics } = configurationFromText(
-    `http { server { listen 80; ssl_certificate_key "data:${pem}"; secure_link_secret secret-b;
-      location / { proxy_set_header Authorization "Basic secret-c"; proxy_set_header X plain; } }
-      server { listen 81; } }`,
-    't.conf',
-  )
-  assert.deepEqual(diagnostics, [])
-  const shown = print(redactTree(main))
-  assert.doesNotMatch(shown, /secret-/)
-  assert.match(shown, /proxy_set_header X plain/)
-  assert.match(shown, /proxy_set_header Authorization \[redacted\];/)
-  assert.match(shown, /BEGIN RSA PRIVATE KEY-----\[redacted\]-----END/)
-  assert.deepEqual(configurationFromText(shown, 't.conf').diagnostics, [])
-  assert.equal(redactTree(main), redactTree(main))
-  const admin: Access = { name: undefined, grant: everything }
-  assert.equal(visibleTree(admin, main), main)
-  assert.notEqual(visibleTree({ ...admin, grant: reader }, main), main)
-  const plain = configurationFromText('events {} http { server { listen 1; } }', 't').main
-  assert.equal(redactTree(plain), plain, 'what hides nothing is the same object')
-
-  const body = JSON.stringify({
-    server_body: `secure_link_secret "a b";\nauth_jwt_key secret-d;\nproxy_set_header X-Api-Key secret-e;`,
-    key: `data:${pem}`,
-  })
-  const text = redactText(body)
-  assert.doesNotMatch(text, /secret-|a b/)
-  const parsed = JSON.parse(text) as { server_body: string }
-  assert.deepEqual(parsed.server_body.split('\n'), [
-    'secure_link_secret [redacted];',
-    'auth_jwt_key [redacted];',
-    'proxy_set_header X-Api-Key [redacted];',
-  ])
 })

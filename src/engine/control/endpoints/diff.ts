@@ -6,7 +6,6 @@
 import { print } from '../../conf/printer.ts'
 import { unifiedDiff } from '../../conf/text-diff.ts'
 import type { Directive } from '../../conf/tree.ts'
-import { visibleTree } from '../access/redaction.ts'
 import { type ApiRequest, type Endpoint, notFound } from '../api.ts'
 import { faultResponse } from '../door.ts'
 import { DoorFault } from '../door-fault.ts'
@@ -48,7 +47,7 @@ export const diff: Endpoint = {
       const to = revisionOf(request, 'to') ?? plane.version().revision
       const from = revisionOf(request, 'from') ?? Math.max(to - 1, 0)
       const trees = await treesAt(plane, { from, to })
-      const text = (tree: Directive): string => print(visibleTree(request.access, tree))
+      const text = (tree: Directive): string => print(request.visible(tree))
       const names = { before: `revision ${from}`, after: `revision ${to}` }
       return new Response(unifiedDiff(text(trees.from), text(trees.to), names), {
         headers: { 'content-type': 'text/plain' },

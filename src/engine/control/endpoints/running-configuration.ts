@@ -14,7 +14,6 @@ import { blockOf } from '../../conf/block.ts'
 import { toJson } from '../../conf/json.ts'
 import { print, printDirective } from '../../conf/printer.ts'
 import { directive, type Directive } from '../../conf/tree.ts'
-import { visibleTree } from '../access/redaction.ts'
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import { setConfiguration } from '../config-diff.ts'
 import { applyOperation, meantBy, parseDirectives, parseOperations } from '../config-patch.ts'
@@ -169,13 +168,13 @@ function formatOf({ query, headers }: ApiRequest): Format | undefined {
   return headers.get('accept')?.includes(types.json) === true ? 'json' : 'text'
 }
 
-function write({ query, access }: ApiRequest, plane: ControlPlane, format: Format): string {
+function write({ query, visible }: ApiRequest, plane: ControlPlane, format: Format): string {
   const path = parseConfigPath(query.get('path') ?? '/')
   if (path.length === 0) {
-    const tree = visibleTree(access, plane.state().tree)
+    const tree = visible(plane.state().tree)
     return format === 'text' ? print(tree) : JSON.stringify(toJson(tree))
   }
-  const nodes = meantBy(plane.state(), path).map((node) => visibleTree(access, node))
+  const nodes = meantBy(plane.state(), path).map(visible)
   if (format === 'json') return JSON.stringify(toJson(asMain(nodes)))
   return nodes.map((node) => `${printDirective(node)}\n`).join('')
 }

@@ -59,10 +59,7 @@ export class LivePlane implements ControlPlane {
   }
 
   /** The image is up to date by the time a stale change is refused: what was quicker is committed in it. */
-  async #change({
-    edits,
-    ...request
-  }: Omit<ChangeRequest, 'timeoutMs'>): Promise<ChangeResult> {
+  async #change({ edits, ...request }: Omit<ChangeRequest, 'timeoutMs'>): Promise<ChangeResult> {
     for (let attempt = 1; ; attempt++) {
       const state = this.state()
       const result = await this.#options.master.change({

@@ -66,6 +66,7 @@ export const httpHeaders: HttpModule<HttpHeadersConf> = defineHttpModule<HttpHea
       contexts,
       args: [2, 3],
       syntax: 'add_header name value [always]',
+      secret: 'field',
       value: addedField,
       default: [],
       merge: concat,

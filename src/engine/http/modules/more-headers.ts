@@ -27,6 +27,7 @@ export const httpMoreHeaders: HttpModule<HttpMoreHeadersConf> =
         contexts: ['http', 'http.server', 'http.location', 'http.location.if'],
         args: [2, Infinity],
         syntax: 'add_more_header name value ... [always]',
+        secret: 'field',
         value: moreFields,
         default: [],
         merge: concat,

@@ -165,6 +165,7 @@ export const httpOpenTelemetry: HttpModule<HttpOpenTelemetryConf> =
         contexts: everywhere,
         args: [2, 2],
         syntax: 'opentelemetry_attribute key value',
+        secret: 'field',
         value: attribute,
         default: [],
         merge: concat,

@@ -16,6 +16,7 @@ export const httpTrailers: HttpModule<HttpTrailersConf> = defineHttpModule<HttpT
       contexts: ['http', 'http.server', 'http.location', 'http.location.if'],
       args: [2, 3],
       syntax: 'add_trailer name value [always]',
+      secret: 'field',
       value: addedField,
       default: [],
       merge: concat,

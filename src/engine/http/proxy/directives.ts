@@ -148,7 +148,7 @@ function row<T>(syntax: string, value: ValueType<T>, defaultValue: T, doc: strin
 
 function listRow<T>(
   syntax: string,
-  definition: Pick<Row<readonly T[]>, 'args' | 'value' | 'doc'>,
+  definition: Pick<Row<readonly T[]>, 'args' | 'value' | 'doc' | 'secret'>,
 ): Row<readonly T[]> {
   return { contexts: everywhere, syntax, default: [], merge: concat, ...definition }
 }
@@ -182,6 +182,7 @@ export const proxyRows: Rows<ProxyConf> = {
   proxy_set_header: listRow('proxy_set_header field value', {
     args: [2, 2],
     value: headerType,
+    secret: 'field',
     doc: 'Sets a field of the requests that are passed on; an empty value takes it away.',
   }),
   proxy_set_body: row<ComplexValue | undefined>(

@@ -200,6 +200,7 @@ export const main: Module<MainConf> = defineModule<MainConf>({
       contexts: ['main'],
       args: [1, 1],
       syntax: 'env variable[=value]',
+      secret: 'assignment',
       value: variable,
       default: [],
       merge: concat,

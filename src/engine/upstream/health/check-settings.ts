@@ -64,6 +64,8 @@ type Reader = (settings: Settings, value: string, env: ValueEnv) => boolean
 export interface Parameter {
   /** Types of checks that have it; all where it is left out. */
   readonly types?: readonly ProbeType[]
+  /** Admins alone are shown its value. */
+  readonly isSecret?: boolean
   readonly read: Reader
 }
 
@@ -111,7 +113,11 @@ export const parameters: Readonly<Record<string, Parameter>> = {
   select: { types: mysql, read: word((settings, value) => (settings.sql.select = value)) },
   use_ssl: { types: mysql, read: flag((settings, on) => (settings.sql.useSsl = on)) },
   user: { types: mysql, read: word((settings, value) => (settings.sql.user = value)) },
-  password: { types: mysql, read: text((settings, value) => (settings.sql.password = value)) },
+  password: {
+    types: mysql,
+    isSecret: true,
+    read: text((settings, value) => (settings.sql.password = value)),
+  },
   db: { types: mysql, read: word((settings, value) => (settings.sql.db = value)) },
   ssl: { types: secured, read: flag((settings, on) => (settings.ssl = on)) },
   ssl_name: { types: secured, read: word((settings, value) => (settings.tls.name = value)) },
@@ -141,6 +147,11 @@ export const parameters: Readonly<Record<string, Parameter>> = {
     read: file((settings, path) => (settings.tls.certificateKey = path)),
   },
 }
+
+/** Names of parameters whose values admins alone are shown. */
+export const secretParameters: readonly string[] = Object.entries(parameters)
+  .filter(([, { isSecret }]) => isSecret === true)
+  .map(([name]) => name)
 
 function time(take: (settings: Settings, ms: number) => unknown, min = 0): Reader {
   return (settings, value) => {
