@@ -16,8 +16,9 @@
 import { type ApiRequest, changeResponse, json, notFound } from './api.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
-import { bodyBytesMax, declarationBytesMin, dumpPieceChars } from './limits.ts'
+import { bodyBytesMax, declarationBytesMin } from './limits.ts'
 import type { Schema } from './operation.ts'
+import { type Part, PiecewiseResponse } from './piecewise-response.ts'
 import type { ChangeResult, ControlPlane } from './plane.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 import { type Fields, isFields, shapeFault } from './shape.ts'
@@ -28,7 +29,7 @@ export interface Dump {
   readonly key: string
   /** Schema of its document. */
   readonly schema: Schema
-  /** Everything of this kind that is in force: the document, or pieces of its text where it may be long. */
+  /** Everything of this kind that is in force: the document, or its parts where it may be long. */
   dump(state: DynamicState): unknown
 }
 
@@ -47,12 +48,12 @@ export interface DeclaredItem {
   edits(state: DynamicState): readonly Edit[]
 }
 
-/** Pieces of a document's text. */
-export class DumpText {
-  readonly pieces: Iterable<string>
+/** A document that may be long, in parts. */
+export class DumpParts {
+  readonly parts: Iterable<Part>
 
-  constructor(pieces: Iterable<string>) {
-    this.pieces = pieces
+  constructor(parts: Iterable<Part>) {
+    this.parts = parts
   }
 }
 
@@ -82,22 +83,8 @@ export async function handleDeclaration(
 /** A dump; of ten thousand servers piece by piece, so that nobody waits meanwhile. */
 export function dumpResponse(declaration: Dump, plane: ControlPlane): Response {
   const value = declaration.dump(plane.state())
-  if (!(value instanceof DumpText)) return json(200, value)
-  const pieces = value.pieces[Symbol.iterator]()
-  const encoder = new TextEncoder()
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      let text = ''
-      while (text.length < dumpPieceChars) {
-        const { done, value: piece } = pieces.next()
-        if (done === true) break
-        text += piece
-      }
-      if (text === '') controller.close()
-      else controller.enqueue(encoder.encode(text))
-    },
-  })
-  return new Response(body, { headers: { 'content-type': 'application/json' } })
+  if (!(value instanceof DumpParts)) return json(200, value)
+  return new PiecewiseResponse(value.parts)
 }
 
 /** One document on its way into the engine. */

@@ -7,6 +7,7 @@
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { dependentsOf } from './dependents.ts'
+import { readGroupsAhead } from './group-index.ts'
 import type { Applied, Displaced, Edit, Instruction, Instructions } from './instruction.ts'
 import { byRank, isNewcomer, kindOf, kindRank } from './instruction-kinds.ts'
 import { groupsOfMember } from './instructions/upstream-member.ts'
@@ -106,9 +107,14 @@ export class DynamicState {
     return (this.#ordered ??= orderedTree(this.#version, this.#version.orders.values()))
   }
 
-  /** Reads ahead what the first change would have to read: so many servers. True when nothing is left. */
+  /** Reads ahead what the first change would have to read: so many servers or groups. True when nothing is left. */
   readAhead(servers: number): boolean {
-    return this.http.readAhead(servers) && this.stream.readAhead(servers)
+    return (
+      this.http.readAhead(servers) &&
+      this.stream.readAhead(servers) &&
+      readGroupsAhead(this.tree, 'http', servers) &&
+      readGroupsAhead(this.tree, 'stream', servers)
+    )
   }
 
   /** What the files alone say. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { seededRandom } from '../../../test/support/random.ts'
 import { append, type Block, blockOf, directives, itemAt, splice } from '../conf/block.ts'
 import { type Directive, directive } from '../conf/tree.ts'
-import { GroupIndex, groupsOf } from './group-index.ts'
+import { GroupIndex, groupsOf, readGroupsAhead } from './group-index.ts'
 
 function group(name: string, zone?: string): Directive {
   const inside = zone === undefined ? [] : [directive('zone', [zone, '64k'])]
@@ -24,6 +24,21 @@ test('finds groups by name in any letters, and zones while some group has them',
   assert.equal(none.hasZone('z'), false)
   assert.equal(none.find('One'), undefined)
   assert.equal(index.find('One'), one, 'the version before is as it was')
+})
+
+test('is read ahead some groups at a time, and is whole whenever it is asked for', () => {
+  const block = blockOf(Array.from({ length: 100 }, (_, i) => group(`a${i}`, 'z')))
+  const tree = treeOf(block)
+  let turns = 1
+  while (!readGroupsAhead(tree, 'http', 30)) turns += 1
+  assert.ok(turns >= 4, `${turns}`)
+  assert.equal(groupsOf(tree, 'http').find('a99'), itemAt(block, 99))
+  const other = blockOf(Array.from({ length: 100 }, (_, i) => group(`b${i}`)))
+  assert.equal(readGroupsAhead(treeOf(other), 'http', 30), false)
+  assert.equal(groupsOf(tree, 'http').find('a0'), itemAt(block, 0))
+  assert.equal(groupsOf(tree, 'http').find('b0'), undefined)
+  assert.equal(groupsOf(treeOf(other), 'http').find('b99'), itemAt(other, 99))
+  assert.equal(groupsOf(treeOf(other), 'http').hasZone('z'), false)
 })
 
 test('follows random changes, also to versions that were there before', (t) => {

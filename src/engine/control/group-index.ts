@@ -7,6 +7,8 @@
  * ```text
  *   index of version 7 ── asked about version 9 ──▶ diff of 7 and 9: a group gone, two new ──▶ index of 9
  * ```
+ *
+ * Of ten thousand groups the first index takes a while: it can be read ahead, some groups at a time.
  */
 import { type Block, diffBlocks, emptyBlock, findDirective } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
@@ -51,6 +53,15 @@ export class GroupIndex {
   /** The index of another version of the block. */
   at(block: Block): GroupIndex {
     if (block === this.#block) return this
+    const reading = this.reading(block)
+    for (;;) {
+      const step = reading.next()
+      if (step.done === true) return step.value
+    }
+  }
+
+  /** The same, a group at a time. */
+  *reading(block: Block): Generator<void, GroupIndex, undefined> {
     let groups = this.#groups
     let zones = this.#zones
     const { removed, added } = diffBlocks(this.#block, block)
@@ -58,10 +69,12 @@ export class GroupIndex {
       const key = keyOf(node)
       if (groups.get(key) === node) groups = groups.delete(key)
       zones = counted(zones, node, -1)
+      yield
     }
     for (const node of added.filter(isGroup)) {
       groups = groups.set(keyOf(node), node)
       zones = counted(zones, node, 1)
+      yield
     }
     return new GroupIndex(block, groups, zones)
   }
@@ -70,11 +83,46 @@ export class GroupIndex {
 /** The versions that were asked about last. */
 const last: Record<SubsystemName, GroupIndex> = { http: GroupIndex.empty, stream: GroupIndex.empty }
 
+/** Those that are being read ahead. */
+const ahead = new Map<SubsystemName, { readonly block: Block; readonly steps: Reading }>()
+
+type Reading = ReturnType<GroupIndex['reading']>
+
 /** The groups of a subsystem in that tree. */
 export function groupsOf(tree: Directive, subsystem: SubsystemName): GroupIndex {
-  const block = findDirective(tree.block, subsystem)?.block ?? emptyBlock
-  last[subsystem] = last[subsystem].at(block)
+  readOn(subsystem, Infinity)
+  last[subsystem] = last[subsystem].at(blockIn(tree, subsystem))
   return last[subsystem]
+}
+
+/** Reads the next so many groups of a subsystem; true when all are read. */
+export function readGroupsAhead(
+  tree: Directive,
+  subsystem: SubsystemName,
+  groups: number,
+): boolean {
+  const block = blockIn(tree, subsystem)
+  if (ahead.get(subsystem)?.block !== block) {
+    ahead.set(subsystem, { block, steps: last[subsystem].reading(block) })
+  }
+  return readOn(subsystem, groups)
+}
+
+function readOn(subsystem: SubsystemName, groups: number): boolean {
+  const reading = ahead.get(subsystem)
+  if (reading === undefined) return true
+  for (let i = 0; i < groups; i += 1) {
+    const step = reading.steps.next()
+    if (step.done !== true) continue
+    last[subsystem] = step.value
+    ahead.delete(subsystem)
+    return true
+  }
+  return false
+}
+
+function blockIn(tree: Directive, subsystem: SubsystemName): Block {
+  return findDirective(tree.block, subsystem)?.block ?? emptyBlock
 }
 
 /** The name of a group's zone. */

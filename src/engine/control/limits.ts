@@ -51,8 +51,8 @@ export const changeTimeoutMs = 2_000
 export const historyPageEntries = 100
 export const historyPageEntriesMax = 1_000
 
-/** Text of a dump that is made in one turn of the event loop. */
-export const dumpPieceChars: number = 64 * 1024
+/** How long a long answer is worked on in one turn of the event loop. */
+export const pieceMs = 4
 
 /** Changes between the last revision and one that it is compared with. */
 export const revisionsBackMax = 10_000

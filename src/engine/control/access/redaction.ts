@@ -12,6 +12,7 @@ import { blockOf, directives } from '../../conf/block.ts'
 import { type Directive, withArgs, withBlock } from '../../conf/tree.ts'
 import type { AnyModule, Row } from '../../core/module.ts'
 import { isCredentialField, type Secret, visibleStart } from '../../core/secret.ts'
+import { PiecewiseResponse } from '../piecewise-response.ts'
 import type { Access } from './grant.ts'
 
 const mask = '[redacted]'
@@ -54,6 +55,7 @@ export class Redaction {
   async visibleResponse({ grant }: Access, response: Response): Promise<Response> {
     const { body, headers, status } = response
     if (grant.scope === 'admin' || body === null) return response
+    if (response instanceof PiecewiseResponse) return response.map((value) => this.#value(value))
     const type = headers.get('content-type') ?? ''
     if (type.startsWith('text/event-stream')) {
       return new Response(body.pipeThrough(this.#events()), { headers, status })

@@ -1,6 +1,7 @@
 /** Dumps of what is in force in servers and locations. */
-import { DumpText } from '../declaration.ts'
+import { DumpParts } from '../declaration.ts'
 import type { DynamicState } from '../dynamic-state.ts'
+import type { Part } from '../piecewise-response.ts'
 import type { SubsystemName } from '../server-index.ts'
 import type { Fields } from '../shape.ts'
 import { describeServer, locationName, locationsIn, serversIn } from './server-locations.ts'
@@ -9,26 +10,31 @@ import type { Surroundings } from './surroundings.ts'
 /** What is said of a block; `undefined` where that is nothing. */
 type Read = (at: Surroundings) => Fields | undefined
 
-/** The document of all servers, piece by piece; those of which nothing is said are left out. */
+/** The document of all servers, part by part; those of which nothing is said are left out. */
 export function dumpServers(
   state: DynamicState,
   subsystem: SubsystemName,
   rest: Fields,
   describe: Read,
-): DumpText {
-  function* pieces(): Generator<string, void, undefined> {
+): DumpParts {
+  function* parts(): Generator<Part, void, undefined> {
     yield '{"servers":['
-    let between = ''
+    let before = ''
     for (const at of serversIn(state, subsystem)) {
       const fields = describe(at)
       if (fields === undefined) continue
-      yield `${between}${JSON.stringify({ ...describeServer(at.node, subsystem), ...fields })}`
-      between = ','
+      yield before
+      yield { json: { ...describeServer(at.node, subsystem), ...fields } }
+      before = ','
     }
-    const more = JSON.stringify(rest).slice(1)
-    yield more === '}' ? ']}' : `],${more}`
+    yield ']'
+    for (const [name, json] of Object.entries(rest)) {
+      yield `,${JSON.stringify(name)}:`
+      yield { json }
+    }
+    yield '}'
   }
-  return new DumpText({ [Symbol.iterator]: pieces })
+  return new DumpParts({ [Symbol.iterator]: parts })
 }
 
 /** The locations within a block; those of which nothing is said stay for what is said within them. */

@@ -18,6 +18,7 @@ import { childJson, memberJson, memberList, upstreamJson } from '../members/memb
 import { addition, change, type MemberEdits, type Place, removal } from '../members/member-edits.ts'
 import { findUpstream, sharedUpstreams, type UpstreamView } from '../members/upstream-view.ts'
 import { UpstreamZones } from '../metrics/peers.ts'
+import { listParts, PiecewiseResponse } from '../piecewise-response.ts'
 import type { ControlPlane } from '../plane.ts'
 import { Refusal } from '../refusal.ts'
 import type { SubsystemName } from '../server-index.ts'
@@ -64,9 +65,8 @@ class MemberRequest {
     const zones = new UpstreamZones(this.#plane.peerZones)
     const all = sharedUpstreams(this.#plane.state(), this.#options)
     const fields = this.#fields
-    return json(
-      200,
-      all.map((each) => upstreamJson(each, zones.figuresOf(each), { fields })),
+    return new PiecewiseResponse(
+      listParts(all.map((each) => upstreamJson(each, zones.figuresOf(each), { fields }))),
     )
   }
 

@@ -46,15 +46,16 @@ export function findUpstream(
   return node && viewOf(state, node, options)
 }
 
-/** All groups with a zone, by name. */
-export function sharedUpstreams(
+/** All groups with a zone, by name; each is read when it is its turn, for there may be many. */
+export function* sharedUpstreams(
   state: DynamicState,
   options: ViewOptions,
-): readonly UpstreamView[] {
-  return [...groupsOf(state.tree, options.subsystem).groups()]
-    .map((node) => viewOf(state, node, options))
-    .filter(({ zone }) => zone !== undefined)
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+): Generator<UpstreamView, void, undefined> {
+  const nodes = [...groupsOf(state.tree, options.subsystem).groups()]
+  for (const node of nodes.sort((a, b) => (a.args[0]! < b.args[0]! ? -1 : 1))) {
+    const view = viewOf(state, node, options)
+    if (view.zone !== undefined) yield view
+  }
 }
 
 /** True when names of new members can be looked up: by the group's own name servers or those around. */
