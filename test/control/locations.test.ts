@@ -103,6 +103,45 @@ describe('locations that come and go', patient, () => {
     assert.deepEqual(await texts('/exact?v=2'), new Set(['default']))
   })
 
+  it('come back where they stood, when a change is taken back', async () => {
+    const asked = async (expected: string): Promise<void> =>
+      assert.deepEqual(await texts('/row/x'), new Set([expected]))
+    const rollBack = async (to: number): Promise<void> =>
+      assert.deepEqual(await control.ask(scope, 'POST', '/api/v2/rollback', { to }), success)
+    const row = (name: string): LocationFields => ({
+      location_rule: '~',
+      location_name: name,
+      location_body: `return 200 "${name}"`,
+    })
+    await add(row('^/row'))
+    await add(row('^/row/'), row('/x'))
+    const through = (op: string, path: string, value?: string): Promise<Reply> =>
+      control.ask(scope, 'PATCH', '/api/v2/config', [{ op, path: `${server}${path}`, value }])
+    const server = `/http/server[${host}:${port} pages]`
+    const last = 'location ~ ^/row/. { return 200 last; }'
+    assert.equal((await through('add', '', last)).status, 200)
+    const both = await control.revision(scope)
+    await asked('^/row')
+    await del('^/row', '~')
+    await asked('^/row/')
+    await rollBack(both)
+    await asked('^/row')
+    await del('^/row/', '~')
+    await rollBack(both)
+    await del('^/row', '~')
+    await asked('^/row/')
+    await rollBack(both)
+    await asked('^/row')
+    for (const name of ['^/row', '^/row/', '/x']) await del(name, '~')
+    await asked('last')
+    assert.equal((await through('remove', '/location[~ ^/row/.]')).status, 200)
+    await asked('default')
+    await rollBack(both)
+    await asked('^/row')
+    await rollBack(both - 3)
+    await asked('default')
+  })
+
   it('follow the rules of their kinds', async () => {
     const text = (word: string): string => `return 200 "${word}";`
     await add(

@@ -41,6 +41,12 @@ export function kindOf(key: string): InstructionKind {
   return kind
 }
 
+/** The row that an instruction's thing stands in, where it matters which comes first. */
+export function rowOf({ key, body }: Instruction): string | undefined {
+  const kind = instructionKinds.find(({ topic }) => key.startsWith(topic))
+  return kind?.rowOf === undefined || isNewcomer(body) ? undefined : kind.rowOf(JSON.parse(body))
+}
+
 /**
  * True when an instruction that is set over this one, or over none, is as young as it comes: what stood for
  * nothing has no place that could be kept.

@@ -71,6 +71,11 @@ export interface InstructionKind {
   readonly topic: string
   /** Takes `before` out and puts `after` in; throws `Refusal` and leaves everything as it was. */
   apply(transition: Transition): Outcome
+  /**
+   * The row that its thing stands in, where it has a meaning which comes first; `undefined` where it has none.
+   * Of one row, the younger stand behind the older.
+   */
+  rowOf?(body: unknown): string | undefined
   /** What names its thing in the message on the bus that tells of its end. */
   identify?(body: unknown): Readonly<Record<string, unknown>>
 }

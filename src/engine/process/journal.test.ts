@@ -127,6 +127,45 @@ test('edits back to a revision undo everything after it', (t) => {
   assert.deepEqual(journal.editsBackTo(0), [set('a', null), set('c', null)])
 })
 
+function location(name: string, rule = '~', server_name = 'a'): Edit {
+  const locations = [{ location_rule: rule, location_name: name }]
+  const body = JSON.stringify({ addr_port: '0.0.0.0:80', server_name, locations })
+  return set(`/ins/loc/${server_name}${name}`, body)
+}
+
+function without({ key }: Edit): Edit {
+  return set(key, null)
+}
+
+test('what is asked one after the other comes back where it stood', (t) => {
+  const path = temporaryPath(t)
+  const journal = open(t, path)
+  const [a, b, c, d] = ['/a', '/b', '/c', '/d'].map((name) => location(name)) as [
+    Edit,
+    Edit,
+    Edit,
+    Edit,
+  ]
+  const prefix = location('/p', '^~')
+  const elsewhere = location('/x', '~', 'other')
+  append(journal, a, b)
+  append(journal, prefix, elsewhere, c)
+  append(journal, without(b), without(prefix))
+  append(journal, d)
+  assert.deepEqual(journal.editsBackTo(3), [without(d)])
+  assert.deepEqual(journal.editsBackTo(2), [prefix, without(d), b, without(c), c])
+  append(journal, b)
+  assert.deepEqual(journal.editsBackTo(2), [prefix, without(d), without(b), b, without(c), c])
+  append(journal, ...journal.editsBackTo(2))
+  const row = journal.instructions().filter(({ key }) => /[abcd]$/.test(key))
+  assert.deepEqual(row, [a, b, c])
+  append(journal, ...journal.editsBackTo(4))
+  assert.deepEqual(
+    journal.instructions().filter(({ key }) => /[abcd]$/.test(key)),
+    [a, c, d],
+  )
+})
+
 test('edits since a revision hold each key once, with its last body', (t) => {
   const journal = open(t, temporaryPath(t))
   append(journal, set('a', '1'))

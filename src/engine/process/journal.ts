@@ -8,17 +8,18 @@
  * ```text
  *   instructions   key → body, with the revision that put it there: the state
  *   revisions      number, time, action, actor, peer
- *   changes        revision → keys with body before and after: the way back
+ *   changes        revision → keys with body before and after, and when what it ended had come: the way back
  * ```
  */
 import { existsSync } from 'node:fs'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type Actor, originOf } from '../control/actor.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
 import { isNewcomer } from '../control/instruction-kinds.ts'
 import type { HistoryEdit, HistoryEntry } from '../control/plane.ts'
 import { openDatabase, type Schema, transact } from '../store/sqlite-database.ts'
 import { processLimits } from './limits.ts'
+import { type Birth, type PastChange, wayBack } from './way-back.ts'
 
 const schema: Schema = {
   applicationId: 0x54_4a_4a_31, // TJJ1
@@ -45,7 +46,11 @@ const schema: Schema = {
       PRIMARY KEY (revision, position)
     ) STRICT;
   `,
-  laterColumns: [{ table: 'revisions', column: 'peer', type: 'TEXT' }],
+  laterColumns: [
+    { table: 'revisions', column: 'peer', type: 'TEXT' },
+    { table: 'changes', column: 'born_revision', type: 'INTEGER' },
+    { table: 'changes', column: 'born_position', type: 'INTEGER' },
+  ],
 }
 
 interface ChangeRow extends HistoryEdit {
@@ -157,13 +162,10 @@ export class Journal {
 
   /** What takes the state back to what it was at the given revision. */
   editsBackTo(revision: number): Edit[] {
-    const bodies = new Map<string, string | null>()
-    for (const { key, before } of this.#changesSince(revision)) {
-      if (!bodies.has(key)) bodies.set(key, before)
-    }
-    return [...bodies]
-      .filter(([key, body]) => (this.#instructions.get(key) ?? null) !== body)
-      .map(([key, body]) => ({ key, body }))
+    return wayBack(this.#changesSince(revision), {
+      instructions: this.#instructions,
+      birthOf: (key) => this.#birthOf(key)!,
+    })
   }
 
   /** Revisions below `before`, the newest first. */
@@ -206,10 +208,13 @@ export class Journal {
   }
 
   #record({ revision, position, key, before, after: body }: ChangeRow): void {
+    const stays = body !== null && !isNewcomer(before)
+    const birth = stays ? undefined : this.#birthOf(key)
     this.#sql(
-      'INSERT INTO changes (revision, position, key, before, after) VALUES (?, ?, ?, ?, ?)',
-    ).run(revision, position, key, before, body)
-    if (body !== null && !isNewcomer(before)) {
+      `INSERT INTO changes (revision, position, key, before, after, born_revision, born_position)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ).run(revision, position, key, before, body, birth?.revision ?? null, birth?.position ?? null)
+    if (stays) {
       this.#sql('UPDATE instructions SET body = ? WHERE key = ?').run(body, key)
       return
     }
@@ -223,7 +228,12 @@ export class Journal {
     )
   }
 
-  #changesSince(revision: number): readonly { key: string; before: string | null }[] {
+  #birthOf(key: string): Birth | undefined {
+    const row = this.#sql('SELECT revision, position FROM instructions WHERE key = ?').get(key)
+    return row && { revision: Number(row['revision']), position: Number(row['position']) }
+  }
+
+  #changesSince(revision: number): readonly PastChange[] {
     const oldest = this.#oldest()
     if (revision < 0 || revision > this.#revision || !Number.isInteger(revision)) {
       throw new RevisionError(`there is no revision ${revision}, the last one is ${this.#revision}`)
@@ -232,9 +242,11 @@ export class Journal {
       throw new RevisionError(`history begins at revision ${oldest - 1}, ${revision} is not kept`)
     }
     if (this.#database === undefined) return []
-    return this.#sql(
-      'SELECT key, before FROM changes WHERE revision > ? ORDER BY revision, position',
-    ).all(revision) as { key: string; before: string | null }[]
+    const rows = this.#sql(
+      `SELECT key, before, born_revision, born_position FROM changes WHERE revision > ?
+       ORDER BY revision, position`,
+    ).all(revision)
+    return rows.map(toPastChange)
   }
 
   #editsOf(revision: number): readonly HistoryEdit[] {
@@ -271,5 +283,17 @@ export class Journal {
     const statement = this.#database!.prepare(text)
     this.#statements.set(text, statement)
     return statement
+  }
+}
+
+function toPastChange(row: Record<string, SQLOutputValue>): PastChange {
+  const { born_revision: revision, born_position: position, before } = row
+  return {
+    key: String(row['key']),
+    before: before === null ? null : String(before),
+    birth:
+      typeof revision === 'number' && typeof position === 'number'
+        ? { revision, position }
+        : undefined,
   }
 }

@@ -24,7 +24,8 @@ import { splitModifier } from '../../http/location.ts'
 import { isCondition, parseCondition } from '../../http/location-condition.ts'
 import type { Applied, InstructionKind, Transition } from '../instruction.ts'
 import { forbiddenText, terminated } from '../instruction-text.ts'
-import { parseAddrPort } from '../listen-address.ts'
+import { listenAddrPort, parseAddrPort } from '../listen-address.ts'
+import { pathOf, type PlaceStep } from '../place.ts'
 import { Refusal, replyCodes } from '../refusal.ts'
 import type { IndexedServer, Part, ServerIndex } from '../server-index.ts'
 import { replaceServerNode } from '../server-tree.ts'
@@ -58,6 +59,13 @@ export const httpLocation: InstructionKind = {
     const { applied, gap } = remove(transition, before as LocationBody)
     if (after === undefined) return applied
     return add({ ...transition, ...applied }, after as LocationBody, gap)
+  },
+  rowOf: (body) => {
+    const { addr_port, server_name = '', locations } = body as LocationBody
+    const address = parseAddrPort(addr_port)
+    if (address === undefined) return undefined
+    const server = { server: listenAddrPort(address), name: server_name.trim().toLowerCase() }
+    return locationRow([['http'], server], argsOf(locations[0]))
   },
   identify: (body) => {
     const { addr_port, server_name, locations } = body as LocationBody
@@ -139,6 +147,14 @@ function add(transition: Transition, body: LocationBody, gap?: Gap): Applied {
     node: withBlock(server.node, splice(block, position, 0, [node])),
     parts: server.parts.set(partKey(node.args), { instruction: transition.key, node }),
   })
+}
+
+/** Expressions and conditions are asked one after the other, until one matches; others in no order. */
+export function locationRow(
+  steps: readonly PlaceStep[],
+  args: readonly string[],
+): string | undefined {
+  return ['~', '~*', '('].includes(splitModifier(args)[0]) ? pathOf(steps) : undefined
 }
 
 /** What can be there once only: prefixes share their places, whatever they say of expressions. */

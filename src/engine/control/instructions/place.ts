@@ -44,7 +44,7 @@ import {
 import { Refusal, replyCodes } from '../refusal.ts'
 import { type IndexedServer, ServerIndex, type SubsystemName } from '../server-index.ts'
 import { replaceServerNode, updateSubsystem } from '../server-tree.ts'
-import { partKey } from './http-location.ts'
+import { locationRow, partKey } from './http-location.ts'
 
 export const place: InstructionKind = {
   topic: placeTopic,
@@ -53,6 +53,11 @@ export const place: InstructionKind = {
     return isServerStep(at.target)
       ? setServer(transition, at, at.target)
       : setDirectives(transition, at)
+  },
+  rowOf: (body) => {
+    const { steps, target } = (body as PlaceBody).place
+    if (isServerStep(target) || target[0] !== 'location') return undefined
+    return locationRow(steps, target.slice(1))
   },
   identify: (body) => ({ place: (body as PlaceBody).place }),
 }
