@@ -3,7 +3,9 @@
  * whatever ends in between.
  */
 import assert from 'node:assert/strict'
+import { watch } from 'node:fs'
 import { test } from 'node:test'
+import { processLimits } from '../../src/engine/process/limits.ts'
 import { parseExposition, valueOf } from '../support/exposition.ts'
 import { generateLoad } from '../support/load.ts'
 import { freePorts } from '../support/ports.ts'
@@ -296,3 +298,59 @@ test('a dump that cannot be written is an error in the log, once', async (t) => 
   const lines = engine.errorLog.match(/is not made/g) ?? []
   assert(lines.length <= 2, 'each worker says it once at most')
 })
+
+test('a last dump that takes its time is waited for', async (t) => {
+  const [front, controlPort] = (await freePorts(2)) as [number, number]
+  const filters = Array.from(
+    { length: filtersPerRequest },
+    (_, i) => `vhost_traffic_status_filter_by_set_key $arg_k group${i};`,
+  )
+  const blocks = `http {
+    access_log off;
+    vhost_traffic_status_zone shared:traffic:256m;
+    vhost_traffic_status_dump data/traffic.dump 1h;
+    ${filters.join(' ')}
+    keepalive_requests 100000;
+    server { listen ${host}:${front}; server_name front; location / { return 200 hello; } }
+  }`
+  const { engine, prefix } = await startControl(t, { stream: '', blocks, workers: 2, controlPort })
+  const requests = 40
+  let key = 0
+  await generateLoad(t, {
+    port: front,
+    connections,
+    requests,
+    request: (_, last) =>
+      `GET /?k=${(key += 1)} HTTP/1.1\r\nHost: front\r\n${last ? 'Connection: close\r\n' : ''}\r\n`,
+  })
+  const watcher = watch(prefix.file('data'))
+  t.after(() => watcher.close())
+  const begun = new Promise<void>((resolve) => {
+    watcher.on('change', (_, name) => {
+      if (!String(name).startsWith('traffic.dump')) return
+      watcher.close()
+      for (const { pid } of engine.children('worker process')) stall(pid)
+      resolve()
+    })
+  })
+  const ended = engine.stop('SIGTERM')
+  await begun
+  await ended
+  assert.doesNotMatch(engine.errorLog, /is killed/)
+  const dump = prefix.read('data/traffic.dump')
+  assert.equal(requestsIn(dump), requests * connections)
+  const groups = dump.match(/"group\d+"/g)
+  assert.equal(groups?.length, requests * connections * filtersPerRequest)
+})
+
+/** Enough for a dump that takes some tenths of a second. */
+const filtersPerRequest = 40
+
+/** Halts a process for longer than the master waits for one that has nothing to write. */
+function stall(pid: number): void {
+  process.kill(pid, 'SIGSTOP')
+  setTimeout(
+    () => isAlive(pid) && process.kill(pid, 'SIGCONT'),
+    processLimits.workerKillAfterMs * 2,
+  )
+}

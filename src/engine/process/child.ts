@@ -6,11 +6,13 @@
  *                        └── stop ──▶ stopping ── dies ──▶ idle
  * ```
  *
- * A process that does not end in time after it was told to is killed.
+ * A process that does not end in time after it was told to is killed; one that says that it still has something to
+ * write is given more.
  */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import type { Log } from '../core/log.ts'
 import { BackOff } from './back-off.ts'
+import { processLimits } from './limits.ts'
 import type { FromChild, ToChild } from './messages.ts'
 
 export interface ChildCommand {
@@ -47,6 +49,10 @@ export class Child {
   #startedAt = 0
   #restarts = 0
   #held = false
+  /** Whoever sits here writes what it leaves behind. */
+  #isFinishing = false
+  /** It was told to end at once, and is killed where it does not. */
+  #isDoomed = false
   #timer: NodeJS.Timeout | undefined
   /** What this turn of the event loop has to say. */
   #outgoing: ToChild[] = []
@@ -78,6 +84,8 @@ export class Child {
     const { command, log, onStart } = this.#options
     const { file, args, env, cwd, descriptors = [] } = command(this)
     this.#state = 'running'
+    this.#isFinishing = false
+    this.#isDoomed = false
     this.#startedAt = performance.now()
     const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors]
     const child = spawn(file, args, { env, stdio, ...(cwd !== undefined && { cwd }) })
@@ -135,11 +143,24 @@ export class Child {
     await this.ended
   }
 
+  /** It has last work to do: more time passes before it is killed. */
+  awaitLastWork(): void {
+    if (this.#isFinishing) return
+    this.#isFinishing = true
+    if (this.#isDoomed) this.#killLater()
+  }
+
   #killLater(): void {
-    this.#timer = setTimeout(() => {
-      this.#options.log.write('alert', `${this.title} ${this.pid} did not end, it is killed`)
-      this.signal('SIGKILL')
-    }, this.#options.killAfterMs)
+    this.#isDoomed = true
+    clearTimeout(this.#timer)
+    const { killAfterMs, log } = this.#options
+    this.#timer = setTimeout(
+      () => {
+        log.write('alert', `${this.title} ${this.pid} did not end, it is killed`)
+        this.signal('SIGKILL')
+      },
+      this.#isFinishing ? processLimits.lastWorkMsMax : killAfterMs,
+    )
   }
 
   #onExit(how: string, alarming: boolean): void {

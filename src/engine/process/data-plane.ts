@@ -120,14 +120,14 @@ export class DataPlane {
     this.#services.accessLogs.flush()
   }
 
-  /** Ends everything at once. */
-  close(): void {
+  /** Ends everything at once. `onLastWork` is called before something is written that takes a while. */
+  close(onLastWork?: () => void): void {
     this.#listeners.close()
     probersOf(this.#services).stop()
     this.#services.accessLogs.flush()
     this.#services.transport.close()
     // When nothing is counted any more.
-    trafficDumperOf(this.#services).end()
+    trafficDumperOf(this.#services).end(onLastWork)
     void this.#services.keyValues.close()
     this.#files.close()
   }

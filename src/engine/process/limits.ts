@@ -27,6 +27,8 @@ export const processLimits = {
   /** From TERM to KILL, as nginx: a second. Children that have state to flush get longer. */
   workerKillAfterMs: 1_000,
   copilotKillAfterMs: 5_000,
+  /** What a child that said so has left to write: a dump of a million keys takes about ten seconds. */
+  lastWorkMsMax: 30_000,
 
   /** Addresses that are told to whoever started the engine in the foreground. */
   listeningToldMax: 32,

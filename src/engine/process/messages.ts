@@ -117,6 +117,8 @@ export type FromChild =
   | { readonly kind: 'committed'; readonly transaction: number }
   | { readonly kind: 'listen'; readonly request: number; readonly spec: ListenSpec }
   | { readonly kind: 'release'; readonly key: string }
+  /** It was told to end, and begins to write what would otherwise be lost. */
+  | { readonly kind: 'finishing' }
   | { readonly kind: 'follow' }
   | { readonly kind: 'request'; readonly request: number; readonly ask: Ask }
 

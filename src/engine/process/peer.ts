@@ -92,6 +92,9 @@ export class Peer implements Member, Borrower {
         registry.release(this, message.key)
         this.#services.onReleased()
         return
+      case 'finishing':
+        this.child.awaitLastWork()
+        return
       case 'follow':
         void transactions.follow(this).then((outcome) => this.#services.onJoined(this, outcome))
         return

@@ -208,6 +208,7 @@ export class Transactions {
       case 'committed':
         this.#rounds.get(`commit ${message.transaction}`)?.answer(member, message)
         return true
+      case 'finishing':
       case 'listen':
       case 'release':
       case 'follow':

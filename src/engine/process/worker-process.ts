@@ -24,6 +24,7 @@ const worker = new Worker(
     const answer = await channel.ask({ kind: 'files', paths })
     return answer.kind === 'files' ? answer.texts : {}
   },
+  () => channel.send({ kind: 'finishing' }),
 )
 const membership = new Membership(worker, (message) => channel.send(message), {
   write: (level, message) => worker.log.write(level, message),

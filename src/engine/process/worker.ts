@@ -23,6 +23,7 @@ import { readSettings, type Settings } from './settings.ts'
 export class Worker implements Participant {
   readonly #source: DescriptorSource
   readonly #fetchFiles: FetchFiles | undefined
+  readonly #onLastWork: (() => void) | undefined
   #plane: DataPlane | undefined
   #settings: Settings | undefined
   /** True while a change is prepared that brings other settings. */
@@ -32,7 +33,9 @@ export class Worker implements Participant {
   #vitals: VitalsReporter | undefined
   readonly #readAhead = new ReadAhead()
 
-  constructor(source: DescriptorSource, fetchFiles?: FetchFiles) {
+  /** `onLastWork` is called when it ends and first has something to write that takes a while. */
+  constructor(source: DescriptorSource, fetchFiles?: FetchFiles, onLastWork?: () => void) {
+    this.#onLastWork = onLastWork
     this.#source = source
     this.#fetchFiles = fetchFiles
   }
@@ -132,7 +135,7 @@ export class Worker implements Participant {
     this.#readAhead.stop()
     this.#vitals?.stop()
     this.#vitals = undefined
-    this.#plane?.close()
+    this.#plane?.close(this.#onLastWork)
   }
 
   reopenLogs(): void {

@@ -15,7 +15,7 @@
  * Whether the file is read back is decided once in an engine's life, before anything is counted. A process
  * that dies meanwhile is followed by one that reads the file again, and adds what is missing
  * (`TrafficTable.restore`). When an engine stops, the last of its workers to leave writes all that was
- * counted. What a killed master leaves, or a last worker that is killed while the engine stops, is as old as
+ * counted, and tells the master before, which then waits for it. What a killed master leaves, or a last worker that is killed while the engine stops, is as old as
  * the last dump. An engine that takes over from a running one by USR2 begins with the last dump of that, and
  * has the file from its own first dump on: an engine leaves a file alone that a later one writes.
  */
@@ -77,9 +77,10 @@ export class TrafficDump {
   }
 
   /** The process ends. The last one writes all that was counted. */
-  end(): void {
+  end(onLastWork?: () => void): void {
     this.#close()
     if (!this.#state.leave()) return
+    onLastWork?.()
     this.#state.alone(() => this.#finish())
   }
 

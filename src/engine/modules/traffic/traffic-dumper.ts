@@ -36,9 +36,9 @@ export class TrafficDumper {
     if (wish !== undefined) this.#dump = this.#open(wish)
   }
 
-  /** The process ends: nothing is counted any more. */
-  end(): void {
-    this.#dump?.end()
+  /** The process ends: nothing is counted any more. `onLastWork` is called before a last dump is written. */
+  end(onLastWork?: () => void): void {
+    this.#dump?.end(onLastWork)
     this.#dump = undefined
   }
 
