@@ -31,6 +31,7 @@ const peers: readonly Peer[] = [
   { package: 'wrk', proofs: ['wrk'] },
   { package: 'nghttp2-client', proofs: ['h2load'] },
   { package: 'mariadb-server', proofs: ['mariadbd'] },
+  { package: 'chromium', proofs: ['chromium'] },
   { package: 'procps', proofs: ['ps'] },
   { package: 'util-linux', proofs: ['taskset'] },
 ]
