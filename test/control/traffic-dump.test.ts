@@ -3,7 +3,7 @@
  * whatever ends in between.
  */
 import assert from 'node:assert/strict'
-import { watch } from 'node:fs'
+import { existsSync, watch } from 'node:fs'
 import { test } from 'node:test'
 import { processLimits } from '../../src/engine/process/limits.ts'
 import { parseExposition, valueOf } from '../support/exposition.ts'
@@ -314,6 +314,7 @@ test('a last dump that takes its time is waited for', async (t) => {
     server { listen ${host}:${front}; server_name front; location / { return 200 hello; } }
   }`
   const { engine, prefix } = await startControl(t, { stream: '', blocks, workers: 2, controlPort })
+  await until(() => existsSync(prefix.file('data/traffic.dump')), { what: 'the first dump' })
   const requests = 40
   let key = 0
   await generateLoad(t, {
@@ -327,9 +328,10 @@ test('a last dump that takes its time is waited for', async (t) => {
   t.after(() => watcher.close())
   const begun = new Promise<void>((resolve) => {
     watcher.on('change', (_, name) => {
-      if (!String(name).startsWith('traffic.dump')) return
+      const writer = /^traffic\.dump\.(\d+)\.draft$/.exec(String(name))?.[1]
+      if (writer === undefined) return
       watcher.close()
-      for (const { pid } of engine.children('worker process')) stall(pid)
+      stall(Number(writer))
       resolve()
     })
   })
