@@ -6,6 +6,7 @@
 export const statuses = {
   /** Close the connection without a word: `return 444`. */
   close: 444,
+  /** The head of a request, or one of its lines, is too large. */
   headerTooLarge: 494,
   /** The client's certificate is not good, or not there. */
   badCertificate: 495,
