@@ -22,7 +22,7 @@ import { Linger } from './linger.ts'
 import type { OutputOwner } from './output.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
-import { startRequest } from './request-start.ts'
+import { refuseRequest, startRequest } from './request-start.ts'
 import { statusText } from './status.ts'
 import { renderTrailers, writeHead } from './writer.ts'
 
@@ -321,7 +321,7 @@ export class HttpConnection
     this.#waits = waits.nothing
     this.requests += 1
     if (outcome === done) startRequest(request)
-    else request.refuse(outcome, parser.problem)
+    else refuseRequest(request, outcome, parser.problem)
     // What follows the head in the chunk is the body's, or the next request's.
     return outcome === done ? at + head.end - before : chunk.length
   }

@@ -94,6 +94,11 @@ export function closesConnection(status: number): boolean {
   return closing.has(status)
 }
 
+/** True for statuses that stand in the log only: nobody is there to be told, or nobody shall be. */
+export function isSilent(status: number): boolean {
+  return status === statuses.close || status === 408 || status === statuses.clientClosed
+}
+
 /** True when a page is sent for it where nobody gave another body. */
 export function hasPage(status: number): boolean {
   if (status in notes || status in titles) return true
