@@ -72,6 +72,14 @@ export function refuseRequest(request: Request, status: number, problem: string)
   request.finalize(status)
 }
 
+/** The client has gone within the head: there is nobody to be answered, only the log to be told. */
+export function abandonHead(request: Request): void {
+  request.response.status = 400
+  request.head.closeLine()
+  const what = 'client prematurely closed connection while reading client request headers'
+  request.logError(what, 'info')
+}
+
 /** TRACE would show what cookies hide; CONNECT is for proxies that clients know. */
 function refuseMethod(request: Request): void {
   const where = 'while reading client request headers'
