@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { curl } from '../support/http.ts'
 import { freePort } from '../support/ports.ts'
 import { runOk } from '../support/process.ts'
-import { ConfigurationFault, refusalOf, startHttp } from './support.ts'
+import { ConfigurationFault } from '../support/subsystem-runner.ts'
+import { refusalOf, startHttp } from './support.ts'
 
 async function hashed(scheme: string, password: string): Promise<string> {
   return (await runOk(['openssl', 'passwd', `-${scheme}`, password])).trim()

@@ -1,154 +1,44 @@
-/**
- * Runs an HTTP configuration within the test's process: compiled, listened on and changed as a worker
- * does it, with the log in a folder of the test.
- */
-import assert from 'node:assert/strict'
-import { checkConfiguration } from '../../src/engine/conf/check.ts'
-import { type Diagnostic, formatDiagnostic } from '../../src/engine/conf/diagnostics.ts'
-import { createDiskReader } from '../../src/engine/conf/file-reader.ts'
-import { configurationFromText } from '../../src/engine/conf/includes.ts'
-import type { Directive } from '../../src/engine/conf/tree.ts'
-import { CompileSession } from '../../src/engine/core/compile-session.ts'
-import { ErrorLog, LogFiles } from '../../src/engine/core/log.ts'
+/** Runs an HTTP configuration within the test's process. */
 import { ModuleTable } from '../../src/engine/core/module-table.ts'
-import { compileTree, type Snapshot } from '../../src/engine/core/snapshot.ts'
-import { AccessLogWriter } from '../../src/engine/modules/access-log.ts'
-import { privateZoneMemory, type ZoneMemory } from '../../src/engine/core/zone-memory.ts'
-import { createTransport } from '../../src/engine/net/create-transport.ts'
-import { LocalDescriptorSource } from '../../src/engine/net/descriptor-source.ts'
-import { ListenerSet } from '../../src/engine/net/listeners.ts'
-import { createPrivateZone, type PeerZone } from '../../src/engine/upstream/peer-zone.ts'
-import { TimingWheel } from '../../src/engine/net/timing-wheel.ts'
 import { httpModules } from '../../src/engine/http/built-in-modules.ts'
 import type { HttpPart } from '../../src/engine/http/part.ts'
 import { createHttpSubsystem, type HttpSubsystem } from '../../src/engine/http/subsystem.ts'
-import { onEnd, type Owner } from '../support/scope.ts'
+import type { Owner } from '../support/scope.ts'
+import { refusalBy, startRunner, SubsystemRunner } from '../support/subsystem-runner.ts'
 import { makeTempPrefix, type Files, type TempPrefix } from '../support/temp-prefix.ts'
 
 const table = new ModuleTable(httpModules)
 
-/** Peers that a zone of a test has room for. */
-const zonePeers = 64
-
-export class ConfigurationFault extends Error {
-  readonly diagnostics: readonly Diagnostic[]
-
-  constructor(diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map(formatDiagnostic).join('\n'))
-    this.diagnostics = diagnostics
-  }
-}
-
-export class HttpRunner {
-  readonly prefix: TempPrefix
-  /** Where zones lie, so that tests can look into them. */
-  readonly zoneMemory: ZoneMemory = privateZoneMemory()
+export class HttpRunner extends SubsystemRunner<HttpPart, HttpSubsystem> {
   /** What requests find in the key/value store. */
-  readonly keyValues: Map<string, string> = new Map()
-  /** Decides for percentages; tests put a generator of their own in place. */
-  chance: () => number = Math.random
-  readonly #subsystem: HttpSubsystem
-  readonly #listeners: ListenerSet
-  readonly #accessLogs: AccessLogWriter
-  readonly #close: () => void
-  #snapshot: Snapshot | undefined
-  warnings: readonly string[] = []
+  readonly keyValues: Map<string, string>
+  readonly #draws: { chance: () => number }
 
   constructor(prefix: TempPrefix) {
-    this.prefix = prefix
-    const files = new LogFiles()
-    const target = { kind: 'file', path: prefix.file('logs/error.log') } as const
-    const log = new ErrorLog(files, [{ target, level: 'info' }])
-    const transport = createTransport({ log })
-    const zones = new Map<string, PeerZone>()
-    let connections = 0
-    this.#accessLogs = new AccessLogWriter(files, transport)
-    this.#subsystem = createHttpSubsystem({
-      transport,
-      timers: new TimingWheel(transport.clock),
-      accessLogs: this.#accessLogs,
-      zoneMemory: this.zoneMemory,
-      log,
-      peerZone: (name) => {
-        return zones.getOrInsertComputed(name, () => createPrivateZone(zonePeers))
-      },
-      errorLog: () => log,
-      product: { name: 'trijet', version: '0.0.0' },
-      keyValues: { get: (name) => this.keyValues.get(name) },
-      chance: () => this.chance(),
-      nextConnection: () => (connections += 1),
+    const keyValues = new Map<string, string>()
+    const draws = { chance: Math.random }
+    super(prefix, {
+      table,
+      create: (services) =>
+        createHttpSubsystem({
+          ...services,
+          product: { name: 'trijet', version: '0.0.0' },
+          keyValues: { get: (name) => keyValues.get(name) },
+          chance: () => draws.chance(),
+        }),
+      close: ({ engine }) => engine.close(),
     })
-    this.#listeners = new ListenerSet(transport, new LocalDescriptorSource(log), log)
-    this.#close = () => {
-      this.#subsystem.engine.close()
-      this.#listeners.close()
-      transport.close()
-      files.close()
-    }
-  }
-
-  get part(): HttpPart {
-    return this.#snapshot!.parts.get('http') as HttpPart
+    this.keyValues = keyValues
+    this.#draws = draws
   }
 
   get engine(): HttpSubsystem['engine'] {
-    return this.#subsystem.engine
+    return this.subsystem.engine
   }
 
-  get errorLog(): string {
-    return this.prefix.read('logs/error.log')
-  }
-
-  /** The tree in force. */
-  get tree(): Directive {
-    return this.#snapshot!.tree
-  }
-
-  /** Reads a text as the body of `http` and takes it into use. */
-  async load(http: string): Promise<void> {
-    await this.apply(this.parse(http))
-  }
-
-  parse(http: string): Directive {
-    const path = this.prefix.file('conf/test.conf')
-    const reader = createDiskReader()
-    const text = `http {\n${http}\n}\n`
-    const configuration = configurationFromText(text, path, reader)
-    const diagnostics = checkConfiguration(configuration, table)
-    if (diagnostics.length > 0) throw new ConfigurationFault(diagnostics)
-    return configuration.main
-  }
-
-  /** Compiles a tree and takes it into use, or fails and changes nothing. */
-  async apply(tree: Directive): Promise<void> {
-    const session = new CompileSession({
-      table,
-      prefix: this.prefix.path,
-      confPrefix: this.prefix.file('conf'),
-      dryRun: false,
-    })
-    try {
-      const snapshot = compileTree(tree, [this.#subsystem], session, this.#snapshot)
-      if (session.failed) throw new ConfigurationFault(session.diagnostics)
-      await session.prepare()
-      const part = snapshot.parts.get('http') as HttpPart
-      const listening = await this.#listeners.prepare(part.listeners)
-      session.commit()
-      listening.commit()
-      this.#snapshot = snapshot
-      this.warnings = session.diagnostics.map(({ message }) => message)
-    } catch (error) {
-      session.abort()
-      throw error
-    }
-  }
-
-  flushLogs(): void {
-    this.#accessLogs.flush()
-  }
-
-  close(): void {
-    this.#close()
+  /** Decides for percentages; tests put a generator of their own in place. */
+  set chance(chance: () => number) {
+    this.#draws.chance = chance
   }
 }
 
@@ -158,22 +48,10 @@ export async function startHttp(
   http: string,
   files: Files = {},
 ): Promise<HttpRunner> {
-  const runner = new HttpRunner(makeTempPrefix(owner, files))
-  onEnd(owner, () => runner.close())
-  await runner.load(http)
-  return runner
+  return startRunner(owner, new HttpRunner(makeTempPrefix(owner, files)), http)
 }
 
 /** The messages with which a configuration is refused, as `nginx -t` would print them. */
 export async function refusalOf(owner: Owner, http: string): Promise<readonly string[]> {
-  const runner = new HttpRunner(makeTempPrefix(owner))
-  onEnd(owner, () => runner.close())
-  const fault: unknown = await runner.load(http).then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  assert(fault instanceof ConfigurationFault, `accepted, or failed otherwise: ${String(fault)}`)
-  return fault.diagnostics.map((one) =>
-    formatDiagnostic(one).replaceAll(`${runner.prefix.path}/`, ''),
-  )
+  return refusalBy(owner, new HttpRunner(makeTempPrefix(owner)), http)
 }

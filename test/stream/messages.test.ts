@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { askNginx } from '../support/nginx.ts'
-import { ConfigurationFault } from './support.ts'
+import { ConfigurationFault } from '../support/subsystem-runner.ts'
 import { startStream } from './support.ts'
 import { existsSync } from 'node:fs'
 

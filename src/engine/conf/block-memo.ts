@@ -1,5 +1,6 @@
 /** What is looked for in a block again and again, after changes that leave most of it as it was. */
 import type { Block } from './block.ts'
+import { Note } from './block-note.ts'
 import type { Directive } from './tree.ts'
 
 const none: readonly never[] = Object.freeze([])
@@ -7,7 +8,7 @@ const none: readonly never[] = Object.freeze([])
 /** Looks at the parts of a block that it has not seen: a change among thousands makes a few of them. */
 export class BlockMemo<T> {
   readonly #pick: (node: Directive) => readonly T[]
-  readonly #known = new WeakMap<Block, readonly T[]>()
+  readonly #known = new Note<readonly T[]>()
 
   /** `pick` says what a directive has of what is looked for. */
   constructor(pick: (node: Directive) => readonly T[]) {

@@ -14,24 +14,40 @@
  * Leaves and branches hold at most `fanout` entries. Two versions are compared by identity, whole
  * subtrees at a time, so a diff costs what the change cost.
  */
+import { Notable, Note } from './block-note.ts'
 import type { Directive } from './tree.ts'
 
 const fanout = 32
 
-export interface Leaf {
-  readonly kind: 'leaf'
+export class Leaf extends Notable {
+  readonly kind = 'leaf'
   readonly size: number
   /** Levels below this one. */
-  readonly height: 0
+  readonly height = 0
   readonly items: readonly Directive[]
+
+  constructor(items: readonly Directive[]) {
+    super()
+    this.size = items.length
+    this.items = Object.freeze(items)
+    Object.freeze(this)
+  }
 }
 
-export interface Branch {
-  readonly kind: 'branch'
+export class Branch extends Notable {
+  readonly kind = 'branch'
   readonly size: number
   /** Levels below this one, along the longest way: removals leave parts of different heights. */
   readonly height: number
   readonly parts: readonly Block[]
+
+  constructor(parts: readonly Block[]) {
+    super()
+    this.size = parts.reduce((size, part) => size + part.size, 0)
+    this.height = tallest(parts) + 1
+    this.parts = Object.freeze(parts)
+    Object.freeze(this)
+  }
 }
 
 export type Block = Leaf | Branch
@@ -46,19 +62,11 @@ export interface BlockDiff {
 export const emptyBlock: Block = leaf([])
 
 function leaf(items: readonly Directive[]): Leaf {
-  return Object.freeze({ kind: 'leaf', size: items.length, height: 0, items: Object.freeze(items) })
+  return new Leaf(items)
 }
 
 function branch(parts: readonly Block[]): Block {
-  if (parts.length === 1) return parts[0]!
-  let size = 0
-  for (const part of parts) size += part.size
-  return Object.freeze({
-    kind: 'branch',
-    size,
-    height: tallest(parts) + 1,
-    parts: Object.freeze(parts),
-  })
+  return parts.length === 1 ? parts[0]! : new Branch(parts)
 }
 
 /** Builds a block from a list. */
@@ -142,7 +150,7 @@ interface Span {
   readonly high: number
 }
 
-const spans = new WeakMap<Block, Span>()
+const spans = new Note<Span>()
 
 function spanOf(block: Block): Span {
   const known = spans.get(block)

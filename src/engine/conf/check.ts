@@ -12,33 +12,28 @@
  * ```
  */
 import { type Block, directives } from './block.ts'
+import { Note } from './block-note.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import type { BlockShape, DirectiveTable, SimpleShape } from './directive-table.ts'
 import type { Configuration } from './includes.ts'
 import { type Directive, opensBlock, type Position, reportedAt } from './tree.ts'
 
-/** What was found right under one table, by context; made new for another table. */
+/** By whom something was found right: one table, and a context in it. Made new for another table. */
 export class CheckMemo {
-  readonly #contexts = new Map<string, ContextMemo>()
+  readonly #contexts = new Map<string, object>()
   /** Directives looked at that were not remembered: what testing cost so far. */
   visits = 0
 
-  of(context: string): ContextMemo {
-    let memo = this.#contexts.get(context)
-    if (memo === undefined) {
-      memo = { blocks: new WeakSet(), parts: new WeakMap() }
-      this.#contexts.set(context, memo)
-    }
-    return memo
+  of(context: string): object {
+    return this.#contexts.getOrInsertComputed(context, () => ({}))
   }
 }
 
-interface ContextMemo {
-  /** Directives with a block; a simple one costs as much to test as to look up. */
-  readonly blocks: WeakSet<Directive>
-  /** Of each part of a block, the directives that may stand only once in the whole block. */
-  readonly parts: WeakMap<Block, readonly Directive[]>
-}
+/** Kept with the block of a directive; a simple directive costs as much to test as to look up. */
+const rightNodes = new Note<{ readonly by: object; readonly node: Directive }>()
+
+/** Kept with a part of a larger block: the directives in it that may stand only once in the whole block. */
+const rightParts = new Note<{ readonly by: object; readonly singles: readonly Directive[] }>()
 
 /** All that is wrong with a configuration that was read: what its reader found and what the table forbids. */
 export function checkConfiguration(
@@ -89,18 +84,18 @@ class Check {
 
   /** `seen` names what stood in the whole block so far and may stand only once. */
   #part(part: Block, context: string, seen: Set<string>): readonly Directive[] {
-    const { parts } = this.#memo.of(context)
-    const known = parts.get(part)
-    if (known !== undefined) {
-      for (const node of known) this.#once(node, seen)
-      return known
+    const by = this.#memo.of(context)
+    const known = rightParts.get(part)
+    if (known?.by === by) {
+      for (const node of known.singles) this.#once(node, seen)
+      return known.singles
     }
     const before = this.diagnostics.length
     const singles =
       part.kind === 'leaf'
         ? part.items.filter((node) => this.#node(node, context, seen))
         : part.parts.flatMap((inner) => this.#part(inner, context, seen))
-    if (this.diagnostics.length === before) parts.set(part, singles)
+    if (this.diagnostics.length === before) rightParts.set(part, { by, singles })
     return singles
   }
 
@@ -115,11 +110,13 @@ class Check {
       this.#fail(`invalid number of arguments in "${node.name}" directive`, node)
     }
     if (single) this.#once(node, seen)
-    const { blocks } = this.#memo.of(context)
-    if (blocks.has(node)) return single
+    const by = this.#memo.of(context)
+    const known = node.block && rightNodes.get(node.block)
+    if (known?.node === node && known.by === by) return single
     this.#memo.visits++
     if ('opens' in shape) this.#children(node, shape)
-    if (opensBlock(node) && this.diagnostics.length === before) blocks.add(node)
+    const isRight = this.diagnostics.length === before
+    if (isRight && node.block !== undefined) rightNodes.set(node.block, { by, node })
     return single
   }
 

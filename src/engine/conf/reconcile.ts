@@ -12,6 +12,7 @@
  */
 import { hash } from 'node:crypto'
 import { type Block, blockOf, directives } from './block.ts'
+import { Note } from './block-note.ts'
 import { type Directive, withBlock } from './tree.ts'
 
 /**
@@ -91,16 +92,20 @@ function wordsOf({ name, args }: Directive): string {
   return JSON.stringify([name, ...args])
 }
 
-const fingerprints = new WeakMap<Directive, string>()
+/** Of what a block holds. */
+const hashes = new Note<string>()
 
 /** Equal for directives that say the same, with all they hold. A block's is a hash of its content. */
 function fingerprint(node: Directive): string {
   if (node.block === undefined) return `${wordsOf(node)}${node.script ?? ''};`
-  const known = fingerprints.get(node)
+  return `${wordsOf(node)}{${hashOf(node.block)}}`
+}
+
+function hashOf(block: Block): string {
+  const known = hashes.get(block)
   if (known !== undefined) return known
-  const content = [...directives(node.block)].map(fingerprint).join('\n')
-  const text = `${wordsOf(node)}{${hash('sha256', content, 'base64')}}`
-  fingerprints.set(node, text)
+  const text = hash('sha256', [...directives(block)].map(fingerprint).join('\n'), 'base64')
+  hashes.set(block, text)
   return text
 }
 

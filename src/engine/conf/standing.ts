@@ -12,7 +12,8 @@
  *
  * Slots are remembered per leaf, so that looking one up costs a fraction of a block's size.
  */
-import { type Block, itemAt } from './block.ts'
+import { type Block, itemAt, type Leaf } from './block.ts'
+import { Note } from './block-note.ts'
 import { type Directive, opensBlock } from './tree.ts'
 
 /** Lists with lines of several names, by the names beside the one that they are known under. */
@@ -59,9 +60,9 @@ function collect(part: Block, slot: string, before: number, found: number[]): vo
 
 type Slots = ReadonlyMap<string, readonly number[]>
 
-const memo = new WeakMap<Block, Slots>()
+const memo = new Note<Slots>()
 
-function slotsOf(leaf: Extract<Block, { kind: 'leaf' }>): Slots {
+function slotsOf(leaf: Leaf): Slots {
   const known = memo.get(leaf)
   if (known !== undefined) return known
   const slots = new Map<string, number[]>()

@@ -32,6 +32,9 @@ export function orderedTree(applied: Applied, bodies: Iterable<string>): Ordered
     const { steps, order } = JSON.parse(text) as OrderBody
     enter(root, ownersOf(applied, steps), { steps, order })
   }
+  if (root.below.size === 0 && root.order.length === 0) {
+    return { tree: applied.tree, heirs: new Map() }
+  }
   const tree = ordered(applied, applied.tree, root)
   return { tree, heirs: new Map(heirsOf(applied.tree, root)) }
 }

@@ -13,6 +13,7 @@ import type { Carrier, HttpProtocol } from './carrier.ts'
 import { backgroundRequestsMax } from './limits.ts'
 import type { Request } from './request.ts'
 import { startSubrequest } from './subrequest.ts'
+import { RequestSpan } from './telemetry/request-span.ts'
 
 export interface BackgroundOptions {
   readonly uri: string
@@ -32,7 +33,8 @@ export function startBackgroundRequest(original: Request, options: BackgroundOpt
   const { connection, server, carrier, method } = original
   const { engine } = connection
   const twin = engine.takeSubrequest(connection, new NobodysCarrier(carrier.protocol), server)
-  twin.copy(original, options.withBody)
+  copy(original, twin)
+  if (options.withBody) twin.storedBody = original.storedBody?.share()
   underWay += 1
   const onDone = (): void => {
     underWay -= 1
@@ -40,6 +42,25 @@ export function startBackgroundRequest(original: Request, options: BackgroundOpt
     setImmediate(() => engine.giveRequest(twin))
   }
   startSubrequest(twin, { ...options, method, onDone })
+}
+
+/** What a twin needs of its original, which may end before it does. */
+function copy(original: Request, twin: Request): void {
+  twin.head.copyFrom(original.head)
+  twin.framing.read(twin.head)
+  twin.values.copyFrom(original.values)
+  twin.location = original.location
+  twin.method = original.method
+  twin.uri = original.uri
+  twin.args = original.args
+  twin.hasArgs = original.hasArgs
+  twin.host = original.host
+  twin.remote = original.remote
+  twin.captures = original.captures
+  twin.startedAt = original.startedAt
+  twin.begunAt = original.begunAt
+  twin.variables = original.variables
+  if (original.span !== undefined) (twin.span ??= new RequestSpan()).copyFrom(original.span)
 }
 
 /** Nothing is ever sent through it. */

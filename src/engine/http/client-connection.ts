@@ -5,6 +5,7 @@ import type { VariableTable } from '../core/variables.ts'
 import { type Address, formatAddress, formatHost } from '../net/address.ts'
 import type { ProxyHeader } from '../net/proxy-protocol.ts'
 import type { Socket } from '../net/socket.ts'
+import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { HttpEngine } from './engine.ts'
 import type { HttpPart } from './part.ts'
 import type { RequestHead } from './request-head.ts'
@@ -23,7 +24,29 @@ export interface ConnectionStart {
   readonly server?: HttpServer
 }
 
-export abstract class ClientConnection {
+/** What a connection waits for its client to do; `answer` is that to our own question. */
+export const waits = {
+  nothing: 0,
+  head: 1,
+  body: 2,
+  send: 3,
+  next: 4,
+  answer: 5,
+  /** Not for anything any more: the connection has ended, or is somebody else's. */
+  over: 6,
+} as const
+
+/** What a client is too slow in, as the log says it; empty for what it may leave undone. */
+const slownesses = [
+  '',
+  'reading client request headers',
+  'reading client request body',
+  'sending to client',
+  '',
+  '',
+]
+
+export abstract class ClientConnection implements TimerOwner {
   readonly engine: HttpEngine
   readonly port: HttpPort
   readonly socket: Socket
@@ -47,6 +70,9 @@ export abstract class ClientConnection {
   readonly #handshakeServer: HttpServer | undefined
   /** When it was accepted: milliseconds, wall clock. */
   readonly openedAt: number = Date.now()
+  /** One of `waits`: what the timer is for; one that was armed for something else is not asked to stop. */
+  protected waitsFor: number = waits.nothing
+  readonly #timer: Timer = new Timer(this)
 
   constructor({ engine, port, socket, secure, proxy, server }: ConnectionStart) {
     this.engine = engine
@@ -71,6 +97,9 @@ export abstract class ClientConnection {
 
   /** Cuts the connection and all that is under way on it. */
   abstract abort(): void
+
+  /** What is waited for has not come in time. */
+  protected abstract onSilence(): void
 
   /** True when the present request came in the same bytes as the one before. */
   abstract get pipelined(): boolean
@@ -122,6 +151,34 @@ export abstract class ClientConnection {
     const wanted = (this.port.traits.get('ssl') ?? 0) > 0
     if (!wanted && !this.secure) return 0
     return refusalByTls(request, { wanted, server: this.#handshakeServer })
+  }
+
+  /** Waits for one thing, and for nothing else any more; 0: for as long as it takes. */
+  protected wait(what: number, ms: number): void {
+    if (this.waitsFor === waits.over) return
+    const { timers } = this.engine.services
+    this.waitsFor = what
+    if (ms > 0) timers.arm(this.#timer, ms)
+    else timers.cancel(this.#timer)
+  }
+
+  protected stopWaiting(what: number): void {
+    if (this.waitsFor === what) this.waitsFor = waits.nothing
+  }
+
+  protected endWaits(): void {
+    this.waitsFor = waits.over
+    this.engine.services.timers.cancel(this.#timer)
+  }
+
+  onTimeout(): void {
+    if (this.waitsFor === waits.nothing) return
+    const slowness = slownesses[this.waitsFor]!
+    if (slowness !== '') {
+      const what = `client timed out (110: Connection timed out) while ${slowness}`
+      this.server.errorLog.write('info', `${what}, ${this.logContext()}`, this.number)
+    }
+    this.onSilence()
   }
 
   logContext(): string {

@@ -10,10 +10,10 @@ import {
 } from '../conf/block.ts'
 import { configurationFromText } from '../conf/includes.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
-import { CompileSession } from '../core/compile-session.ts'
 import { LogFiles, silentLog } from '../core/log.ts'
 import { ModuleTable } from '../core/module-table.ts'
-import { compileTree, type Snapshot } from '../core/snapshot.ts'
+import { applyTree } from '../core/snapshot.fixture.ts'
+import type { Snapshot } from '../core/snapshot.ts'
 import type { VariableValue } from '../core/variables.ts'
 import { AccessLogWriter } from '../modules/access-log.ts'
 import { privateZoneMemory } from '../core/zone-memory.ts'
@@ -73,14 +73,10 @@ export class Compiler {
 
   /** Takes the tree into use; false when it is refused, and then nothing has changed. */
   apply(tree: Directive): boolean {
-    const session = new CompileSession({ table, prefix: '/p', confPrefix: '/p', dryRun: false })
-    const snapshot = compileTree(tree, [this.subsystem], session, this.snapshot)
-    this.messages = session.diagnostics.map(({ message }) => message)
-    if (session.failed) {
-      session.abort()
-      return false
-    }
-    session.commit()
+    const { subsystem, snapshot: before } = this
+    const { snapshot, messages } = applyTree(tree, { subsystem, table, before })
+    this.messages = messages
+    if (snapshot === undefined) return false
     this.snapshot = snapshot
     this.tree = tree
     return true

@@ -14,42 +14,27 @@
  */
 import { formatHost } from '../net/address.ts'
 import type { SocketHandler, Socket } from '../net/socket.ts'
-import { Timer, type TimerOwner } from '../net/timing-wheel.ts'
 import type { Carrier, HttpProtocol } from './carrier.ts'
-import { ClientConnection, type ConnectionStart } from './client-connection.ts'
+import { ClientConnection, type ConnectionStart, waits } from './client-connection.ts'
 import { discardedBodyBytesMax, pipelinedPerTurnMax } from './limits.ts'
 import { Linger } from './linger.ts'
 import type { OutputOwner } from './output.ts'
 import { again, done } from './parser.ts'
 import type { Request } from './request.ts'
-import { startRequest } from './request-start.ts'
-import { statusText } from './status.ts'
-import { renderTrailers, writeHead } from './writer.ts'
+import { abandonHead, refuseRequest, startRequest } from './request-start.ts'
+import { renderInterim, renderTrailers, writeHead } from './writer.ts'
 
 const modes = { idle: 0, head: 1, busy: 2, discard: 3, flush: 4, taken: 5, closed: 6 } as const
-
-/** What the timer is for; one that was armed for something else before is not asked to stop. */
-const waits = { nothing: 0, head: 1, body: 2, send: 3, next: 4 } as const
-
-const waitTexts = [
-  '',
-  'reading client request headers',
-  'reading client request body',
-  'sending to client',
-  '',
-]
 
 const nothing = Buffer.alloc(0)
 const continueText = 'HTTP/1.1 100 Continue\r\n\r\n'
 
 export class HttpConnection
   extends ClientConnection
-  implements Carrier, SocketHandler, TimerOwner, OutputOwner
+  implements Carrier, SocketHandler, OutputOwner
 {
   request: Request | undefined = undefined
   blocked: boolean = false
-  readonly #timer: Timer
-  #waits: number = waits.nothing
   #mode: number = modes.idle
   /** Bytes that nobody can take yet; the socket is paused while there are any. */
   #pending: Buffer | undefined = undefined
@@ -64,13 +49,12 @@ export class HttpConnection
 
   constructor(start: ConnectionStart) {
     super(start)
-    this.#timer = new Timer(this)
     this.socket.handler = this
   }
 
   /** Begins to wait for the first request. */
   start(): void {
-    this.#wait(waits.head, this.server.core.client_header_timeout)
+    this.wait(waits.head, this.server.core.client_header_timeout)
   }
 
   get protocol(): HttpProtocol {
@@ -98,8 +82,10 @@ export class HttpConnection
     this.#clientEnded = true
     this.closing = true
     if (this.#mode === modes.busy) this.#clientGone()
-    else if (this.#mode === modes.head) this.#endWithinHead()
-    else if (this.#mode < modes.flush) {
+    else if (this.#mode === modes.head) {
+      abandonHead(this.request!)
+      this.#close()
+    } else if (this.#mode < modes.flush) {
       if (this.#mode === modes.idle && this.requests > 0) this.#logIdleEnd()
       this.#close()
     }
@@ -110,15 +96,6 @@ export class HttpConnection
     if (!errorLog.takes('info')) return
     const client = formatHost(this.remote)
     errorLog.write('info', `client ${client} closed keepalive connection`, this.number)
-  }
-
-  #endWithinHead(): void {
-    const request = this.request!
-    request.response.status = 400
-    request.head.closeLine()
-    const what = 'client prematurely closed connection while reading client request headers'
-    request.logError(what, 'info')
-    this.#close()
   }
 
   #clientGone(): void {
@@ -136,7 +113,7 @@ export class HttpConnection
 
   onDrain(): void {
     this.blocked = false
-    if (this.#waits === waits.send) this.#waits = waits.nothing
+    this.stopWaiting(waits.send)
     if (this.#mode === modes.flush) this.#afterFlush()
     else if (this.#mode === modes.idle) this.#nextTurn()
     else if (this.request !== undefined) {
@@ -150,22 +127,13 @@ export class HttpConnection
     this.#closed()
   }
 
-  onTimeout(): void {
-    const text = waitTexts[this.#waits]!
-    if (this.#waits === waits.nothing) return
-    if (text !== '') {
-      const { errorLog } = this.server
-      errorLog.write(
-        'info',
-        `client timed out (110: Connection timed out) while ${text}, ${this.logContext()}`,
-        this.number,
-      )
-      if (this.request !== undefined) {
-        this.request.response.status = 408
-        this.request.head.closeLine()
-      }
+  protected override onSilence(): void {
+    const isLate = this.waitsFor !== waits.next
+    if (isLate && this.request !== undefined) {
+      this.request.response.status = 408
+      this.request.head.closeLine()
     }
-    const reset = text !== '' && this.server.core.reset_timedout_connection
+    const reset = isLate && this.server.core.reset_timedout_connection
     this.socket.destroy(undefined, reset)
     this.#closed()
   }
@@ -195,9 +163,7 @@ export class HttpConnection
   ): void {
     // RFC 9110 §15.2: HTTP/1.0 knows no interim responses.
     if (head.minor === 0) return
-    let text = `HTTP/1.1 ${statusText(status)}\r\n`
-    for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
-    this.#sendText(`${text}\r\n`)
+    this.#sendText(renderInterim(status, names, values))
   }
 
   sendBody(request: Request, bytes: Buffer, from: number, to: number): void {
@@ -219,8 +185,7 @@ export class HttpConnection
     this.engine.output.flush()
     this.#pending = undefined
     this.#mode = modes.taken
-    this.engine.services.timers.cancel(this.#timer)
-    this.#waits = waits.nothing
+    this.endWaits()
     this.socket.handler = handler
     return early
   }
@@ -239,12 +204,12 @@ export class HttpConnection
       this.engine.output.text(this, continueText)
       if (this.#corked === 0) this.engine.output.flush()
     }
-    this.#wait(waits.body, request.location.core.client_body_timeout)
+    this.wait(waits.body, request.location.core.client_body_timeout)
     if (!this.#consuming) this.#resume()
   }
 
   pauseBody(): void {
-    this.#stopWaiting(waits.body)
+    this.stopWaiting(waits.body)
     this.socket.pause()
   }
 
@@ -265,7 +230,7 @@ export class HttpConnection
     this.closing = true
     if (this.#mode !== modes.idle) return
     const { keepalive_min_timeout: atLeastMs } = this.server.core
-    if (this.requests > 0 && atLeastMs > 0) this.#wait(waits.next, atLeastMs)
+    if (this.requests > 0 && atLeastMs > 0) this.wait(waits.next, atLeastMs)
     else this.#close()
   }
 
@@ -318,10 +283,10 @@ export class HttpConnection
     const outcome = parser.parse()
     if (outcome === again) return at + taken
     this.#mode = modes.busy
-    this.#waits = waits.nothing
+    this.waitsFor = waits.nothing
     this.requests += 1
     if (outcome === done) startRequest(request)
-    else request.refuse(outcome, parser.problem)
+    else refuseRequest(request, outcome, parser.problem)
     // What follows the head in the chunk is the body's, or the next request's.
     return outcome === done ? at + head.end - before : chunk.length
   }
@@ -332,8 +297,8 @@ export class HttpConnection
     if (this.request !== request || this.#mode >= modes.flush) return next
     if (this.#mode === modes.discard) this.#afterDiscarded(request)
     else if (request.body.flowing) {
-      this.#wait(waits.body, request.location.core.client_body_timeout)
-    } else this.#stopWaiting(waits.body)
+      this.wait(waits.body, request.location.core.client_body_timeout)
+    } else this.stopWaiting(waits.body)
     return next
   }
 
@@ -362,12 +327,12 @@ export class HttpConnection
   #afterTurn(): void {
     const { core } = this.server
     if (this.#mode === modes.head) {
-      if (this.#waits !== waits.head) this.#wait(waits.head, core.client_header_timeout)
+      if (this.waitsFor !== waits.head) this.wait(waits.head, core.client_header_timeout)
     } else if (this.#mode === modes.idle) {
       if (this.blocked) this.#waitForClient()
       // Too many pipelined requests for one turn: other connections have theirs first.
       else if (this.#pending !== undefined) setImmediate(() => this.#nextTurn())
-      else if (this.requests > 0) this.#wait(waits.next, core.keepalive_timeout.ms)
+      else if (this.requests > 0) this.wait(waits.next, core.keepalive_timeout.ms)
     }
   }
 
@@ -385,7 +350,7 @@ export class HttpConnection
     }
     body.discard()
     this.#mode = modes.discard
-    this.#wait(waits.body, request.location.core.lingering_timeout)
+    this.wait(waits.body, request.location.core.lingering_timeout)
     if (!this.#consuming) this.#resume()
   }
 
@@ -442,7 +407,7 @@ export class HttpConnection
   #closed(): void {
     if (this.#mode === modes.closed) return
     this.#mode = modes.closed
-    this.engine.services.timers.cancel(this.#timer)
+    this.endWaits()
     this.#pending = undefined
     if (this.request !== undefined) this.#abandon(this.request)
     this.engine.forget(this)
@@ -462,18 +427,6 @@ export class HttpConnection
   }
 
   #waitForClient(): void {
-    this.#wait(waits.send, (this.request?.location.core ?? this.server.core).send_timeout)
-  }
-
-  #stopWaiting(what: number): void {
-    if (this.#waits === what) this.#waits = waits.nothing
-  }
-
-  #wait(what: number, ms: number): void {
-    if (this.#mode === modes.closed) return
-    const { timers } = this.engine.services
-    this.#waits = what
-    if (ms > 0) timers.arm(this.#timer, ms)
-    else timers.cancel(this.#timer)
+    this.wait(waits.send, (this.request?.location.core ?? this.server.core).send_timeout)
   }
 }

@@ -1,8 +1,9 @@
 /** Takes a request out of pieces of bytes as a connection does, and tells all that can be seen of it. */
 import { BodyDecoder } from './body-decoder.ts'
 import { Framing } from './framing.ts'
+import type { HeadLimits } from './head-limits.ts'
 import { methods } from './methods.ts'
-import { again, done, type HeadLimits, RequestParser } from './parser.ts'
+import { again, done, RequestParser } from './parser.ts'
 import { RequestHead } from './request-head.ts'
 import { normalizePath } from './uri.ts'
 

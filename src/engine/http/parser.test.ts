@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { HeadLimits } from './head-limits.ts'
 import { knownNames, nameId } from './header-names.ts'
-import type { HeadLimits } from './parser.ts'
 import { parserCases } from './parser-cases.fixture.ts'
 import { feed, usualLimits } from './parser.fixture.ts'
 

@@ -29,29 +29,17 @@ import {
   targetSpecial,
   tokenLower,
 } from './bytes.ts'
+import type { HeadLimits } from './head-limits.ts'
 import { hashByte, matchName, unknownName } from './header-names.ts'
 import { emptyLinesMax, headerFieldsMax } from './limits.ts'
 import { matchMethod } from './methods.ts'
 import type { RequestHead } from './request-head.ts'
+import { splitTarget } from './request-target.ts'
+import { statuses } from './status.ts'
 
 /** What `parse` says: more bytes are needed, or the head is whole; anything else is the status of a refusal. */
 export const again = 0
 export const done = 1
-
-/** nginx's own number for a header that is too large; the client sees 400. */
-export const headerTooLarge = 494
-
-export interface HeadLimits {
-  /** `client_header_buffer_size`, bytes. */
-  readonly initialBytes: number
-  /** `large_client_header_buffers`. */
-  readonly largeCount: number
-  readonly largeBytes: number
-  /** `underscores_in_headers`. */
-  readonly underscores: boolean
-  /** `ignore_invalid_headers`: fields whose names nginx finds odd are left out. */
-  readonly ignoreInvalid: boolean
-}
 
 const states = {
   start: 0,
@@ -170,7 +158,7 @@ export class RequestParser {
     if (partial >= largeBytes || this.#largeUsed >= largeCount) {
       const inLine = this.#state < states.fieldStart
       this.problem = inLine ? 'too long URI' : 'too large request'
-      return inLine ? 414 : headerTooLarge
+      return inLine ? 414 : statuses.headerTooLarge
     }
     this.#largeUsed += 1
     this.#roomEnd = this.#lineStart + largeBytes
@@ -310,7 +298,7 @@ export class RequestParser {
     }
     if (head.count === headerFieldsMax) {
       this.problem = 'too many header fields'
-      return headerTooLarge
+      return statuses.headerTooLarge
     }
     this.#hash = 0
     this.#plain = 1
@@ -409,39 +397,4 @@ function isBlank(byte: number): boolean {
 
 function followsSlash(bytes: Uint8Array, at: number, byte: number): boolean {
   return (byte === slash || byte === dot) && bytes[at - 1] === slash
-}
-
-const schemes = [Buffer.from('http://', 'latin1'), Buffer.from('https://', 'latin1')] as const
-
-/** Finds authority and path in a whole target; false for a form that is not taken. */
-function splitTarget(head: RequestHead): boolean {
-  const { bytes, targetStart, targetEnd, queryStart } = head
-  const pathLimit = queryStart < 0 ? targetEnd : queryStart - 1
-  head.pathEnd = pathLimit
-  head.pathStart = targetStart
-  if (bytes[targetStart] === slash) return true
-  const tls = startsWithScheme(bytes, targetStart, pathLimit, schemes[1])
-  if (!tls && !startsWithScheme(bytes, targetStart, pathLimit, schemes[0])) return false
-  head.absoluteTls = tls
-  head.authorityStart = targetStart + schemes[tls ? 1 : 0].length
-  let end = head.authorityStart
-  while (end < pathLimit && bytes[end] !== slash) end++
-  head.authorityEnd = end
-  head.pathStart = end
-  return end > head.authorityStart
-}
-
-/** Schemes are case-insensitive (RFC 3986 §3.1). */
-function startsWithScheme(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  scheme: Uint8Array,
-): boolean {
-  if (to - from < scheme.length) return false
-  for (let i = 0; i < scheme.length; i++) {
-    const byte = bytes[from + i]!
-    if (byte !== scheme[i] && (byte | 0x20) !== scheme[i]) return false
-  }
-  return true
 }

@@ -11,6 +11,7 @@
 import { requestFilename } from './file-path.ts'
 import { internalRedirectsMax } from './limits.ts'
 import type { Location } from './location.ts'
+import { checkLocation } from './location-check.ts'
 import { outcomes } from './module.ts'
 import { delayRequest } from './request-delay.ts'
 import type { Request } from './request.ts'
@@ -157,14 +158,14 @@ export class PhaseWalk {
     const conditional = locations.findConditional(request.uri, request)
     if (conditional !== undefined) {
       this.#open(conditional)
-      return request.checkLocation()
+      return checkLocation(request)
     }
     if (locations.sendsToFolder(request.uri)) {
       request.response.location = `${request.escapedUri()}/${request.args === '' ? '' : `?${request.args}`}`
       return 301
     }
     this.#open(locations.findByPath(request.uri, request) ?? fallback)
-    return request.checkLocation()
+    return checkLocation(request)
   }
 
   #open(location: Location): void {

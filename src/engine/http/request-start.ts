@@ -39,7 +39,7 @@ function readFields(request: Request): boolean {
   request.connection.engine.counts.onHead()
   const verdict = framing.read(request.head)
   if (verdict === done) return true
-  request.refuse(verdict, framing.problem)
+  refuseRequest(request, verdict, framing.problem)
   return false
 }
 
@@ -57,8 +57,27 @@ function start(request: Request, bodyLength: number): void {
   const refusal = connection.checkTls(request)
   if (refusal !== 0) refuseEarly(request, refusal)
   else if (head.method === methods.connect || head.method === methods.trace) refuseMethod(request)
-  else if (!readTarget(request)) request.refuse(400, 'invalid request')
+  else if (!readTarget(request)) refuseRequest(request, 400, 'invalid request')
   else request.phases.run(outcomes.next)
+}
+
+/** The client's fault, before there is anything to serve: answered and closed. */
+export function refuseRequest(request: Request, status: number, problem: string): void {
+  const { head } = request
+  const part = head.lineEnd === 0 ? 'line' : 'headers'
+  head.closeLine()
+  request.logError(`client sent ${problem} while reading client request ${part}`, 'info')
+  request.keepAlive = false
+  request.body.fail(status)
+  request.finalize(status)
+}
+
+/** The client has gone within the head: there is nobody to be answered, only the log to be told. */
+export function abandonHead(request: Request): void {
+  request.response.status = 400
+  request.head.closeLine()
+  const what = 'client prematurely closed connection while reading client request headers'
+  request.logError(what, 'info')
 }
 
 /** TRACE would show what cookies hide; CONNECT is for proxies that clients know. */

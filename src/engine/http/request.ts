@@ -15,23 +15,21 @@ import type { ClientConnection } from './client-connection.ts'
 import { activities } from './connection-counts.ts'
 import { errorContext } from './error-context.ts'
 import { Framing } from './framing.ts'
-import { staysOpen } from './keep-alive.ts'
-import { discardedBodyBytesMax } from './limits.ts'
+import type { HeadLimits } from './head-limits.ts'
 import type { Location } from './location.ts'
 import { methods, methodText } from './methods.ts'
-import { outcomes } from './module.ts'
-import type { HeadLimits } from './parser.ts'
 import { RequestParser } from './parser.ts'
 import { PhaseWalk } from './phases.ts'
 import { RequestBody } from './request-body.ts'
 import { RequestHead } from './request-head.ts'
 import { timesRequests } from './request-timing.ts'
 import { Response } from './response.ts'
+import { sendResponseHead } from './response-head.ts'
 import type { HttpServer } from './server.ts'
 import { errorPageOf, sendStatus } from './special-response.ts'
-import { closesConnection, statuses } from './status.ts'
+import { closesConnection, isSilent } from './status.ts'
 import type { StoredBody } from './stored-body.ts'
-import { RequestSpan } from './telemetry/request-span.ts'
+import type { RequestSpan } from './telemetry/request-span.ts'
 import { encodePath } from './uri.ts'
 import type { UpstreamTrail } from './upstream-trail.ts'
 import { VariableCache } from './variable-cache.ts'
@@ -69,6 +67,8 @@ export class Request implements CaptureHost {
   server: HttpServer
   location: Location
   variables: VariableTable<Request>
+  /** What variables were found to be; a subrequest looks at its parent's. */
+  values: VariableCache = new VariableCache()
   /** The client's address; `realip` may put another in place. */
   remote: Address
   /** Normal form of the path. Internal redirects change it. */
@@ -115,8 +115,7 @@ export class Request implements CaptureHost {
   generation: number = 0
   readonly #ownHead: RequestHead = this.head
   readonly #ownFraming: Framing = this.framing
-  readonly #ownCache: VariableCache = new VariableCache()
-  #cache: VariableCache = this.#ownCache
+  readonly #ownValues: VariableCache = this.values
   readonly #endings: RequestEnding[] = []
 
   constructor(
@@ -175,7 +174,7 @@ export class Request implements CaptureHost {
     this.completed = false
     this.generation += 1
     this.inErrorPage = false
-    this.#cache.clear()
+    this.values.clear()
   }
 
   /** Gives up what it borrowed or holds outside of itself, before it is used again. */
@@ -185,7 +184,7 @@ export class Request implements CaptureHost {
     this.parent = undefined
     this.head = this.#ownHead
     this.framing = this.#ownFraming
-    this.#cache = this.#ownCache
+    this.values = this.#ownValues
     if (!this.filters.empty) this.filters.clear()
     this.storedBody?.release()
     this.storedBody = undefined
@@ -194,41 +193,6 @@ export class Request implements CaptureHost {
   /** Has something given back when the request is over and logged. */
   atEnd(ending: RequestEnding): void {
     this.#endings.push(ending)
-  }
-
-  /** Makes it a part of another: the same head, client and variables, and, `withBody`, its body. */
-  join(parent: Request, withBody: boolean): void {
-    this.parent = parent
-    if (withBody) this.storedBody = parent.storedBody?.share()
-    this.head = parent.head
-    this.framing = parent.framing
-    this.#cache = parent.#cache
-    this.host = parent.host
-    this.remote = parent.remote
-    this.captures = parent.captures
-    this.startedAt = parent.startedAt
-    this.begunAt = parent.begunAt
-    this.variables = parent.variables
-  }
-
-  /** Makes it a twin of another, which may end before it does; `withBody`: with its body. */
-  copy(original: Request, withBody: boolean): void {
-    this.head.copyFrom(original.head)
-    this.framing.read(this.head)
-    this.#cache.copyFrom(original.#cache)
-    if (withBody) this.storedBody = original.storedBody?.share()
-    this.location = original.location
-    this.method = original.method
-    this.uri = original.uri
-    this.args = original.args
-    this.hasArgs = original.hasArgs
-    this.host = original.host
-    this.remote = original.remote
-    this.captures = original.captures
-    this.startedAt = original.startedAt
-    this.begunAt = original.begunAt
-    this.variables = original.variables
-    if (original.span !== undefined) (this.span ??= new RequestSpan()).copyFrom(original.span)
   }
 
   /** The request that the client has sent. */
@@ -267,21 +231,6 @@ export class Request implements CaptureHost {
     this.carrier.uncork()
   }
 
-  /** What the location that was found says before its handlers: `outcomes.next`, or a status. */
-  checkLocation(): number {
-    const { core } = this.location
-    if (core.internal && !this.internal) return 404
-    if (this.parent !== undefined) return outcomes.next
-    const max = core.client_max_body_size
-    if (max > 0 && this.framing.contentLength > max && !this.inErrorPage) {
-      this.logError(`client intended to send too large body: ${this.framing.contentLength} bytes`)
-      return 413
-    }
-    this.body.limit(max)
-    if (this.keepAlive) this.keepAlive = staysOpen(this)
-    return outcomes.next
-  }
-
   /** Begins again with another URI, as `index`, `error_page` and the like do; returns what a handler returns. */
   redirect(uri: string, args: string): number {
     this.uri = uri
@@ -297,16 +246,6 @@ export class Request implements CaptureHost {
   redirectToNamed(name: string): number {
     this.internal = true
     return this.phases.redirectToNamed(name)
-  }
-
-  /** The client's fault, before there is anything to serve: answered and closed. */
-  refuse(status: number, problem: string): void {
-    const part = this.head.lineEnd === 0 ? 'line' : 'headers'
-    this.head.closeLine()
-    this.logError(`client sent ${problem} while reading client request ${part}`, 'info')
-    this.keepAlive = false
-    this.body.fail(status)
-    this.finalize(status)
   }
 
   /** Ends the request with a status: by its `error_page`, by nginx's page, or without a word. */
@@ -343,36 +282,7 @@ export class Request implements CaptureHost {
    * response: nothing was sent then, and the request is to be ended with it.
    */
   sendHead(): number {
-    const { response } = this
-    if (this.errorStatus !== 0) response.status = this.errorStatus
-    const { status } = response
-    response.headOnly ||= this.isHead || status === 204 || status === 304
-    if (response.challenge !== undefined) {
-      response.add('WWW-Authenticate', response.challenge)
-      response.challenge = undefined
-    }
-    for (const filter of this.location.headerFilters) {
-      filter(this)
-      if (response.refusal !== 0) return this.#refuseResponse()
-    }
-    if (this.connection.closing || this.#leavesBody()) this.keepAlive = false
-    this.carrier.sendHead(this)
-    response.headSent = true
-    return 0
-  }
-
-  #refuseResponse(): number {
-    const { response } = this
-    const { refusal } = response
-    response.refusal = 0
-    if (!this.filters.empty) this.filters.clear()
-    return refusal
-  }
-
-  /** A body that was not asked for (RFC 9110 §10.1.1), or is too long to be read for nobody. */
-  #leavesBody(): boolean {
-    const { body, framing } = this
-    return body.unread && (framing.expectContinue || framing.contentLength > discardedBodyBytesMax)
+    return sendResponseHead(this)
   }
 
   /** Lets a filter change the body of the response; for header filters. */
@@ -472,7 +382,7 @@ export class Request implements CaptureHost {
   }
 
   get(slot: number): VariableValue {
-    return this.#cache.read(this, slot)
+    return this.values.read(this, slot)
   }
 
   append(slot: number, sink: ByteSink): boolean {
@@ -481,11 +391,6 @@ export class Request implements CaptureHost {
   }
 
   store(slot: number, value: VariableValue): void {
-    this.#cache.store(slot, value)
+    this.values.store(slot, value)
   }
-}
-
-/** Statuses that stand in the log only: nobody is there to be told, or nobody shall be. */
-function isSilent(status: number): boolean {
-  return status === statuses.close || status === 408 || status === statuses.clientClosed
 }

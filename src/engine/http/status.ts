@@ -6,6 +6,7 @@
 export const statuses = {
   /** Close the connection without a word: `return 444`. */
   close: 444,
+  /** The head of a request, or one of its lines, is too large. */
   headerTooLarge: 494,
   /** The client's certificate is not good, or not there. */
   badCertificate: 495,
@@ -91,6 +92,11 @@ export function statusText(status: number): string {
 /** True for refusals after which the connection is not used again. */
 export function closesConnection(status: number): boolean {
   return closing.has(status)
+}
+
+/** True for statuses that stand in the log only: nobody is there to be told, or nobody shall be. */
+export function isSilent(status: number): boolean {
+  return status === statuses.close || status === 408 || status === statuses.clientClosed
 }
 
 /** True when a page is sent for it where nobody gave another body. */

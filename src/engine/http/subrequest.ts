@@ -45,7 +45,8 @@ export function startSubrequest(parent: Request, options: SubrequestOptions): Re
   const carrier = new SubrequestCarrier(parent, options)
   const request = connection.engine.takeSubrequest(connection, carrier, server)
   carrier.request = request
-  request.join(parent, options.withBody === true)
+  share(request, parent)
+  if (options.withBody === true) request.storedBody = parent.storedBody?.share()
   request.uri = options.uri
   request.args = options.args
   request.hasArgs = options.args !== ''
@@ -55,6 +56,20 @@ export function startSubrequest(parent: Request, options: SubrequestOptions): Re
   parent.children.push(request)
   request.resume(outcomes.next)
   return request
+}
+
+/** Makes it a part of another: the same head, client and variables. */
+function share(request: Request, parent: Request): void {
+  request.parent = parent
+  request.head = parent.head
+  request.framing = parent.framing
+  request.values = parent.values
+  request.host = parent.host
+  request.remote = parent.remote
+  request.captures = parent.captures
+  request.startedAt = parent.startedAt
+  request.begunAt = parent.begunAt
+  request.variables = parent.variables
 }
 
 function depthOf(request: Request): number {

@@ -230,6 +230,17 @@ function passes(head: UpstreamHead, id: number): boolean {
   return field >= 0 && !head.isHidden(field)
 }
 
+/** An interim response (RFC 9110 §15.2). */
+export function renderInterim(
+  status: number,
+  names: readonly string[],
+  values: readonly string[],
+): string {
+  let text = `HTTP/1.1 ${statusText(status)}\r\n`
+  for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
+  return `${text}\r\n`
+}
+
 /** Fields behind a chunked body. */
 export function renderTrailers({ response }: Request): string {
   const { trailerNames, trailerValues } = response

@@ -1,12 +1,9 @@
 /**
  * Which copilots the configuration in force is of no use without, files and live changes taken together.
- *
- * Only the directives that ask for one are looked at, so that a change of anything else costs nothing here.
  */
 import { blockOf, directives, findDirective } from '../conf/block.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
-import { DynamicState } from '../control/dynamic-state.ts'
-import type { Edit, Instruction } from '../control/instruction.ts'
+import type { DynamicState } from '../control/dynamic-state.ts'
 import { placeKey } from '../control/place.ts'
 import type { Helper } from './copilot-pool.ts'
 import { resolveProgram } from './helper-line.ts'
@@ -14,12 +11,10 @@ import { impliedCopilots, implyingDirective } from './implied-copilots.ts'
 import type { Change, ConfigurationFiles } from './messages.ts'
 import type { HelperLine } from './modules/main.ts'
 import type { OwnPart } from './transactions.ts'
+import { TreeSlice, type TreeSources } from './tree-slice.ts'
 
-export interface LiveCopilotsOptions {
+export interface LiveCopilotsOptions extends TreeSources {
   readonly prefix: string
-  /** The tree of files that are in force, or that a change brings. */
-  readonly treeOf: (files: ConfigurationFiles) => Directive
-  readonly instructions: () => readonly Instruction[]
   /** Hears of live changes; what new files ask for is taken into use with them. */
   readonly onChange: () => void
 }
@@ -40,7 +35,7 @@ export class LiveCopilots implements OwnPart {
 
   /** Begins with the files and what the journal has put on them. */
   start(files: ConfigurationFiles): void {
-    this.#state = this.#stateOf(files)
+    this.#state = slice.ofFiles(files, this.#options)
   }
 
   /** Those that have a `helper` line, and those that are to run without one. */
@@ -51,11 +46,9 @@ export class LiveCopilots implements OwnPart {
     return [...written, ...implied.map((line) => this.#helperOf(line))]
   }
 
-  async prepare({ files, edits }: Change, dryRun: boolean): Promise<void> {
-    const own = edits.filter(isOwn)
-    if (files === undefined && (own.length === 0 || this.#state === undefined)) return
-    const state = files === undefined ? this.#state!.edit(own) : this.#stateOf(files)
-    if (!dryRun) this.#next = { state, isEdit: files === undefined }
+  async prepare(change: Change, dryRun: boolean): Promise<void> {
+    const state = slice.after(this.#state, change, this.#options)
+    if (state !== undefined && !dryRun) this.#next = { state, isEdit: change.files === undefined }
   }
 
   async commit(): Promise<void> {
@@ -70,12 +63,6 @@ export class LiveCopilots implements OwnPart {
     this.#next = undefined
   }
 
-  #stateOf(files: ConfigurationFiles): DynamicState {
-    const { treeOf, instructions } = this.#options
-    const own = instructions().filter(isOwn)
-    return DynamicState.rebase(implyingOnly(treeOf(files)), own, files.prefix).state
-  }
-
   #helperOf(line: HelperLine): Helper {
     const program = resolveProgram(line, this.#options.prefix)
     return { line, program, confFile: undefined, ignoreReload: false }
@@ -88,10 +75,6 @@ const ownKeys: ReadonlySet<string> = new Set([
   placeKey({ steps: [['http']], target: implyingDirective }),
 ])
 
-function isOwn({ key }: Instruction | Edit): boolean {
-  return ownKeys.has(key)
-}
-
 /** `http` with nothing in it but what asks for a copilot. */
 function implyingOnly(tree: Directive): Directive {
   const http = findDirective(tree.block, 'http')
@@ -99,3 +82,5 @@ function implyingOnly(tree: Directive): Directive {
   const own = [...directives(http.block!)].filter(({ name }) => name === implyingDirective)
   return withBlock(tree, blockOf([withBlock(http, blockOf(own))]))
 }
+
+const slice = new TreeSlice({ cut: implyingOnly, has: (key) => ownKeys.has(key) })

@@ -1,13 +1,10 @@
 /**
  * The `range` directives of files and instructions, kept in force by the master: it is root, and outlives
  * whoever uses the ports.
- *
- * It holds the main context's own directives only, so that a change of anything else costs nothing here.
  */
 import { blockOf, directives } from '../conf/block.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
-import { DynamicState } from '../control/dynamic-state.ts'
-import type { Edit, Instruction } from '../control/instruction.ts'
+import type { DynamicState } from '../control/dynamic-state.ts'
 import { portRange } from '../control/instructions/port-range.ts'
 import { placeKey } from '../control/place.ts'
 import { isSameRange, type PortRange, rangesOf } from '../control/port-range.ts'
@@ -15,13 +12,11 @@ import type { Log } from '../core/log.ts'
 import type { Change, ConfigurationFiles } from './messages.ts'
 import { PortRedirection } from './port-redirection.ts'
 import type { OwnPart } from './transactions.ts'
+import { TreeSlice, type TreeSources } from './tree-slice.ts'
 
-export interface PortRangesOptions {
+export interface PortRangesOptions extends TreeSources {
   readonly prefix: string
   readonly log: Log
-  /** The tree of files that are in force, or that a change brings. */
-  readonly treeOf: (files: ConfigurationFiles) => Directive
-  readonly instructions: () => readonly Instruction[]
 }
 
 interface Next {
@@ -43,7 +38,7 @@ export class PortRanges implements OwnPart {
 
   /** Puts in force what files and instructions say, and removes what a killed master left. */
   async start(files: ConfigurationFiles): Promise<void> {
-    this.#state = this.#stateOf(files, this.#options.instructions())
+    this.#state = slice.ofFiles(files, this.#options)
     const { ranges, program } = rangesOf(this.#state.tree)
     this.#redirection.use(program ?? this.#redirection.notedProgram)
     if (ranges.length > 0 || this.#redirection.maybeLeft) await this.#redirection.settle(ranges)
@@ -54,10 +49,9 @@ export class PortRanges implements OwnPart {
     this.#state = undefined
   }
 
-  async prepare({ files, edits }: Change, dryRun: boolean): Promise<void> {
-    const own = edits.filter(isOwn)
-    if (files === undefined && own.length === 0) return
-    const state = this.#stateAfter(files, own)
+  async prepare(change: Change, dryRun: boolean): Promise<void> {
+    const state = slice.after(this.#state, change, this.#options)
+    if (state === undefined) return
     const before = this.#state === undefined ? [] : rangesOf(this.#state.tree).ranges
     const { ranges, program } = rangesOf(state.tree)
     const added = ranges.filter((range) => !before.some((old) => isSameRange(old, range)))
@@ -91,27 +85,18 @@ export class PortRanges implements OwnPart {
       this.#options.log.write('error', `range: ${(error as Error).message}`)
     }
   }
-
-  #stateAfter(files: ConfigurationFiles | undefined, edits: readonly Edit[]): DynamicState {
-    if (files === undefined) return this.#state!.edit(edits)
-    return this.#stateOf(files, this.#options.instructions())
-  }
-
-  #stateOf(files: ConfigurationFiles, instructions: readonly Instruction[]): DynamicState {
-    const tree = mainOnly(this.#options.treeOf(files))
-    return DynamicState.rebase(tree, instructions.filter(isOwn), files.prefix).state
-  }
 }
 
 /** Under which the general interface sets all `range` lines at once. */
 const rangePlace = placeKey({ steps: [], target: 'range' })
-
-function isOwn({ key }: Instruction | Edit): boolean {
-  return key === rangePlace || key.startsWith(portRange.topic)
-}
 
 /** The main context without its blocks. */
 function mainOnly(tree: Directive): Directive {
   const own = [...directives(tree.block!)].filter(({ block }) => block === undefined)
   return withBlock(tree, blockOf(own))
 }
+
+const slice = new TreeSlice({
+  cut: mainOnly,
+  has: (key) => key === rangePlace || key.startsWith(portRange.topic),
+})

@@ -31,7 +31,8 @@ import type {
   State,
   ToChild,
 } from './messages.ts'
-import { Round, type RoundResult } from './round.ts'
+import { type Answers, Questions } from './questions.ts'
+import { Turns } from './turns.ts'
 
 /** A process that holds the tree: a worker, or a copilot that follows. */
 export interface Member {
@@ -74,28 +75,22 @@ export interface TransactionOptions {
   readonly onIdle?: () => void
 }
 
-type Vote = RoundResult<Member, FromChild>
+type Vote = Answers<Member>
 
 export class Transactions {
   readonly #journal: Journal
   readonly #now: () => string
   readonly #own: OwnPart | undefined
-  readonly #onIdle: () => void
+  readonly #turns: Turns
+  readonly #questions = new Questions<Member>()
   readonly #members = new Set<Member>()
   readonly #followers = new Set<Member>()
-  /** Those that are asked nothing any more; one may have died between its vote and the commit. */
-  readonly #gone = new WeakSet<Member>()
-  /** Questions to one process that is starting, by process; those about a change, by kind and number. */
-  readonly #starts = new Map<Member, Round<Member, FromChild>>()
-  readonly #rounds = new Map<string, Round<Member, FromChild>>()
   #arrival = Promise.withResolvers<void>()
   #files: ConfigurationFiles
   #candidate: ConfigurationFiles | undefined
   /** Instructions that the files in force have no room for. */
   #leftOut: readonly LeftOutNote[] = []
-  #last: Promise<unknown> = Promise.resolve()
   #waiting = 0
-  #queued = 0
   #number = 0
 
   constructor({ journal, files, now, own, onIdle = () => {} }: TransactionOptions) {
@@ -103,7 +98,7 @@ export class Transactions {
     this.#own = own
     this.#files = files
     this.#now = now
-    this.#onIdle = onIdle
+    this.#turns = new Turns(onIdle)
   }
 
   get files(): ConfigurationFiles {
@@ -117,7 +112,7 @@ export class Transactions {
 
   /** True while nothing is under way or waiting. */
   get idle(): boolean {
-    return this.#queued === 0
+    return this.#turns.idle
   }
 
   /** Brings a new process up to the current state; it is a member from then on. */
@@ -125,13 +120,13 @@ export class Transactions {
     const { identity } = member
     const instructions = this.#journal.instructions()
     const state = { files: this.#files, instructions, revision: this.#journal.revision }
-    const first = await this.#askStart(member, { kind: 'init', state, identity })
+    const first = await this.#questions.askStarting(member, { kind: 'init', state, identity })
     if (first?.kind !== 'ready') return { kind: 'refused', refused: refusalOf(first) }
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const caughtUp = await this.#catchUp(member, state, first.leftOut)
       if (caughtUp.kind === 'refused') return caughtUp
-      const served = await this.#askStart(member, { kind: 'serve' })
-      if (served?.kind !== 'serving' || this.#gone.has(member)) {
+      const served = await this.#questions.askStarting(member, { kind: 'serve' })
+      if (served?.kind !== 'serving' || this.#questions.isGone(member)) {
         return { kind: 'refused', refused: refusalOf(served) }
       }
       this.#members.add(member)
@@ -145,13 +140,13 @@ export class Transactions {
   async follow(member: Member): Promise<Outcome> {
     const { identity } = member
     const state = this.#stateInForce()
-    const first = await this.#askStart(member, { kind: 'init', state, identity })
+    const first = await this.#questions.askStarting(member, { kind: 'init', state, identity })
     if (first?.kind !== 'ready') return { kind: 'refused', refused: refusalOf(first) }
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const change = this.#changeSince(state)
       if (change !== undefined) this.#tell(member, change)
       member.send({ kind: 'serve' })
-      if (!this.#gone.has(member)) this.#followers.add(member)
+      if (!this.#questions.isGone(member)) this.#followers.add(member)
       return this.#done([])
     })
   }
@@ -165,7 +160,7 @@ export class Transactions {
     try {
       for (let attempt = 1; ; attempt++) {
         await this.#someoneServes()
-        const outcome = await this.#inTurn(() => this.#edit(request))
+        const outcome = await this.#turns.take(() => this.#edit(request))
         const alone = outcome.kind === 'refused' && outcome.refused === deserted
         // The only worker may have died unnoticed: its successor is waited for, as if none had been there.
         if (!alone || attempt === processLimits.desertedAttemptsMax) return outcome
@@ -177,7 +172,7 @@ export class Transactions {
 
   /** Takes new files into use. */
   reload(files: ConfigurationFiles): Promise<Outcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#candidate = files
       const outcome = await this.#run({ files, edits: [] }, () => (this.#files = files))
       this.#candidate = undefined
@@ -187,7 +182,7 @@ export class Transactions {
 
   /** Brings the members up to what somebody else has written to the journal. */
   catchUp(): Promise<Outcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const edits = this.#journal.reread()
       return edits.length === 0 ? this.#done([]) : this.#run({ edits }, () => undefined)
     })
@@ -195,32 +190,11 @@ export class Transactions {
 
   /** What a child said; false when it was no answer to anything asked here. */
   onMessage(member: Member, message: FromChild): boolean {
-    switch (message.kind) {
-      case 'ready':
-      case 'failed':
-      case 'serving':
-        this.#starts.get(member)?.answer(member, message)
-        return true
-      case 'prepared':
-      case 'refused':
-        this.#rounds.get(`prepare ${message.transaction}`)?.answer(member, message)
-        return true
-      case 'committed':
-        this.#rounds.get(`commit ${message.transaction}`)?.answer(member, message)
-        return true
-      case 'finishing':
-      case 'listen':
-      case 'release':
-      case 'follow':
-      case 'request':
-        return false
-    }
+    return this.#questions.onMessage(member, message)
   }
 
   onGone(member: Member): void {
-    this.#gone.add(member)
-    this.#starts.get(member)?.gone(member)
-    for (const round of this.#rounds.values()) round.gone(member)
+    this.#questions.onGone(member)
     this.#followers.delete(member)
     if (this.#members.delete(member) && this.#members.size === 0) {
       this.#arrival = Promise.withResolvers()
@@ -258,7 +232,7 @@ export class Transactions {
   async #run(change: Change, write: (() => void) | undefined): Promise<Outcome> {
     const members = [...this.#members]
     const transaction = ++this.#number
-    const vote = await this.#askAll(members, { kind: 'prepare', transaction, change })
+    const vote = await this.#questions.askAll(members, { kind: 'prepare', transaction, change })
     const no = this.#objection(vote) ?? (await this.#prepareOwn(change, write === undefined))
     if (no !== undefined || write === undefined) {
       for (const member of members) member.send({ kind: 'abort', transaction })
@@ -308,7 +282,11 @@ export class Transactions {
 
   async #commit(members: readonly Member[], transaction: number): Promise<void> {
     const { revision } = this.#journal
-    const { silent } = await this.#askAll(members, { kind: 'commit', transaction, revision })
+    const { silent } = await this.#questions.askAll(members, {
+      kind: 'commit',
+      transaction,
+      revision,
+    })
     for (const member of silent) {
       this.onGone(member)
       member.kill('it did not commit a change in time')
@@ -326,7 +304,7 @@ export class Transactions {
     const change = this.#changeSince(state)
     if (change === undefined) return this.#done(leftOut)
     const transaction = ++this.#number
-    const vote = await this.#askAll([member], { kind: 'prepare', transaction, change })
+    const vote = await this.#questions.askAll([member], { kind: 'prepare', transaction, change })
     const answer = vote.answers.get(member)
     if (answer?.kind !== 'prepared') return { kind: 'refused', refused: refusalOf(answer) }
     await this.#commit([member], transaction)
@@ -340,32 +318,6 @@ export class Transactions {
     return edits.length === 0 ? undefined : { edits }
   }
 
-  async #askStart(member: Member, message: ToChild): Promise<FromChild | undefined> {
-    if (this.#gone.has(member)) return undefined
-    const round = new Round<Member, FromChild>([member], processLimits.startTimeoutMs)
-    this.#starts.set(member, round)
-    member.send(message)
-    const { answers } = await round.settled
-    this.#starts.delete(member)
-    return answers.get(member)
-  }
-
-  async #askAll(
-    asked: readonly Member[],
-    message: Extract<ToChild, { kind: 'prepare' | 'commit' }>,
-  ): Promise<Vote> {
-    const members = asked.filter((member) => !this.#gone.has(member))
-    const { prepareTimeoutMs, commitTimeoutMs } = processLimits
-    const limit = message.kind === 'prepare' ? prepareTimeoutMs : commitTimeoutMs
-    const round = new Round<Member, FromChild>(members, limit)
-    const topic = `${message.kind} ${message.transaction}`
-    this.#rounds.set(topic, round)
-    for (const member of members) member.send(message)
-    const vote = await round.settled
-    this.#rounds.delete(topic)
-    return vote
-  }
-
   /** A change that comes while the only worker is being replaced waits for it a while. */
   async #someoneServes(): Promise<void> {
     if (this.#members.size > 0) return
@@ -373,18 +325,6 @@ export class Transactions {
     const timer = setTimeout(resolve, processLimits.arrivalTimeoutMs)
     await Promise.race([this.#arrival.promise, promise])
     clearTimeout(timer)
-  }
-
-  /** Runs one piece of work after all that was asked for before it. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.#queued += 1
-    const result = this.#last.then(work)
-    const done = (): void => {
-      this.#queued -= 1
-      if (this.#queued === 0) this.#onIdle()
-    }
-    this.#last = result.then(done, done)
-    return result
   }
 
   #done(leftOut: readonly LeftOutNote[]): Outcome {

@@ -1,9 +1,9 @@
 /** Compiles stream configurations for tests. */
 import type { Directive } from '../conf/tree.ts'
-import { CompileSession } from '../core/compile-session.ts'
 import { LogFiles, silentLog } from '../core/log.ts'
 import { ModuleTable } from '../core/module-table.ts'
-import { compileTree, type Snapshot } from '../core/snapshot.ts'
+import { applyTree } from '../core/snapshot.fixture.ts'
+import type { Snapshot } from '../core/snapshot.ts'
 import { AccessLogWriter } from '../modules/access-log.ts'
 import { privateZoneMemory } from '../core/zone-memory.ts'
 import { createTransport } from '../net/create-transport.ts'
@@ -41,15 +41,10 @@ export class StreamCompiler {
 
   /** Takes the tree into use; false when it is refused, and then nothing has changed. */
   apply(tree: Directive, edits = false): boolean {
-    const place = { prefix: '/p', confPrefix: '/p' }
-    const session = new CompileSession({ table, ...place, dryRun: false, edits })
-    const snapshot = compileTree(tree, [this.subsystem], session, this.snapshot)
-    this.messages = session.diagnostics.map(({ message }) => message)
-    if (session.failed) {
-      session.abort()
-      return false
-    }
-    session.commit()
+    const { subsystem, snapshot: before } = this
+    const { snapshot, messages } = applyTree(tree, { subsystem, table, before, edits })
+    this.messages = messages
+    if (snapshot === undefined) return false
     this.snapshot = snapshot
     return true
   }

@@ -59,11 +59,11 @@ export function compileStream(input: StreamCompileInput): StreamPart {
     scope: plan.scope,
     modules: session.table,
     variables: plan.variables.finish(),
-    table: plan.servers.table,
+    table: plan.servers.ports,
     upstreams: plan.upstreams.finish(),
     declared: plan.servers.declared,
     compiled: plan.servers.compiled,
-    listeners: plansOf(plan.servers.table),
+    listeners: plansOf(plan.servers.ports),
   })
   session.onCommit(() => {
     engine.part = part

@@ -1,6 +1,6 @@
 /** The addresses that stream servers listen on. */
 import type { ListenPlan } from '../net/listen-plan.ts'
-import { type Port, PortTable } from '../modules/port-table.ts'
+import type { Port, PortTable } from '../modules/port-table.ts'
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { StreamTrait } from './listen.ts'
 import type { PortGate } from './port-gate.ts'
@@ -8,10 +8,6 @@ import type { VirtualServer } from './virtual-server.ts'
 
 export type StreamPort = Port<VirtualServer, PortGate, StreamTrait>
 export type StreamPorts = PortTable<VirtualServer, PortGate, StreamTrait>
-
-export function noPorts(): StreamPorts {
-  return PortTable.empty()
-}
 
 /** The sockets that the ports take; a gate takes connections and datagrams alike. */
 export function plansOf({ listeners }: StreamPorts): PersistentMap<ListenPlan> {

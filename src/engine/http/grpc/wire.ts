@@ -4,8 +4,8 @@ import { GrpcSender } from './request-sender.ts'
 import { GrpcReader } from './response-reader.ts'
 
 export const grpcWire: Wire = {
-  create: (owner) => {
-    const reader = new GrpcReader(owner)
+  create: (owner, sink) => {
+    const reader = new GrpcReader(sink)
     return { reader, sender: new GrpcSender(owner, reader) }
   },
 }

@@ -12,13 +12,12 @@
  * one read has brought.
  */
 import type { Socket, SocketHandler } from '../../net/socket.ts'
-import { Timer, type TimerOwner } from '../../net/timing-wheel.ts'
-import { ClientConnection, type ConnectionStart } from '../client-connection.ts'
+import { ClientConnection, type ConnectionStart, waits } from '../client-connection.ts'
+import type { HeadLimits } from '../head-limits.ts'
 import { Linger } from '../linger.ts'
 import type { CoreConf } from '../modules/core.ts'
 import { type Http2Conf, httpHttp2 } from '../modules/http2.ts'
 import type { OutputOwner } from '../output.ts'
-import type { HeadLimits } from '../parser.ts'
 import type { Request } from '../request.ts'
 import { errorCodes } from './error-codes.ts'
 import { flags, settingIds } from './frames.ts'
@@ -31,10 +30,6 @@ import { PeerSettings } from './peer-settings.ts'
 import { encodeFields, encodeHead } from './response-fields.ts'
 import { StreamTable } from './stream-table.ts'
 
-/** What the timer is for. */
-const waits = { nothing: 0, head: 1, send: 2, next: 3, answer: 4 } as const
-const waitTexts = ['', 'reading client request headers', 'sending to client', '', '']
-
 /** How far the connection has come on its way out. */
 const leavings = { no: 0, announced: 1, final: 2, closed: 3 } as const
 
@@ -45,10 +40,7 @@ const leavingPing = Buffer.from('leaving.', 'latin1')
 /** A first GOAWAY that refuses no stream yet (RFC 9113 §6.8). */
 const anyStream = 2 ** 31 - 1
 
-export class Http2Connection
-  extends ClientConnection
-  implements SocketHandler, OutputOwner, TimerOwner
-{
+export class Http2Connection extends ClientConnection implements SocketHandler, OutputOwner {
   readonly conf: Http2Conf
   readonly headLimits: HeadLimits
   readonly peer: PeerSettings = new PeerSettings()
@@ -59,8 +51,6 @@ export class Http2Connection
   readonly #core: CoreConf
   readonly #frames: FrameOutput
   readonly #incoming: IncomingFrames
-  readonly #timer: Timer
-  #waits: number = waits.nothing
   #receiveWindow = windowBytesMax
   #leaving: number = leavings.no
   #corked = 0
@@ -74,14 +64,13 @@ export class Http2Connection
     this.headLimits = this.server.headLimits
     this.#core = this.server.core
     this.#frames = this.engine.frames
-    this.#timer = new Timer(this)
     this.#incoming = new IncomingFrames(this)
     this.socket.handler = this
   }
 
   /** Says what we take, and waits for the client's preface. */
   start(): void {
-    this.#wait(waits.head, this.#core.client_header_timeout)
+    this.wait(waits.head, this.#core.client_header_timeout)
     this.cork()
     this.#frames.settings(this, [
       [settingIds.maxConcurrentStreams, this.conf.http2_max_concurrent_streams],
@@ -136,7 +125,7 @@ export class Http2Connection
   onDrain(): void {
     this.blocked = false
     if (!this.reading) return
-    if (this.#waits === waits.send) this.#waits = waits.nothing
+    this.stopWaiting(waits.send)
     this.cork()
     this.streams.pump()
     this.uncork()
@@ -147,16 +136,11 @@ export class Http2Connection
     this.#closed()
   }
 
-  onTimeout(): void {
-    if (this.#waits === waits.nothing) return
-    if (this.#waits === waits.answer || this.#waits === waits.next) {
+  protected override onSilence(): void {
+    if (this.waitsFor === waits.answer || this.waitsFor === waits.next) {
       this.#leaveWith(errorCodes.noError)
       return
     }
-    const text = waitTexts[this.#waits]!
-    const { errorLog } = this.server
-    const what = `client timed out (110: Connection timed out) while ${text}`
-    errorLog.write('info', `${what}, ${this.logContext()}`, this.number)
     this.socket.destroy(undefined, this.#core.reset_timedout_connection)
     this.#closed()
   }
@@ -172,9 +156,9 @@ export class Http2Connection
     this.#frames.flush()
     if (!this.reading) return
     if (!this.blocked) this.#afterTurn()
-    else if (this.#waits !== waits.send) {
+    else if (this.waitsFor !== waits.send) {
       this.socket.pause()
-      this.#wait(waits.send, this.#core.send_timeout)
+      this.wait(waits.send, this.#core.send_timeout)
     }
   }
 
@@ -335,11 +319,11 @@ export class Http2Connection
   #afterTurn(): void {
     if (!this.reading || this.blocked) return
     if (this.#leaving === leavings.no && !this.#mayTakeMore) this.#leaveSoon()
-    if (this.#waits === waits.answer) return
+    if (this.waitsFor === waits.answer) return
     if (this.#incoming.partial) {
-      if (this.#waits !== waits.head) this.#wait(waits.head, this.#core.client_header_timeout)
-    } else if (this.streams.size > 0) this.#waits = waits.nothing
-    else this.#wait(waits.next, this.#core.keepalive_timeout.ms)
+      if (this.waitsFor !== waits.head) this.wait(waits.head, this.#core.client_header_timeout)
+    } else if (this.streams.size > 0) this.waitsFor = waits.nothing
+    else this.wait(waits.next, this.#core.keepalive_timeout.ms)
   }
 
   /** As nginx: the first request is always taken. */
@@ -360,7 +344,7 @@ export class Http2Connection
     this.#leaving = leavings.announced
     this.#frames.goAway(this, anyStream, errorCodes.noError)
     this.#frames.ping(this, leavingPing, 0)
-    this.#wait(waits.answer, goAwayAnswerMs)
+    this.wait(waits.answer, goAwayAnswerMs)
   }
 
   /** Takes no stream from here on, and closes with the last one that is open. */
@@ -369,7 +353,7 @@ export class Http2Connection
     this.cork()
     this.#frames.goAway(this, this.#incoming.lastStream, code)
     this.#leaving = leavings.final
-    this.#waits = waits.nothing
+    this.waitsFor = waits.nothing
     if (code !== errorCodes.noError || this.streams.size === 0) this.#finish()
     this.uncork()
   }
@@ -385,15 +369,8 @@ export class Http2Connection
   #closed(): void {
     if (this.#leaving === leavings.closed) return
     this.#leaving = leavings.closed
-    this.engine.services.timers.cancel(this.#timer)
+    this.endWaits()
     this.streams.dropAll()
     this.engine.forget(this)
-  }
-
-  #wait(what: number, ms: number): void {
-    const { timers } = this.engine.services
-    this.#waits = what
-    if (ms > 0) timers.arm(this.#timer, ms)
-    else timers.cancel(this.#timer)
   }
 }

@@ -5,7 +5,7 @@
  * Whatever becomes of a block, it is decoded: the table must stay what the client takes it for.
  */
 import type { Request } from '../request.ts'
-import { startFramed } from '../request-start.ts'
+import { refuseRequest, startFramed } from '../request-start.ts'
 import { errorCodes } from './error-codes.ts'
 import type { FrameBudget } from './frame-budget.ts'
 import type { FrameReader } from './frame-reader.ts'
@@ -155,7 +155,7 @@ export class IncomingHeaders {
     if (status === 0) beginRequest(stream, request, ends)
     else {
       if (fields.malformed) stream.fault = errorCodes.protocol
-      request.refuse(status, fields.problem)
+      refuseRequest(request, status, fields.problem)
     }
   }
 
@@ -170,5 +170,5 @@ function beginRequest(stream: Http2Stream, request: Request, ends: boolean): voi
   if (startFramed(request, !ends)) return
   // RFC 9113 §8.1.1: a length was announced for a body that does not come.
   stream.fault = errorCodes.protocol
-  request.refuse(400, 'prematurely closed stream')
+  refuseRequest(request, 400, 'prematurely closed stream')
 }

@@ -10,12 +10,12 @@
  * Strict by RFC 9113 §8.2 and §8.3: what a peer behind us could read otherwise is malformed here.
  */
 import { fieldValue, plainName, tokenLower } from '../bytes.ts'
+import type { HeadLimits } from '../head-limits.ts'
 import { hashByte, matchName, nameId, unknownName } from '../header-names.ts'
 import { headerFieldsMax } from '../limits.ts'
 import { matchMethod, methods } from '../methods.ts'
-import type { HeadLimits } from '../parser.ts'
-import { headerTooLarge } from '../parser.ts'
 import type { RequestHead } from '../request-head.ts'
+import { statuses } from '../status.ts'
 import type { FieldSink } from './hpack-decoder.ts'
 import { isMethod, isPlainValue, scanTarget } from './request-line.ts'
 import { equalsSlice, Scratch, type Slice } from './slice.ts'
@@ -85,7 +85,7 @@ export class RequestFields implements FieldSink {
     const bytes = name.end - name.start + value.end - value.start
     this.#left -= bytes
     if (this.#left < 0 || bytes > this.#limits!.largeBytes) {
-      this.#refuse(headerTooLarge, 'too large request')
+      this.#refuse(statuses.headerTooLarge, 'too large request')
     } else if (name.bytes[name.start] === colon) this.#pseudoField(name, value)
     else if (this.#lineWritten || this.#writeLine()) this.#field(name, value)
   }
@@ -185,7 +185,7 @@ export class RequestFields implements FieldSink {
   #field(name: Slice, value: Slice): void {
     const head = this.#head!
     if (head.count >= headerFieldsMax) {
-      this.#refuse(headerTooLarge, 'too many header fields')
+      this.#refuse(statuses.headerTooLarge, 'too many header fields')
       return
     }
     this.#reserve(name.end - name.start + value.end - value.start + lineExtraBytes)

@@ -25,6 +25,9 @@ interface Carried {
   readonly bytesReceived: number
 }
 
+/** Fault of an attempt that nobody waits for any more. */
+export const cancelled = 'cancelled'
+
 export class Attempts {
   #request: Request | undefined = undefined
   #settings: ProxySettings | undefined = undefined

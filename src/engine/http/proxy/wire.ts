@@ -47,9 +47,9 @@ export interface WirePair {
 }
 
 export interface Wire {
-  create(owner: SenderOwner & ResponseSink): WirePair
+  create(owner: SenderOwner, sink: ResponseSink): WirePair
 }
 
 export const http1Wire: Wire = {
-  create: (owner) => ({ reader: new ResponseReader(owner), sender: new RequestSender(owner) }),
+  create: (owner, sink) => ({ reader: new ResponseReader(sink), sender: new RequestSender(owner) }),
 }
