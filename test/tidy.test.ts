@@ -33,8 +33,13 @@ const clocks = new Set(['src/engine/core/clock.ts'])
 
 const limits = {
   /** Two hundred lines are the aim; at this length the seam was missed. */
-  fileLinesMax: 600,
+  sourceLinesMax: 450,
+  /** Lists of cases may be longer. */
+  testLinesMax: 600,
 } as const
+
+const linesMax = (path: string): number =>
+  path.startsWith('test/') ? limits.testLinesMax : limits.sourceLinesMax
 
 /** `x.test.ts`, and what only tests run: `x.fixture.ts`, `x.bench.ts`. */
 const isProof = (path: string): boolean => /\.[a-z]+\.ts$/.test(path)
@@ -154,9 +159,9 @@ test('files stay short enough to read', () => {
   const long = allCode
     .filter(({ path }) => !isProof(path))
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
-    .filter(({ lines }) => lines > limits.fileLinesMax)
-    .map(({ path, lines }) => `${path}: ${lines} lines`)
-  assertNone(long, `at most ${limits.fileLinesMax} lines`)
+    .filter(({ path, lines }) => lines > linesMax(path))
+    .map(({ path, lines }) => `${path}: ${lines} lines of ${linesMax(path)}`)
+  assertNone(long, 'files that can be read at one go')
 })
 
 test('nothing is left for later', () => {

@@ -113,7 +113,7 @@ describe('access to control', patient, () => {
       const query = path === '/v2/events' ? '?last=x' : ''
       const url = `${document.servers[0].url}${path}${query}`
       const { text } = await control.ask(scope, method, url)
-      assert.doesNotMatch(text, /not register api module|not found error/, `${method} ${path}`)
+      assert.doesNotMatch(text, /not register api module|"not found error"/, `${method} ${path}`)
     }
   })
 

@@ -10,7 +10,6 @@ import type { EditRequest, Outcome, Transactions } from './transactions.ts'
 export interface AskServices {
   readonly journal: Journal
   readonly transactions: Transactions
-  reload(): Promise<Outcome>
   setWorkers(count: number | null): Promise<Outcome>
   processes(): readonly ProcessNote[]
 }
@@ -39,8 +38,6 @@ async function answer(ask: Ask, services: AskServices): Promise<Answer> {
       const instructions = journal.instructions()
       return { kind: 'instructions', revision: journal.revision, instructions }
     }
-    case 'reload':
-      return toAnswer(await services.reload())
     case 'workers':
       return toAnswer(await services.setWorkers(ask.count))
     case 'processes':

@@ -25,11 +25,6 @@ export class MasterLink {
     return toResult(await this.#channel.ask({ kind: 'rollback', ...request }))
   }
 
-  /** As SIGHUP, but with an answer. */
-  async reload(actor: string): Promise<ChangeResult> {
-    return toResult(await this.#channel.ask({ kind: 'reload', actor }))
-  }
-
   /** Revisions below `before`, the newest first. */
   async history(
     before: number,

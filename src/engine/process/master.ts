@@ -362,7 +362,6 @@ export class Master {
     return {
       journal: this.#journal,
       transactions: this.#transactions,
-      reload: () => this.reload(),
       setWorkers: (count) => this.#setWorkers(count),
       processes: () => [...this.#workers.notes(), ...this.#copilots.notes()],
     }

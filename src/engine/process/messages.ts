@@ -141,7 +141,6 @@ export type Ask =
     }
   | { readonly kind: 'history'; readonly before: number; readonly limit: number }
   | { readonly kind: 'instructions' }
-  | { readonly kind: 'reload'; readonly actor: string }
   /** `null`: as many as the files say. */
   | { readonly kind: 'workers'; readonly count: number | null }
   | { readonly kind: 'processes' }
