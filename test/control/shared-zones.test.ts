@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseExposition, valueOf } from '../support/exposition.ts'
 import { freePort } from '../support/ports.ts'
 import type { Owner } from '../support/scope.ts'
 import { connectTcp } from '../support/tcp.ts'
@@ -80,6 +81,13 @@ async function ask(
 
 function keysOf(prefix: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+}
+
+/** What the metrics say of the zone of rates: keys in it, and keys that it has room for. */
+async function fullness(control: Control, t: Owner): Promise<readonly (number | undefined)[]> {
+  const metrics = parseExposition((await control.ask(t, 'GET', '/api/v2/metrics')).text)
+  const labels = { subsystem: 'http', directive: 'limit_req_zone', zone: 'rates' }
+  return ['keys', 'room'].map((what) => valueOf(metrics, `trijet_limit_zone_${what}`, labels))
 }
 
 /** How many of so many keys the zone of rates still knows after they all came. */
@@ -157,6 +165,7 @@ test(
     const control = await start(t, port)
     const most = await remembered(t, port, 'a', 600)
     assert.ok(most > 100 && most <= 256, `${most} of 600 in a zone for 256`)
+    assert.deepEqual(await fullness(control, t), [256, 256])
     assert.deepEqual(await shm(control, t, 'PUT', 'set/static/rates'), updated)
     assert.equal(await remembered(t, port, 'b', 600), 600)
     assert.deepEqual(await shm(control, t, 'PUT', 'unset/static/rates'), updated)
@@ -174,6 +183,8 @@ test(
       'a new worker finds all of it',
     )
     assert.equal(await remembered(t, port, 'c', 2000), 2000)
+    const [used = 0, room = 0] = await fullness(control, t)
+    assert.ok(used > 2600 && room >= used && room <= 16 * 256, `${used} of ${room}`)
     await control.engine.reload()
     await control.waitForControl(t)
     assert.deepEqual(await shm(control, t, 'GET', 'get/static/rates'), isSet)

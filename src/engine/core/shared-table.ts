@@ -82,6 +82,11 @@ export class SharedTable<F extends Fields> {
     return this.#memory.words[columnsAt]!
   }
 
+  /** Records that it has room for before it grows. */
+  get room(): number {
+    return this.layout.capacity * this.#memory.parts
+  }
+
   /** Records in the table. */
   get used(): number {
     const { words, parts } = this.#memory

@@ -15,7 +15,7 @@ import type { ComplexValue } from '../core/complex-value.ts'
 import type { Float64Field } from '../core/shared-fields.ts'
 import { shortKey } from '../core/shared-key.ts'
 import type { SharedTable } from '../core/shared-table.ts'
-import { processesMax } from '../core/table-layout.ts'
+import { processesMax, type TableLayout } from '../core/table-layout.ts'
 import type { VariableHost } from '../core/variables.ts'
 import { growing, openTable, type ZoneMemory } from '../core/zone-memory.ts'
 
@@ -68,6 +68,22 @@ interface Held {
   readonly limit: LimitReq
   /** How far the key was ahead when the request was counted. */
   excess: number
+}
+
+/** Name of a zone's memory. */
+export function limitReqZoneId(name: string, key: string): string {
+  return `limit_req:${name}:${key}`
+}
+
+/** How a zone of that size lies in its memory. */
+export function limitReqLayout(bytes: number): TableLayout<typeof fields> {
+  return growing({
+    fields,
+    capacity: Math.floor(bytes / bytesPerKey),
+    owners: processesMax,
+    keyBytesMax,
+    unused: 'keep',
+  })
 }
 
 const uncounted = -1
@@ -165,17 +181,10 @@ export class LimitReqZones {
 
   #openZone({ name, bytes, key }: LimitReqZone): OpenZone {
     // With another key it is another zone: what was counted means nothing there.
-    const id = `limit_req:${name}:${key.text}`
+    const id = limitReqZoneId(name, key.text)
     const known = this.#open.get(`${id}:${bytes}`)
     if (known !== undefined) return known
-    const layout = growing({
-      fields,
-      capacity: Math.floor(bytes / bytesPerKey),
-      owners: processesMax,
-      keyBytesMax,
-      unused: 'keep',
-    })
-    const table = openTable(this.#memory, id, layout, name)
+    const table = openTable(this.#memory, id, limitReqLayout(bytes), name)
     const zone = { table, excess: table.float64('excess'), last: table.float64('last') }
     this.#open.set(`${id}:${bytes}`, zone)
     return zone

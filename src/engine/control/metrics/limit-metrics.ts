@@ -2,51 +2,77 @@
 import { directives, findDirective } from '../../conf/block.ts'
 import type { Directive } from '../../conf/tree.ts'
 import { parseSize } from '../../conf/units.ts'
-import { tableBytes } from '../../core/table-layout.ts'
+import type { SharedTable } from '../../core/shared-table.ts'
+import { type Fields, tableBytes, type TableLayout } from '../../core/table-layout.ts'
 import { tableIn } from '../../core/zone-memory.ts'
-import { limitConnLayout, limitConnZoneId } from '../../modules/limit-conn.ts'
+import { limitConnLayout, type LimitSubsystem, limitConnZoneId } from '../../modules/limit-conn.ts'
+import { limitReqLayout, limitReqZoneId } from '../../modules/limit-req.ts'
 import type { ControlPlane } from '../plane.ts'
 import { Family } from './exposition.ts'
 
-const subsystems = ['http', 'stream'] as const
-
-export function limitFamilies(plane: ControlPlane): readonly Family[] {
-  const keys = new Family('trijet_limit_conn_keys', 'gauge', 'Keys that have connections.')
-  const uses = new Family('trijet_limit_conn_connections', 'gauge', 'Connections of all keys.')
-  const { tree } = plane.state()
-  for (const subsystem of subsystems) {
-    for (const { name, bytes, key } of zonesOf(tree, subsystem)) {
-      const layout = limitConnLayout(bytes)
-      const id = limitConnZoneId(subsystem, name, key)
-      const memory = plane.zones.find(id, tableBytes(layout))
-      if (memory === undefined) continue
-      const table = tableIn(memory, layout)
-      let users = 0
-      for (const record of table.records()) users += table.users(record)
-      keys.add({ subsystem, zone: name }, table.used)
-      uses.add({ subsystem, zone: name }, users)
-    }
-  }
-  return [keys, uses]
-}
-
 interface LimitZone {
+  readonly directive: string
   readonly name: string
   readonly bytes: number
   readonly key: string
 }
 
+const subsystems: readonly LimitSubsystem[] = ['http', 'stream']
+
+export function limitFamilies(plane: ControlPlane): readonly Family[] {
+  const keys = new Family('trijet_limit_zone_keys', 'gauge', 'Keys in a zone.')
+  const room = new Family('trijet_limit_zone_room', 'gauge', 'Keys it has room for now.')
+  const uses = new Family('trijet_limit_conn_connections', 'gauge', 'Connections of all keys.')
+  const { tree } = plane.state()
+  for (const subsystem of subsystems) {
+    for (const zone of zonesOf(tree, subsystem)) {
+      const table = openZone(plane, subsystem, zone)
+      if (table === undefined) continue
+      const labels = { subsystem, directive: zone.directive, zone: zone.name }
+      keys.add(labels, table.used)
+      room.add(labels, table.room)
+      if (zone.directive === 'limit_conn_zone') {
+        uses.add({ subsystem, zone: zone.name }, usersOf(table))
+      }
+    }
+  }
+  return [keys, room, uses]
+}
+
+/** How control looks at a zone; no field of it matters. */
+type Table = Pick<SharedTable<Record<string, never>>, 'used' | 'room' | 'records' | 'users'>
+
+function openZone(
+  plane: ControlPlane,
+  subsystem: LimitSubsystem,
+  { directive, name, bytes, key }: LimitZone,
+): Table | undefined {
+  const find = <F extends Fields>(id: string, layout: TableLayout<F>): Table | undefined => {
+    const memory = plane.zones.find(id, tableBytes(layout))
+    return memory && tableIn(memory, layout)
+  }
+  return directive === 'limit_conn_zone'
+    ? find(limitConnZoneId(subsystem, name, key), limitConnLayout(bytes))
+    : find(limitReqZoneId(name, key), limitReqLayout(bytes))
+}
+
+function usersOf(table: Table): number {
+  let users = 0
+  for (const record of table.records()) users += table.users(record)
+  return users
+}
+
 function* zonesOf(
   tree: Directive,
-  subsystem: (typeof subsystems)[number],
+  subsystem: LimitSubsystem,
 ): Generator<LimitZone, void, undefined> {
   const block = findDirective(tree.block, subsystem)?.block
   if (block === undefined) return
   for (const { name: directive, args } of directives(block)) {
-    if (directive !== 'limit_conn_zone') continue
+    if (directive !== 'limit_conn_zone' && directive !== 'limit_req_zone') continue
     const [key = '', zone = ''] = args
     const [, name = '', size = ''] = /^zone=([^:]*):(.*)$/.exec(zone) ?? []
     const bytes = parseSize(size)
-    if (bytes !== undefined) yield { name, bytes, key }
+    if (bytes !== undefined) yield { directive, name, bytes, key }
   }
 }
