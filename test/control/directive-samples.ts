@@ -64,6 +64,7 @@ export const samplesByName: Readonly<Record<string, string>> = {
   pid: 'logs/walked.pid',
   env: 'WALKED=1',
   worker_connections: '600',
+  zone_autoscale: 'members traffic',
   worker_rlimit_nofile: '4096',
   use: 'epoll',
 

@@ -53,6 +53,8 @@ export const historyPageEntriesMax = 1_000
 
 /** How long a long answer is worked on in one turn of the event loop. */
 export const pieceMs = 4
+/** Text of a long answer that is made in one turn, whatever the time: more would wait in memory. */
+export const pieceCharsMax: number = 64 * 1024
 
 /** Changes between the last revision and one that it is compared with. */
 export const revisionsBackMax = 10_000

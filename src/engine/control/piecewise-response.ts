@@ -8,7 +8,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { monotonicMs } from '../core/monotonic.ts'
-import { pieceMs } from './limits.ts'
+import { pieceCharsMax, pieceMs } from './limits.ts'
 
 /** What stands between values as it is written, and a value. */
 export type Part = string | { readonly json: unknown }
@@ -70,7 +70,7 @@ export class PieceSource {
       const { done, value } = this.#parts.next()
       if (done === true) isLast = true
       else text += typeof value === 'string' ? value : JSON.stringify(value.json)
-    } while (!isLast && this.#now() < until)
+    } while (!isLast && text.length < pieceCharsMax && this.#now() < until)
     if (text !== '') controller.enqueue(Buffer.from(text))
     if (isLast) controller.close()
   }
