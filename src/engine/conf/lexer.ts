@@ -69,21 +69,22 @@ export class Lexer {
   #broken = false
   #stopped = false
   #commented = false
+  /** Short pieces that were read before, by their first and last characters and their length. */
+  readonly #shared: string[]
 
   constructor(text: string, options: LexerOptions) {
     this.#text = text
     this.#file = options.file
     this.#reportTo = options.report
     this.#unfinished = options.unfinished ?? 'unexpected end of file, expecting ";" or "}"'
+    const slots = Math.min(Math.ceil(text.length / charsPerSharedText), sharedTextsMax)
+    this.#shared = Array.from<string>({ length: slots }).fill('')
   }
 
   /** Where the next character stands. */
   here(): Position {
     return this.#place(this.#line, this.#position)
   }
-
-  /** Short pieces that were read before, by their first and last characters and their length. */
-  readonly #shared: string[] = Array.from({ length: sharedTexts }, () => '')
 
   /** True when everything was read. */
   get finished(): boolean {
@@ -302,7 +303,9 @@ export class Lexer {
 
 /** Longer pieces are views of the text anyway. */
 const sharedCharsMax = 12
-const sharedTexts = 1021
+/** A short text, as of a change, is given no more slots than it may have use for. */
+const charsPerSharedText = 16
+const sharedTextsMax = 1021
 
 function isBlank(char: number): boolean {
   return char === space || char === tab
