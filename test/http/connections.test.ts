@@ -1,9 +1,12 @@
 /** The life of a connection: keep-alive, pipelining, time-outs, limits, closing, and bodies nobody reads. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { emptyBlock } from '../../src/engine/conf/block.ts'
 import { directive } from '../../src/engine/conf/tree.ts'
+import { certificateFor } from '../support/certificates.ts'
 import { freePort, freePorts } from '../support/ports.ts'
+import { runOk } from '../support/process.ts'
 import { connectTcp, type TcpClient } from '../support/tcp.ts'
 import { until } from '../support/wait.ts'
 import { askBoth, request, startBoth, statusOf, talk } from './both.ts'
@@ -238,6 +241,25 @@ test('a client that reads nothing is cut after send_timeout', async (t) => {
   )
   client.socket.resume()
   await client.readAll({ orReset: true })
+})
+
+test('an answer that a handler gives in one piece arrives whole, however long', async (t) => {
+  const handler = `export default (): Response => new Response('0123456789abcdef'.repeat(5 << 20))`
+  const [port, securePort] = (await freePorts(2)) as [number, number]
+  const { certFile, keyFile } = certificateFor('large.test')
+  await startHttp(
+    t,
+    `server { listen ${host}:${port}; listen ${host}:${securePort} ssl; http2 on; location / { handler h.ts; }
+       ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; }`,
+    { 'h.ts': handler },
+  )
+  const expected = createHash('sha256')
+    .update('0123456789abcdef'.repeat(5 << 20))
+    .digest('hex')
+  for (const address of [`http://${host}:${port}/`, `https://${host}:${securePort}/`]) {
+    const stdout = await runOk(['sh', '-c', `curl -sSk ${address} | sha256sum`])
+    assert.equal(stdout.slice(0, expected.length), expected, address)
+  }
 })
 
 test('100 Continue is sent when a handler reads, and only then', async (t) => {

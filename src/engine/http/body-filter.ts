@@ -16,8 +16,11 @@ export interface BodyFilter {
   write(bytes: Buffer, from: number, to: number): boolean
   /** The body is complete: passes on what is left, then its end. */
   end(): void
-  /** Passes on what it holds back, then `passFlush`: the client is to have all that was written. */
-  flush?(): void
+  /**
+   * Passes on what it holds back, then `passFlush`: the client is to have all that was written. False: wait
+   * until there is room again.
+   */
+  flush?(): boolean
   /** There is room behind it again; true when what stands before it may go on too. */
   onWritable?(): boolean
   /** The request is over before the body was. */
@@ -66,22 +69,21 @@ export class BodyFilters {
     else next.end()
   }
 
-  flush(): void {
-    this.#flushFrom(0)
+  flush(): boolean {
+    return this.#flushFrom(0)
   }
 
-  passFlush(filter: BodyFilter): void {
-    this.#flushFrom(this.#filters.indexOf(filter) + 1)
+  passFlush(filter: BodyFilter): boolean {
+    return this.#flushFrom(this.#filters.indexOf(filter) + 1)
   }
 
   /** The first filter from there on that holds anything back; it passes the flush on. */
-  #flushFrom(index: number): void {
+  #flushFrom(index: number): boolean {
     for (let i = index; i < this.#filters.length; i++) {
       const filter = this.#filters[i]!
-      if (filter.flush === undefined) continue
-      filter.flush()
-      return
+      if (filter.flush !== undefined) return filter.flush()
     }
+    return true
   }
 
   /** The first filter that `test` takes. */

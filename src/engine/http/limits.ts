@@ -47,8 +47,8 @@ export const discardedBodyBytesMax: number = 1024 * 1024
 /** Variables that read one another; a circle of maps ends here. */
 export const variableDepthMax = 32
 
-/** Responses that a `handler` may have made but not yet handed over, in bytes, before it has to wait. */
-export const handlerQueueBytesMax: number = 256 * 1024
+/** Bytes of a handler's answer that are given to the connection before it is waited for. */
+export const writtenAtOnceBytesMax: number = 1024 * 1024
 
 /** Fields of one response of an upstream. */
 export const upstreamFieldsMax = 1000

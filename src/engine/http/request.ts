@@ -334,13 +334,16 @@ export class Request implements CaptureHost {
     this.filters.passEnd(filter)
   }
 
-  /** For producers whose clients wait for each piece: no filter holds back what was written. */
-  flush(): void {
-    if (!this.filters.empty) this.filters.flush()
+  /**
+   * For producers whose clients wait for each piece: no filter holds back what was written. False asks to
+   * wait, as for `write`.
+   */
+  flush(): boolean {
+    return this.filters.empty || this.filters.flush()
   }
 
-  passFlush(filter: BodyFilter): void {
-    this.filters.passFlush(filter)
+  passFlush(filter: BodyFilter): boolean {
+    return this.filters.passFlush(filter)
   }
 
   /** The carrier has room again. */

@@ -1,9 +1,11 @@
 /**
  * Sends a web `Response`.
  *
- * A text that is there is sent at once. Any other body whose length nobody says is held back for one turn of the event loop: one that is whole by then,
- * as texts and JSON are, goes out with its length in one write; any other is streamed in chunks.
+ * A text that is there is sent at once. Any other body whose length nobody says is held back for one turn
+ * of the event loop: one that is whole by then, as texts and JSON are, goes out with its length, in one
+ * write where that is not too long; any other is streamed in chunks.
  */
+import { writtenAtOnceBytesMax } from './limits.ts'
 import type { Request } from './request.ts'
 import { TextResponse } from './text-response.ts'
 
@@ -24,6 +26,7 @@ const ownFields: ReadonlySet<string> = new Set([
 ])
 
 const noPiece = Buffer.alloc(0)
+const lastPiece: Piece = { done: true, value: undefined }
 const notYet = Symbol('not yet')
 
 export class ResponsePump {
@@ -50,7 +53,7 @@ export class ResponsePump {
       return
     }
     if (this.#web instanceof TextResponse) {
-      this.#sendWhole(Buffer.from(this.#web.whole))
+      await this.#sendWhole(Buffer.from(this.#web.whole))
       return
     }
     this.#reader = body.getReader()
@@ -59,11 +62,13 @@ export class ResponsePump {
     const second = first.done ? first : this.#reader.read()
     const early = second instanceof Promise ? await withinTurn(second) : second
     if (this.#over) return
-    if (early !== notYet && early.done) this.#sendWhole(toBuffer(first.value))
+    if (early !== notYet && early.done) await this.#sendWhole(toBuffer(first.value))
     else await this.#stream(first, second)
   }
 
+  /** May be called before anybody waits, while what was written is on its way. */
   onWritable(): void {
+    this.#full = false
     this.#wake?.()
   }
 
@@ -87,10 +92,11 @@ export class ResponsePump {
     }
   }
 
-  #sendWhole(bytes: Buffer): void {
+  async #sendWhole(bytes: Buffer): Promise<void> {
     const { response } = this.#request
     if (response.contentLength < 0) response.contentLength = bytes.length
-    this.#finish(bytes)
+    if (bytes.length <= writtenAtOnceBytesMax) this.#finish(bytes)
+    else await this.#stream({ done: false, value: bytes }, lastPiece)
   }
 
   #finish(bytes: Buffer): void {
@@ -142,8 +148,7 @@ export class ResponsePump {
       const bytes = toBuffer(piece.value)
       sent += bytes.length
       if (contentLength >= 0 && sent > contentLength) break
-      this.#write(bytes)
-      await this.#room()
+      await this.#write(bytes)
       if (this.#over) return
       piece = await (next ?? this.#reader!.read())
       next = undefined
@@ -155,16 +160,23 @@ export class ResponsePump {
     } else request.end()
   }
 
-  #write(bytes: Buffer): void {
+  /** However much a handler gives at once, no more waits than the client is about to take. */
+  async #write(bytes: Buffer): Promise<void> {
     const { carrier } = this.#request
-    carrier.cork()
-    this.#full = !this.#request.write(bytes)
-    this.#request.flush()
-    carrier.uncork()
+    let from = 0
+    do {
+      const to = from + writtenAtOnceBytesMax
+      carrier.cork()
+      const taken = this.#request.write(bytes.subarray(from, to))
+      this.#full = !this.#request.flush() || !taken
+      carrier.uncork()
+      await this.#room()
+      from = to
+    } while (from < bytes.length && !this.#over)
   }
 
   async #room(): Promise<void> {
-    if (this.#over || (!this.#full && this.#request.carrier.writable)) return
+    if (this.#over || !this.#full) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
     await promise

@@ -43,12 +43,13 @@ export class CodecFilter implements PackingFilter {
     return this.#work(bytes, from, to)
   }
 
-  flush(): void {
+  flush(): boolean {
     const codec = this.#codec
+    let writable = true
     if (codec !== undefined && this.#waiting.length === 0) {
-      for (let more = true; more; more = codec.more) this.#pass(codec, codec.flush())
+      for (let more = true; more; more = codec.more) writable = this.#pass(codec, codec.flush())
     }
-    this.#request.passFlush(this)
+    return this.#request.passFlush(this) && writable
   }
 
   end(): void {

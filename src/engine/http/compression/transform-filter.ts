@@ -29,9 +29,10 @@ export class TransformFilter implements PackingFilter {
     return !this.#full
   }
 
-  flush(): void {
+  flush(): boolean {
     const stream = this.#open() as Transform & { flush?(done: () => void): void }
-    stream.flush?.(() => this.#request.passFlush(this))
+    stream.flush?.(() => void this.#request.passFlush(this))
+    return !this.#full
   }
 
   end(): void {

@@ -34,7 +34,7 @@ export class ClientFeed {
       const request = this.#request!
       this.#full = !request.writeRange(bytes, from, to)
       // Unbuffered means that the client has it now: no filter is to hold it back.
-      if (this.#limits === undefined) request.flush()
+      if (this.#limits === undefined && !request.flush()) this.#full = true
       return !this.#full || this.#limits !== undefined
     }
     if (this.#spool === undefined) {

@@ -34,8 +34,8 @@ export class SubFilter implements BodyFilter {
     return this.#replace(Buffer.concat([held, bytes.subarray(from, to)]), false)
   }
 
-  flush(): void {
-    this.#request.passFlush(this)
+  flush(): boolean {
+    return this.#request.passFlush(this)
   }
 
   end(): void {
