@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { listParts, type Part, PiecewiseResponse, PieceSource } from './piecewise-response.ts'
+import {
+  listParts,
+  objectParts,
+  type Part,
+  PiecewiseResponse,
+  PieceSource,
+} from './piecewise-response.ts'
 
 /** Pieces of a source for which each value takes as long as half a piece may. */
 function piecesOf(parts: Iterable<Part>): ReadableStream<Uint8Array> {
@@ -36,6 +42,35 @@ test('everybody else has a turn between two pieces', async () => {
   assert.deepEqual(JSON.parse(pieces.join('')), values)
   assert.ok(pieces.length > 10, `${pieces.length}`)
   assert.ok(turns >= pieces.length - 1, `${turns} turns for ${pieces.length} pieces`)
+})
+
+test('turns that bring no text are gone through, and may be the last', async () => {
+  function* parts(): Generator<Part, void, undefined> {
+    for (let i = 0; i < 20; i += 1) yield ''
+    yield* objectParts([
+      ['a', { json: 1 }],
+      ['b', objectParts([])],
+      ['c', objectParts([['d', { json: [2] }]])],
+    ])
+    for (let i = 0; i < 20; i += 1) yield ''
+  }
+  const pieces: string[] = []
+  for await (const piece of piecesOf(parts())) pieces.push(Buffer.from(piece).toString())
+  assert.ok(!pieces.includes(''))
+  assert.deepEqual(JSON.parse(pieces.join('')), { a: 1, b: {}, c: { d: [2] } })
+  let turns = 0
+  const endless = {
+    [Symbol.iterator]: () => endless,
+    next: () => ({
+      done: false as const,
+      value: (turns += 1) > 1_000 ? assert.fail('goes on') : '',
+    }),
+    return: () => ({ done: true as const, value: undefined }),
+  }
+  const reader = piecesOf(endless).getReader()
+  const nothing = reader.read()
+  await reader.cancel()
+  assert.deepEqual(await nothing, { done: true, value: undefined })
 })
 
 test('nothing is worked out before it is asked for, nor after the reader has gone', async () => {

@@ -105,7 +105,14 @@ export function shapeBytes({ recordsAt, recordWords, numbers }: TableShape, part
   return (recordsAt + parts * numbers * recordWords) * 4
 }
 
+const shapes = new WeakMap<object, TableShape>()
+
+/** Worked out once for a layout, which many tables may have. */
 export function shapeOf<F extends Fields>(layout: TableLayout<F>): TableShape {
+  return shapes.getOrInsertComputed(layout, () => placed(layout))
+}
+
+function placed<F extends Fields>(layout: TableLayout<F>): TableShape {
   const { capacity, owners, keyBytesMax, parts = 1 } = layout
   const slots = Math.ceil(capacity * slotsPerRecord) + 1
   const words: Record<string, number> = {}

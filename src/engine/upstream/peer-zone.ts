@@ -248,8 +248,15 @@ function zoneIn(
   return new PeerZone(table, { name, memory, statistics, ...(onUnused && { onUnused }) })
 }
 
-function sharedLayout(bytes: number): TableLayout<Fields & typeof statisticsFields> {
-  return growing(layoutFor(sharedFields, Math.floor(bytes / zonePeerBytes), processesMax))
+type SharedLayout = TableLayout<Fields & typeof statisticsFields>
+
+/** By peers: ten thousand zones are of a few sizes. */
+const sharedLayouts = new Map<number, SharedLayout>()
+
+function sharedLayout(bytes: number): SharedLayout {
+  return sharedLayouts.getOrInsertComputed(Math.floor(bytes / zonePeerBytes), (peers) =>
+    growing(layoutFor(sharedFields, peers, processesMax)),
+  )
 }
 
 /** States for so many peers that this process keeps to itself. */

@@ -14,6 +14,7 @@ import { type ProcessReport, processReports, unreadiness } from '../diagnostics.
 import { engineMetrics } from '../metrics/engine-metrics.ts'
 import { expositionType } from '../metrics/exposition.ts'
 import type { Operation, Schema } from '../operation.ts'
+import { PiecewiseResponse } from '../piecewise-response.ts'
 import type { ControlPlane } from '../plane.ts'
 
 /** `now` by the wall clock. */
@@ -196,8 +197,9 @@ export const metrics: Endpoint = endpoint(
     },
   },
   async (plane, now) =>
-    new Response(await engineMetrics(plane, now), {
-      headers: { 'content-type': expositionType, 'cache-control': 'no-store' },
+    new PiecewiseResponse(await engineMetrics(plane, now), {
+      'content-type': expositionType,
+      'cache-control': 'no-store',
     }),
 )
 

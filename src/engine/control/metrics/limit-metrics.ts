@@ -8,7 +8,7 @@ import { tableIn } from '../../core/zone-memory.ts'
 import { limitConnLayout, type LimitSubsystem, limitConnZoneId } from '../../modules/limit-conn.ts'
 import { limitReqLayout, limitReqZoneId } from '../../modules/limit-req.ts'
 import type { ControlPlane } from '../plane.ts'
-import { Family } from './exposition.ts'
+import { exposition, type Labelled, labelText, type Metric } from './exposition.ts'
 
 interface LimitZone {
   readonly directive: string
@@ -19,25 +19,48 @@ interface LimitZone {
 
 const subsystems: readonly LimitSubsystem[] = ['http', 'stream']
 
-export function limitFamilies(plane: ControlPlane): readonly Family[] {
-  const keys = new Family('trijet_limit_zone_keys', 'gauge', 'Keys in a zone.')
-  const room = new Family('trijet_limit_zone_room', 'gauge', 'Keys it has room for now.')
-  const uses = new Family('trijet_limit_conn_connections', 'gauge', 'Connections of all keys.')
+export function* limitText(plane: ControlPlane): Generator<string, void, undefined> {
   const { tree } = plane.state()
+  const zones: Labelled<Table>[] = []
+  const connections: Labelled<Table>[] = []
   for (const subsystem of subsystems) {
     for (const zone of zonesOf(tree, subsystem)) {
-      const table = openZone(plane, subsystem, zone)
-      if (table === undefined) continue
-      const labels = { subsystem, directive: zone.directive, zone: zone.name }
-      keys.add(labels, table.used)
-      room.add(labels, table.room)
-      if (zone.directive === 'limit_conn_zone') {
-        uses.add({ subsystem, zone: zone.name }, usersOf(table))
+      const { directive, name } = zone
+      const of = openZone(plane, subsystem, zone)
+      if (of === undefined) continue
+      zones.push({ labels: labelText({ subsystem, directive, zone: name }), of })
+      if (directive === 'limit_conn_zone') {
+        connections.push({ labels: labelText({ subsystem, zone: name }), of })
       }
     }
   }
-  return [keys, room, uses]
+  yield* exposition(zoneMetrics, zones)
+  yield* exposition(connectionMetrics, connections)
 }
+
+const zoneMetrics: readonly Metric<Labelled<Table>>[] = [
+  {
+    name: 'trijet_limit_zone_keys',
+    type: 'gauge',
+    help: 'Keys in a zone.',
+    measure: (samples, { labels, of }) => samples.add(labels, of.used),
+  },
+  {
+    name: 'trijet_limit_zone_room',
+    type: 'gauge',
+    help: 'Keys it has room for now.',
+    measure: (samples, { labels, of }) => samples.add(labels, of.room),
+  },
+]
+
+const connectionMetrics: readonly Metric<Labelled<Table>>[] = [
+  {
+    name: 'trijet_limit_conn_connections',
+    type: 'gauge',
+    help: 'Connections of all keys.',
+    measure: (samples, { labels, of }) => samples.add(labels, usersOf(of)),
+  },
+]
 
 /** How control looks at a zone; no field of it matters. */
 type Table = Pick<SharedTable<Record<string, never>>, 'used' | 'room' | 'records' | 'users'>

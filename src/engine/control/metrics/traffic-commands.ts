@@ -15,14 +15,16 @@ import type { Traffic } from '../../modules/traffic/traffic.ts'
 import type { TrafficTable } from '../../modules/traffic/traffic-table.ts'
 import type { TrafficZone } from '../../modules/traffic/traffic-zone.ts'
 import { groupsOf } from '../group-index.ts'
+import type { Part } from '../piecewise-response.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
 import {
-  filtersJson,
+  filtersParts,
   mainJson,
-  serversJson,
+  serverJson,
+  serversParts,
   type TrafficHead,
-  trafficJson,
-  upstreamsJson,
+  trafficParts,
+  upstreamsParts,
 } from './traffic-json.ts'
 import { filterTables, type TrafficReport, type TrafficSource } from './traffic-report.ts'
 
@@ -56,41 +58,30 @@ interface StatusPlace {
 export function trafficStatus(
   report: TrafficReport,
   { command, head, dialect }: StatusPlace,
-): Readonly<Record<string, unknown>> | undefined {
+): Iterable<Part> | undefined {
   const { group, zone } = command
-  if (group === '*') return trafficJson(report, head, dialect)
-  if (group === 'server' && zone === '::main') return mainJson(head, report.since)
+  if (group === '*') return trafficParts(report, head, dialect)
+  if (group === 'server' && zone === '::main') return [{ json: mainJson(head, report.since) }]
   const all = zone === '*'
   switch (group) {
     case 'server': {
-      if (all) return serversJson(report.servers, head, dialect)
-      const servers = report.servers.filter(({ name }) => name === zone)
+      if (all) return serversParts(report.servers, head, dialect)
+      const server = report.servers.find(({ name }) => name === zone)
       // Of one zone there is no sum to be shown.
-      return withoutSum(servers, head, dialect)
+      return server && [{ json: serverJson(server, head, dialect) }]
     }
     case 'filter': {
       const filters = report.filters.filter((one) => all || isNamed(one, zone))
-      return all || filters.length > 0 ? filtersJson(filters, head, dialect) : undefined
+      return all || filters.length > 0 ? filtersParts(filters, head, dialect) : undefined
     }
     case 'upstream@group':
     case 'upstream@alone': {
       const upstreams = upstreamsOf(report, group === 'upstream@alone', all ? undefined : zone)
-      return all || upstreams.size > 0 ? upstreamsJson(upstreams, head, dialect) : undefined
+      return all || upstreams.size > 0 ? upstreamsParts(upstreams, head, dialect) : undefined
     }
     default:
       return undefined
   }
-}
-
-function withoutSum(
-  servers: readonly Traffic[],
-  head: TrafficHead,
-  dialect: TrafficDialect,
-): Readonly<Record<string, unknown>> | undefined {
-  const [server] = servers
-  if (server === undefined) return undefined
-  const shown = serversJson(servers, head, dialect)[dialect.servers] as Record<string, unknown>
-  return { [dialect.servers]: { [server.name]: shown[server.name] } }
 }
 
 function upstreamsOf(

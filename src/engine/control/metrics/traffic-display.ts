@@ -15,13 +15,14 @@ import { type Access, objectionOf } from '../access/grant.ts'
 import { json } from '../api.ts'
 import type { Entrance, GuardedFunction } from '../http-access.ts'
 import { auditEntry } from '../audit-entry.ts'
+import { type Part, PiecewiseResponse } from '../piecewise-response.ts'
 import type { ControlPlane } from '../plane.ts'
 import { expositionType } from './exposition.ts'
 import { clearTraffic, type Command, commandReply, trafficStatus } from './traffic-commands.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
-import { type TrafficHead, trafficJson } from './traffic-json.ts'
-import { declaredZone, readTraffic, type TrafficSource } from './traffic-report.ts'
-import { trafficText } from './traffic-text.ts'
+import { type TrafficHead, trafficParts } from './traffic-json.ts'
+import { declaredZone, readingTraffic, type TrafficSource } from './traffic-report.ts'
+import { headText, trafficText } from './traffic-text.ts'
 
 export const displayFormats = ['json', 'html', 'jsonp', 'prometheus'] as const
 
@@ -115,19 +116,29 @@ function noZone({ dialect }: DisplayOptions): Response {
 function show(options: DisplayOptions, format: Exclude<DisplayFormat, 'html'>): Response {
   const found = find(options)
   if (found === undefined) return noZone(options)
-  const { zone, source, head } = found
-  const { dialect, callback } = options
-  const report = readTraffic(zone, source, dialect)
+  const type = {
+    json: 'application/json',
+    jsonp: 'application/javascript; charset=utf-8',
+    prometheus: expositionType,
+  }[format]
+  const headers = { 'content-type': type, ...uncached }
+  return new PiecewiseResponse(shown(found, options, format), headers)
+}
+
+function* shown(
+  { zone, source, head }: Found,
+  { dialect, callback }: DisplayOptions,
+  format: Exclude<DisplayFormat, 'html'>,
+): Generator<Part, void, undefined> {
+  const report = yield* readingTraffic(zone, source, dialect)
   if (format === 'prometheus') {
-    const headers = { 'content-type': expositionType, ...uncached }
-    return new Response(trafficText(report, head, dialect), { headers })
+    yield* headText(report, head, dialect)
+    yield* trafficText(report, head, dialect)
+    return
   }
-  const text = JSON.stringify(trafficJson(report, head, dialect))
-  if (format === 'json') {
-    return new Response(text, { headers: { 'content-type': 'application/json', ...uncached } })
-  }
-  const type = 'application/javascript; charset=utf-8'
-  return new Response(`${callback}(${text})`, { headers: { 'content-type': type, ...uncached } })
+  if (format === 'jsonp') yield `${callback}(`
+  yield* trafficParts(report, head, dialect)
+  if (format === 'jsonp') yield ')'
 }
 
 const uncached = { 'cache-control': 'no-store' }
@@ -157,13 +168,21 @@ async function command(
 function run(options: DisplayOptions, told: Command): Response {
   const found = find(options)
   if (found === undefined) return noZone(options)
-  const { zone, source, head } = found
+  const { zone, source } = found
   const { dialect } = options
   if (told.cmd !== 'status') {
     const cleared = clearTraffic(zone, source, { command: told, dialect })
     return json(200, commandReply(told, cleared))
   }
-  const report = readTraffic(zone, source, dialect)
+  return new PiecewiseResponse(statusParts(found, told, dialect))
+}
+
+function* statusParts(
+  { zone, source, head }: Found,
+  told: Command,
+  dialect: TrafficDialect,
+): Generator<Part, void, undefined> {
+  const report = yield* readingTraffic(zone, source, dialect)
   const status = trafficStatus(report, { command: told, head, dialect })
-  return json(200, status ?? commandReply(told, undefined))
+  yield* status ?? [{ json: commandReply(told, undefined) }]
 }

@@ -16,6 +16,7 @@ import type { ConnectionTotals } from '../../http/connection-counts.ts'
 import { averageOf } from '../../modules/traffic/average.ts'
 import { addRows, type Timing, type Traffic } from '../../modules/traffic/traffic.ts'
 import { cacheStatuses, type TrafficStyle } from '../../modules/traffic/traffic-row.ts'
+import { objectParts, type Part } from '../piecewise-response.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
 import type { TrafficReport, UpstreamTraffic } from './traffic-report.ts'
 
@@ -43,65 +44,98 @@ export function mainJson({ host, version, now, connections }: TrafficHead, since
   }
 }
 
-export function trafficJson(
+/** The whole document. */
+export function trafficParts(
   report: TrafficReport,
   head: TrafficHead,
   dialect: TrafficDialect,
-): Json {
+): Iterable<Part> {
   const { zone } = report
-  return {
-    ...mainJson(head, report.since),
-    sharedZones: {
-      name: zone.name,
-      maxSize: zone.bytes,
-      usedSize: zone.usedBytes,
-      usedNode: zone.usedKeys,
-    },
-    ...serversJson(report.servers, head, dialect),
-    ...filtersJson(report.filters, head, dialect),
-    ...upstreamsJson(report.upstreams, head, dialect),
-    ...(dialect.subsystem === 'http' && {
-      locationZones: grouped(report.locations, (traffic) => zoneJson(traffic, head, dialect)),
-    }),
-  }
+  const main = Object.entries(mainJson(head, report.since))
+  return objectParts([
+    ...main.map(([name, json]) => [name, { json }] as const),
+    [
+      'sharedZones',
+      {
+        json: {
+          name: zone.name,
+          maxSize: zone.bytes,
+          usedSize: zone.usedBytes,
+          usedNode: zone.usedKeys,
+        },
+      },
+    ],
+    [dialect.servers, objectParts(serverEntries(report.servers, head, dialect))],
+    [dialect.filters, objectParts(groupEntries(report.filters, head, dialect))],
+    [dialect.upstreams, objectParts(upstreamEntries(report.upstreams, head, dialect))],
+    ...(dialect.subsystem === 'http'
+      ? [['locationZones', objectParts(groupEntries(report.locations, head, dialect))] as const]
+      : []),
+  ])
 }
 
-export function serversJson(
+/** Several servers, and their sum. */
+export function serversParts(
   servers: readonly Traffic[],
   head: TrafficHead,
   dialect: TrafficDialect,
-): Json {
-  const sum = { group: '', name: head.sumKey, ...addRows(servers, 1) }
-  const all = [...servers, sum].map((one) => [one.name, zoneJson(one, head, dialect)] as const)
-  return { [dialect.servers]: Object.fromEntries(all) }
+): Iterable<Part> {
+  return objectParts([[dialect.servers, objectParts(serverEntries(servers, head, dialect))]])
 }
 
-export function filtersJson(
+export function serverJson(server: Traffic, head: TrafficHead, dialect: TrafficDialect): Json {
+  return { [dialect.servers]: { [server.name]: zoneJson(server, head, dialect) } }
+}
+
+export function filtersParts(
   filters: readonly Traffic[],
   head: TrafficHead,
   dialect: TrafficDialect,
-): Json {
-  return {
-    [dialect.filters]: grouped(filters, (traffic) => zoneJson(traffic, head, dialect)),
-  }
+): Iterable<Part> {
+  return objectParts([[dialect.filters, objectParts(groupEntries(filters, head, dialect))]])
 }
 
-export function upstreamsJson(
+export function upstreamsParts(
   upstreams: TrafficReport['upstreams'],
   head: TrafficHead,
   dialect: TrafficDialect,
-): Json {
-  const groups = [...upstreams].map(([name, servers]) => [
-    name === '' ? dialect.noGroup : name,
-    servers.map((server) => upstreamJson(server, head, dialect)),
-  ])
-  return { [dialect.upstreams]: Object.fromEntries(groups) as Json }
+): Iterable<Part> {
+  return objectParts([[dialect.upstreams, objectParts(upstreamEntries(upstreams, head, dialect))]])
 }
 
-function grouped(all: readonly Traffic[], toJson: (traffic: Traffic) => Json): Json {
-  const groups: Record<string, Json> = {}
-  for (const traffic of all) (groups[traffic.group] ??= {})[traffic.name] = toJson(traffic)
-  return groups
+type Entries<Value> = Generator<readonly [name: string, value: Value], void, undefined>
+
+function* serverEntries(
+  servers: readonly Traffic[],
+  head: TrafficHead,
+  dialect: TrafficDialect,
+): Entries<{ json: Json }> {
+  const sum = { group: '', name: head.sumKey, ...addRows(servers, 1) }
+  for (const one of [...servers, sum]) yield [one.name, { json: zoneJson(one, head, dialect) }]
+}
+
+function* groupEntries(
+  all: readonly Traffic[],
+  head: TrafficHead,
+  dialect: TrafficDialect,
+): Entries<Iterable<Part>> {
+  for (const [group, zones] of Map.groupBy(all, (one) => one.group)) {
+    const entries = zones
+      .values()
+      .map((one) => [one.name, { json: zoneJson(one, head, dialect) }] as const)
+    yield [group, objectParts(entries)]
+  }
+}
+
+function* upstreamEntries(
+  upstreams: TrafficReport['upstreams'],
+  head: TrafficHead,
+  dialect: TrafficDialect,
+): Entries<{ json: readonly Json[] }> {
+  for (const [name, servers] of upstreams) {
+    const json = servers.map((server) => upstreamJson(server, head, dialect))
+    yield [name === '' ? dialect.noGroup : name, { json }]
+  }
 }
 
 /** A server or a key of a filter. */

@@ -71,11 +71,12 @@ export function filterTables(
   return limit === undefined ? [zone.filters] : [zone.filters, zone.limitedFilters(limit.keys)]
 }
 
-export function readTraffic(
+/** What was counted until now, a key at a time: there may be a hundred thousand. */
+export function* readingTraffic(
   zone: TrafficZone,
   source: TrafficSource,
   dialect: TrafficDialect,
-): TrafficReport {
+): Generator<'', TrafficReport, undefined> {
   const filters = filterTables(zone, source, dialect)
   const tables = [zone.servers, zone.locations, zone.upstreams, ...filters]
   return {
@@ -86,11 +87,22 @@ export function readTraffic(
       usedKeys: tables.reduce((sum, { used }) => sum + used, 0),
     },
     since: zone.servers.madeAt,
-    servers: [...zone.servers.all()].sort(byName),
-    locations: [...zone.locations.all()].sort(byName),
-    filters: filters.flatMap((table) => [...table.all()]).sort(byName),
-    upstreams: readUpstreams([...zone.upstreams.all()], source.tree, dialect),
+    servers: yield* reading([zone.servers]),
+    locations: yield* reading([zone.locations]),
+    filters: yield* reading(filters),
+    upstreams: yield* readingUpstreams(yield* reading([zone.upstreams]), source.tree, dialect),
   }
+}
+
+function* reading(tables: readonly TrafficTable[]): Generator<'', readonly Traffic[], undefined> {
+  const found: Traffic[] = []
+  for (const table of tables) {
+    for (const traffic of table.all()) {
+      found.push(traffic)
+      yield ''
+    }
+  }
+  return found.sort(byName)
 }
 
 function byName(a: Traffic, b: Traffic): number {
@@ -107,27 +119,26 @@ const usualSettings: UpstreamTraffic['settings'] = Object.freeze({
 })
 
 /** All servers of all groups, used or not, and whatever else was asked. */
-function readUpstreams(
+function* readingUpstreams(
   all: readonly Traffic[],
   tree: Directive,
   { subsystem }: TrafficDialect,
-): ReadonlyMap<string, readonly UpstreamTraffic[]> {
-  const found = new Map<string, UpstreamTraffic[]>()
-  const rest = new Set(all)
+): Generator<'', TrafficReport['upstreams'], undefined> {
+  const found = new Map<string, readonly UpstreamTraffic[]>()
+  const rest = Map.groupBy(all, ({ group }) => group)
   for (const node of groupsOf(tree, subsystem).groups()) {
     const name = node.args[0]!
-    const own = all.filter(({ group }) => group === name)
-    for (const traffic of own) rest.delete(traffic)
-    found.set(name, serversOf(node, own, subsystem))
+    found.set(name, serversOf(node, rest.get(name) ?? [], subsystem))
+    rest.delete(name)
+    yield ''
   }
-  const alone = [...rest].map((traffic) => {
+  const alone = [...rest.values()].flat().map((traffic) => {
     return { address: traffic.name, traffic, settings: usualSettings }
   })
-  if (alone.length > 0)
-    found.set(
-      '',
-      alone.sort((a, b) => (a.address < b.address ? -1 : 1)),
-    )
+  if (alone.length > 0) {
+    alone.sort((a, b) => (a.address < b.address ? -1 : 1))
+    found.set('', alone)
+  }
   return found
 }
 

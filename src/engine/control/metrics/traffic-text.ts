@@ -4,131 +4,144 @@
  * Histograms are there without being configured: where no buckets are asked for, there is a bound for every
  * doubling of the time.
  */
-import type { Timing, Traffic } from '../../modules/traffic/traffic.ts'
-import { addRows } from '../../modules/traffic/traffic.ts'
-import { cacheStatuses } from '../../modules/traffic/traffic-row.ts'
 import { countLatencies } from '../../core/latency-histogram.ts'
 import { averageOf } from '../../modules/traffic/average.ts'
-import { Family, type Labels } from './exposition.ts'
+import { addRows, type Timing, type Traffic } from '../../modules/traffic/traffic.ts'
+import { cacheStatuses } from '../../modules/traffic/traffic-row.ts'
+import { exposition, type Labelled, labelText, type Metric, type Samples } from './exposition.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
 import type { TrafficHead } from './traffic-json.ts'
 import type { TrafficReport } from './traffic-report.ts'
 
-interface Labelled {
-  readonly labels: Labels
-  readonly traffic: Traffic
-}
+type Zones = readonly Labelled<Traffic>[]
 
 const statusNames = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
 
-export function trafficText(
-  report: TrafficReport,
-  head: TrafficHead,
-  dialect: TrafficDialect,
-): string {
-  return [
-    ...mainFamilies(report, head, dialect.metrics),
-    ...trafficFamilies(report, head, dialect),
-  ].join('')
-}
-
 /** What was counted, without what stands at the head of a page. */
-export function trafficFamilies(
+export function* trafficText(
   report: TrafficReport,
-  head: TrafficHead,
+  { now, sumKey }: Pick<TrafficHead, 'now' | 'sumKey'>,
   dialect: TrafficDialect,
-): readonly Family[] {
+): Generator<string, void, undefined> {
   const { metrics } = dialect
-  const sum = { group: '', name: head.sumKey, ...addRows(report.servers, 1) }
-  const isHttp = dialect.subsystem === 'http'
-  const servers = [...report.servers, sum].map((traffic) => ({
-    labels: isHttp ? { host: traffic.name } : { listen: traffic.name },
-    traffic,
-  }))
-  const filters = report.filters.map((traffic) => {
-    return { labels: { filter: traffic.group, filter_name: traffic.name }, traffic }
+  const text = (kind: string, zones: Zones): Generator<string, void, undefined> =>
+    exposition(zoneMetrics(`${metrics}_${kind}`, timingsOf(zones), now, dialect), zones)
+  yield* text('server', servers(report, sumKey, dialect))
+  if (dialect.subsystem === 'http') {
+    const locations = report.locations.map((of) => {
+      return { labels: labelText({ host: of.group, location: of.name }), of }
+    })
+    yield* text('location', locations)
+  }
+  const filters = report.filters.map((of) => {
+    return { labels: labelText({ filter: of.group, filter_name: of.name }), of }
   })
-  const locations = report.locations.map((traffic) => {
-    return { labels: { host: traffic.group, location: traffic.name }, traffic }
-  })
-  return [
-    ...zoneFamilies(`${metrics}_server`, servers, head, dialect),
-    ...(isHttp ? zoneFamilies(`${metrics}_location`, locations, head, dialect) : []),
-    ...zoneFamilies(`${metrics}_filter`, filters, head, dialect),
-    ...zoneFamilies(`${metrics}_upstream`, upstreams(report, dialect), head, dialect),
-  ]
+  yield* text('filter', filters)
+  yield* text('upstream', upstreams(report, dialect))
 }
 
-function upstreams({ upstreams: groups }: TrafficReport, dialect: TrafficDialect): Labelled[] {
-  return [...groups].flatMap(([group, servers]) =>
-    servers.map(({ address, traffic }) => ({
-      labels: { upstream: group === '' ? dialect.noGroup : group, backend: address },
-      traffic: traffic ?? { group, name: address, ...addRows([], dialect.upstreamTimings) },
+function servers(report: TrafficReport, sumKey: string, { subsystem }: TrafficDialect): Zones {
+  const sum = { group: '', name: sumKey, ...addRows(report.servers, 1) }
+  return [...report.servers, sum].map((of) => ({
+    labels: labelText(subsystem === 'http' ? { host: of.name } : { listen: of.name }),
+    of,
+  }))
+}
+
+function upstreams({ upstreams: groups }: TrafficReport, dialect: TrafficDialect): Zones {
+  const nothing = addRows([], dialect.upstreamTimings)
+  return [...groups].flatMap(([group, all]) =>
+    all.map(({ address, traffic }) => ({
+      labels: labelText({ upstream: group === '' ? dialect.noGroup : group, backend: address }),
+      of: traffic ?? { group, name: address, ...nothing },
     })),
   )
 }
 
-function mainFamilies(
+function timingsOf(zones: Zones): number {
+  return zones.reduce((most, { of }) => Math.max(most, of.timings.length), 0)
+}
+
+/** What stands at the head of a page. */
+export function headText(
   { since, zone }: TrafficReport,
-  { host, version, connections }: TrafficHead,
-  metrics: string,
-): readonly Family[] {
+  head: TrafficHead,
+  { metrics }: TrafficDialect,
+): Generator<string, void, undefined> {
+  const { host, version, connections } = head
   const { active, reading, writing, waiting, accepted, handled, requests } = connections
-  const states = { accepted, active, handled, reading, requests, waiting, writing }
-  const connected = new Family(
-    `${metrics}_main_connections`,
-    'gauge',
-    'Connections of HTTP, and what became of them.',
-  )
-  for (const [status, value] of Object.entries(states)) connected.add({ status }, value)
-  return [
-    new Family(`${metrics}_info`, 'gauge', 'What this is.').add(
-      { hostname: host, module_version: version, version },
-      1,
-    ),
-    new Family(
-      `${metrics}_start_time_seconds`,
-      'gauge',
-      'Since when traffic is counted, in seconds of the epoch.',
-    ).add({}, since / 1000),
-    connected,
-    new Family(`${metrics}_main_shm_usage_bytes`, 'gauge', 'Memory of the zone.')
-      .add({ shared: 'max_size' }, zone.bytes)
-      .add({ shared: 'used_size' }, zone.usedBytes)
-      .add({ shared: 'used_node' }, zone.usedKeys),
+  const all: readonly Metric<undefined>[] = [
+    {
+      name: `${metrics}_info`,
+      type: 'gauge',
+      help: 'What this is.',
+      measure: (samples) =>
+        samples.add(labelText({ hostname: host, module_version: version, version }), 1),
+    },
+    {
+      name: `${metrics}_start_time_seconds`,
+      type: 'gauge',
+      help: 'Since when traffic is counted, in seconds of the epoch.',
+      measure: (samples) => samples.add('', since / 1000),
+    },
+    {
+      name: `${metrics}_main_connections`,
+      type: 'gauge',
+      help: 'Connections of HTTP, and what became of them.',
+      measure: (samples) => {
+        const states = { accepted, active, handled, reading, requests, waiting, writing }
+        for (const [status, value] of Object.entries(states)) {
+          samples.add(`status="${status}"`, value)
+        }
+      },
+    },
+    {
+      name: `${metrics}_main_shm_usage_bytes`,
+      type: 'gauge',
+      help: 'Memory of the zone.',
+      measure: (samples) => {
+        samples.add('shared="max_size"', zone.bytes)
+        samples.add('shared="used_size"', zone.usedBytes)
+        samples.add('shared="used_node"', zone.usedKeys)
+      },
+    },
   ]
+  return exposition(all, [undefined])
 }
 
 /** Counters of one kind of zone. */
-function zoneFamilies(
+function zoneMetrics(
   prefix: string,
-  zones: readonly Labelled[],
-  head: TrafficHead,
+  timings: number,
+  now: number,
   dialect: TrafficDialect,
-): readonly Family[] {
+): readonly Metric<Labelled<Traffic>>[] {
   const what = dialect.subsystem === 'http' ? 'requests' : 'connects'
-  const bytes = new Family(`${prefix}_bytes_total`, 'counter', 'Bytes, by direction.')
-  const counted = new Family(
-    `${prefix}_${what}_total`,
-    'counter',
-    `Number of ${what}, by class of the status, and all.`,
-  )
-  for (const { labels, traffic } of zones) {
-    bytes.add({ ...labels, direction: 'in' }, traffic.bytesIn)
-    bytes.add({ ...labels, direction: 'out' }, traffic.bytesOut)
-    for (const [i, code] of statusNames.entries()) {
-      counted.add({ ...labels, code }, traffic.statuses[i] ?? 0)
-    }
-    counted.add({ ...labels, code: 'total' }, traffic.requests)
-  }
-  const timings = Math.max(0, ...zones.map(({ traffic }) => traffic.timings.length))
   return [
-    bytes,
-    counted,
+    {
+      name: `${prefix}_bytes_total`,
+      type: 'counter',
+      help: 'Bytes, by direction.',
+      measure: (samples, { labels, of }) => {
+        samples.add(`${labels},direction="in"`, of.bytesIn)
+        samples.add(`${labels},direction="out"`, of.bytesOut)
+      },
+    },
+    {
+      name: `${prefix}_${what}_total`,
+      type: 'counter',
+      help: `Number of ${what}, by class of the status, and all.`,
+      measure: (samples, { labels, of }) => {
+        for (const [i, code] of statusNames.entries()) {
+          samples.add(`${labels},code="${code}"`, of.statuses[i] ?? 0)
+        }
+        samples.add(`${labels},code="total"`, of.requests)
+      },
+    },
     ...Array.from({ length: timings }, (_, i) =>
-      timingFamilies({ prefix, place: i }, zones, head, dialect),
+      timingMetrics(`${prefix}_${timingWords[dialect.subsystem][i]}`, i, now),
     ).flat(),
-    ...(dialect.hasCache && !prefix.endsWith('upstream') ? [cacheFamily(prefix, zones)] : []),
+    ...(dialect.hasCache && !prefix.endsWith('upstream') ? [cacheMetric(prefix)] : []),
   ]
 }
 
@@ -138,45 +151,58 @@ const timingWords: Readonly<Record<TrafficDialect['subsystem'], readonly string[
   stream: ['session', 'upstream_session', 'connect', 'firstbyte'],
 }
 
-function timingFamilies(
-  { prefix, place }: { readonly prefix: string; readonly place: number },
-  zones: readonly Labelled[],
-  { now }: TrafficHead,
-  { subsystem }: TrafficDialect,
-): readonly Family[] {
-  const name = `${prefix}_${timingWords[subsystem][place]}`
-  const total = new Family(`${name}_seconds_total`, 'counter', 'Sum of the times.')
-  const average = new Family(`${name}_seconds`, 'gauge', 'Average of the last times.')
-  const durations = new Family(`${name}_duration_seconds`, 'histogram', 'The times.')
-  for (const { labels, traffic } of zones) {
-    const timing = traffic.timings[place]!
-    total.add(labels, timing.sumMs / 1000)
-    average.add(labels, averageOf(timing.recent, traffic.style, now) / 1000)
-    addDurations(durations, labels, timing, traffic.style.bucketsMs)
-  }
-  return [total, average, durations]
+function timingMetrics(
+  name: string,
+  place: number,
+  now: number,
+): readonly Metric<Labelled<Traffic>>[] {
+  return [
+    {
+      name: `${name}_seconds_total`,
+      type: 'counter',
+      help: 'Sum of the times.',
+      measure: (samples, { labels, of }) => samples.add(labels, of.timings[place]!.sumMs / 1000),
+    },
+    {
+      name: `${name}_seconds`,
+      type: 'gauge',
+      help: 'Average of the last times.',
+      measure: (samples, { labels, of }) =>
+        samples.add(labels, averageOf(of.timings[place]!.recent, of.style, now) / 1000),
+    },
+    {
+      name: `${name}_duration_seconds`,
+      type: 'histogram',
+      help: 'The times.',
+      measure: (samples, { labels, of }) =>
+        addDurations(samples, labels, of.timings[place]!, of.style.bucketsMs),
+    },
+  ]
 }
 
 function addDurations(
-  family: Family,
-  labels: Labels,
-  { latencies, sumMs, bucketCounts }: Timing,
+  samples: Samples,
+  labels: string,
+  { latencies, sumMs, bucketCounts: counts }: Timing,
   bucketsMs: readonly number[],
 ): void {
-  if (bucketsMs.length === 0) {
-    family.addLatencies(labels, latencies)
-    return
+  if (bucketsMs.length === 0) samples.addLatencies(labels, latencies)
+  else {
+    const bounds = bucketsMs.map((ms) => ms / 1000)
+    const count = countLatencies(latencies)
+    samples.addHistogram(labels, { bounds, counts, count, sum: sumMs / 1000 })
   }
-  const buckets = bucketsMs.map((ms, i) => [ms / 1000, bucketCounts[i] ?? 0] as const)
-  family.addHistogram(labels, { buckets, count: countLatencies(latencies), sum: sumMs / 1000 })
 }
 
-function cacheFamily(prefix: string, zones: readonly Labelled[]): Family {
-  const family = new Family(`${prefix}_cache_total`, 'counter', 'What the cache had to say.')
-  for (const { labels, traffic } of zones) {
-    for (const [i, status] of cacheStatuses.entries()) {
-      family.add({ ...labels, status }, traffic.cache[i] ?? 0)
-    }
+function cacheMetric(prefix: string): Metric<Labelled<Traffic>> {
+  return {
+    name: `${prefix}_cache_total`,
+    type: 'counter',
+    help: 'What the cache had to say.',
+    measure: (samples, { labels, of }) => {
+      for (const [i, status] of cacheStatuses.entries()) {
+        samples.add(`${labels},status="${status}"`, of.cache[i] ?? 0)
+      }
+    },
   }
-  return family
 }
