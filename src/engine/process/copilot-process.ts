@@ -1,4 +1,5 @@
 /** The program of a copilot's process: hosts the copilot that its command line names. */
+import { ConfigurationError } from './configuration.ts'
 import { CopilotHost } from './copilot-host.ts'
 import type { HostOptions } from './copilot-pool.ts'
 import { processChannel } from './master-channel.ts'
@@ -24,6 +25,8 @@ try {
 }
 
 function fail(error: unknown): never {
+  // What is wrong with a configuration has been told, line by line.
+  if (error instanceof ConfigurationError) process.exit(2)
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   host.log.write('alert', `${options.title} fails: ${text}`)
   process.exit(2)
