@@ -274,6 +274,16 @@ test('client_max_body_size holds for announced bodies and for others', async (t)
   assert.equal((await client.answer(5)).status, 200)
 })
 
+test('curl is told why a body is not wanted while it sends it', async (t) => {
+  const port = await freePort()
+  const server = `listen 127.0.0.1:${port} ssl; http2 on; ssl_certificate site.crt; ssl_certificate_key site.key;`
+  await startHttp(t, `server { ${server} client_max_body_size 0; return 403 no; }`, secured)
+  const url = `https://127.0.0.1:${port}/`
+  const body = ['--data-binary', '@-', '--insecure', '--http2']
+  const command = ['curl', '--silent', '--show-error', ...body, url] as const
+  assert.equal(await runOk([...command], { input: new Uint8Array(5_000_000) }), 'no')
+})
+
 test('after keepalive_requests it says that it leaves, and still takes what was under way', async (t) => {
   const { port } = await start(t, 'keepalive_requests 3; return 200 "$connection_requests";')
   const client = await connectHttp2(t, port)

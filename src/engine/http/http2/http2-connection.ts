@@ -290,8 +290,10 @@ export class Http2Connection extends ClientConnection implements SocketHandler, 
     this.#flushAlone()
   }
 
+  /** In a write, and a TLS record, of its own: some clients forget an answer that they read together with it. */
   sendReset(stream: number, code: number): void {
     if (!this.reading) return
+    this.#frames.flush()
     this.#resets[this.#resetCount++ % rememberedResets] = stream
     this.#frames.rstStream(this, stream, code)
     this.#flushAlone()
