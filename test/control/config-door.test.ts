@@ -88,6 +88,28 @@ describe('the general door', { timeout: 240_000 }, () => {
     assert.equal(await revision(), earlier)
   })
 
+  it('tells what is wrong by the lines of what was sent', async () => {
+    const msgOf = async (operations: unknown): Promise<string> =>
+      JSON.parse((await patch(operations)).text).msg
+    const block = '\nserver {\n listen 1; server_name x;\n location / {\n\n retrun 200; } }'
+    const ok = { op: 'add', path: '/http', value: 'gzip on;' }
+    assert.equal(
+      await msgOf([ok, { op: 'add', path: '/http', value: block }]),
+      'unknown directive "retrun" in operation 2:6',
+    )
+    assert.equal(
+      await msgOf([{ op: 'replace', path: `${server}/expires`, value: '\n\nexpires 1h 2h 3h;' }]),
+      'invalid number of arguments in "expires" directive in operation 1:3',
+    )
+    const whole = (await get('/')).text
+    const line = whole.split('\n').findIndex((text) => text.includes('return 200 other')) + 1
+    const broken = whole.replace('return 200 other', 'return 2000 other')
+    const body = ['-X', 'PUT', '--data-binary', broken]
+    const answer = await curl(scope, '-s', ...body, `http://${host}:${control.port}/api/v2/config`)
+    assert.equal(JSON.parse(answer).msg, `invalid return code "2000" in configuration:${line}`)
+    assert.equal((await get('/')).text, whole)
+  })
+
   it('says what every worker would say, and changes nothing', async () => {
     const earlier = await revision()
     const good = await patch([{ op: 'remove', path: `${server}/expires` }], '?dry_run=1')

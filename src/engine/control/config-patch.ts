@@ -282,7 +282,9 @@ function missing(steps: readonly PlaceStep[]): DoorFault {
   const target = steps.at(-1)
   const what = target === undefined ? 'main' : formatPlace({ steps: steps.slice(0, -1), target })
   const isNameless = steps.some((step) => isServerStep(step) && step.name === '')
-  const hint = isNameless ? '; a server is meant by an address and a name of it: server[80 name]' : ''
+  const hint = isNameless
+    ? '; a server is meant by an address and a name of it: server[80 name]'
+    : ''
   return new DoorFault(404, `there is no ${what}${hint}`)
 }
 

@@ -9,8 +9,9 @@
 import { type ApiRequest, json, withRevision } from './api.ts'
 import { DoorFault } from './door-fault.ts'
 import { Draft } from './draft.ts'
+import type { Origins } from './origins.ts'
 import type { ChangeResult, ControlPlane, RunningVersion } from './plane.ts'
-import { Refusal, replyCodes, success } from './refusal.ts'
+import { Refusal, type Reply, replyCodes, success } from './refusal.ts'
 
 /** Names the running configuration, files and all changes. */
 export function entityTag({ revision, files }: RunningVersion): string {
@@ -26,6 +27,7 @@ export async function changeThroughDoor(
   const { action, actor, dryRun, timeoutMs, headers } = request
   const wanted = headers.get('if-match') ?? undefined
   let fault: Refusal | undefined
+  let origins: Origins | undefined
   try {
     const version = plane.version()
     const result = await plane.change({
@@ -34,6 +36,7 @@ export async function changeThroughDoor(
         try {
           checkVersion(plane.version(), wanted)
           const draft = new Draft(state)
+          origins = draft.origins
           write(draft)
           return draft.edits()
         } catch (error) {
@@ -47,7 +50,10 @@ export async function changeThroughDoor(
       dryRun,
       timeoutMs,
     })
-    return fault === undefined ? resultResponse(result, plane, dryRun) : faultResponse(fault)
+    if (fault !== undefined) return faultResponse(fault)
+    return result.kind === 'refused'
+      ? refusedResponse(origins?.replyOf(result.reply) ?? result.reply)
+      : resultResponse(result, plane, dryRun)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return faultResponse(error)
@@ -68,13 +74,17 @@ function checkVersion(version: RunningVersion, wanted: string | undefined): void
   throw new DoorFault(412, `the configuration is not that one any more, but ${tag}`)
 }
 
-function resultResponse(result: ChangeResult, plane: ControlPlane, dryRun: boolean): Response {
+function refusedResponse(reply: Reply): Response {
+  const isConflict = reply.code === replyCodes.stale || reply.code === replyCodes.notAllowed
+  return json(isConflict ? 409 : 422, reply)
+}
+
+function resultResponse(
+  result: Exclude<ChangeResult, { readonly kind: 'refused' }>,
+  plane: ControlPlane,
+  dryRun: boolean,
+): Response {
   if (result.kind === 'timeout') return json(500, { code: 500, msg: 'rpc timeout' })
-  if (result.kind === 'refused') {
-    const { reply } = result
-    const isConflict = reply.code === replyCodes.stale || reply.code === replyCodes.notAllowed
-    return json(isConflict ? 409 : 422, reply)
-  }
   const { revision } = result
   // Not as a field: whoever sends "If-Match" would have it compared with that, too.
   const etag = entityTag({ ...plane.version(), revision })

@@ -17,6 +17,7 @@ import { DoorFault } from './door-fault.ts'
 import type { DynamicState } from './dynamic-state.ts'
 import type { Edit } from './instruction.ts'
 import { itemNames, orderEdit } from './order.ts'
+import { Origins } from './origins.ts'
 import { ownersOf, type Place, placeEdit, type PlaceStep, standing } from './place.ts'
 import { Refusal, replyCodes } from './refusal.ts'
 
@@ -27,6 +28,9 @@ export class Draft {
   readonly #edited = new Set<string>()
   /** Keys that were there at the start and have been taken away since. */
   readonly #gone = new Set<string>()
+
+  /** Where what was set comes from. */
+  readonly origins: Origins = new Origins()
 
   constructor(start: DynamicState) {
     this.#start = start
@@ -42,6 +46,7 @@ export class Draft {
     const text = textOf(nodes)
     if (textAt(this.#state, place) === text) return
     const edit = placeEdit(place, text)
+    this.origins.note(edit.key, { text, nodes })
     if (!this.#takeAway(place, edit, text)) this.#apply([edit])
   }
 
@@ -91,7 +96,7 @@ export class Draft {
       this.#take(complete, this.#state.edit(complete))
     } catch (error) {
       if (!(error instanceof Refusal) || error instanceof DoorFault) throw error
-      const { code, msg, data } = error.reply
+      const { code, msg, data } = this.origins.replyOf(error.reply)
       throw new DoorFault(code === replyCodes.notAllowed ? 409 : 422, msg, data)
     }
   }
