@@ -8,6 +8,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Owner, Scope } from '../../test/support/scope.ts'
+import { within } from '../../test/support/wait.ts'
 import { startMixedCaddy } from '../changes/mixed/caddy.ts'
 import {
   changeAt,
@@ -35,6 +36,8 @@ const changesPerSecond = 50
 /** Those that do not keep the pace make as many changes as they can in this time. */
 const slowChangingMs = 60_000
 const quietMs = 20_000
+/** Who has no descriptors left may not even refuse. */
+const changeDeadlineMs = 10_000
 /** The end of a message says why. */
 const messageCharsMax = 160
 /** As long as a window of changes may be open. */
@@ -133,7 +136,7 @@ async function changeSteadily(
     if (due > performance.now()) await delay(due - performance.now())
     const asked = performance.now()
     try {
-      await peer.apply(changeAt(n))
+      await within(peer.apply(changeAt(n)), { what: 'the change', deadlineMs: changeDeadlineMs })
     } catch (error) {
       const { message } = error as Error
       console.log(`  ${peer.peer.name}: change ${n + 1} failed: ${message.slice(-messageCharsMax)}`)

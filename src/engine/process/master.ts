@@ -109,7 +109,9 @@ export class Master {
     this.#workers = new WorkerPool({
       ...shared,
       onFailed: ({ refused }) => {
-        if (this.#state === 'serving') this.#announce(refused)
+        if (this.#state !== 'serving') return false
+        this.#announce(refused)
+        return true
       },
       onSettled: () => this.#sweep(),
     })

@@ -17,8 +17,8 @@ export interface WorkerPoolOptions {
   readonly sharedMemory: string
   /** As last read; what a running worker cannot change takes effect with the next one. */
   readonly settings: () => Settings
-  /** A worker could not begin; it will be tried again. */
-  readonly onFailed: (outcome: Extract<Outcome, { kind: 'refused' }>) => void
+  /** A worker could not begin. True: another is to try; false: the engine ends. */
+  readonly onFailed: (outcome: Extract<Outcome, { kind: 'refused' }>) => boolean
   /** All are in service: what nobody borrows can be closed. */
   readonly onSettled: () => void
 }
@@ -120,8 +120,7 @@ export class WorkerPool {
     const outcome = await this.#options.services.transactions.join(peer)
     if (this.#peers.get(child) !== peer) return outcome
     if (outcome.kind === 'refused') {
-      this.#options.onFailed(outcome)
-      child.signal('SIGKILL')
+      if (this.#options.onFailed(outcome)) child.signal('SIGKILL')
       return outcome
     }
     this.#serving.add(child)
