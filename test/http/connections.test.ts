@@ -262,6 +262,21 @@ test('an answer that a handler gives in one piece arrives whole, however long', 
   }
 })
 
+test('of a stream that is asked for by HEAD no more is read than its head needs', async (t) => {
+  const handler = `export default (): Response => { let pieces = 0; return new Response(new ReadableStream({
+    pull: (controller) => { globalThis.pieces = pieces += 1; controller.enqueue(new Uint8Array(9)) },
+    cancel: () => { globalThis.cancelled = true } })) }`
+  const marks = globalThis as { pieces?: number; cancelled?: boolean }
+  const { connect } = await start(t, 'location / { handler h.ts; }', { 'h.ts': handler })
+  const client = await connect()
+  for (let i = 0; i < 2; i += 1) {
+    await client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.match(await client.readUntil('\r\n\r\n'), /^HTTP\/1\.1 200 /)
+  }
+  await until(() => marks.cancelled === true, { what: 'the end of the stream' })
+  assert(marks.pieces! < 10, `${marks.pieces}`)
+})
+
 test('100 Continue is sent when a handler reads, and only then', async (t) => {
   const handler = `export default async (request: Request): Promise<Response> =>
     new Response('<' + (await request.text()) + '>')`

@@ -141,6 +141,11 @@ export class ResponsePump {
       request.finalize(refusal)
       return
     }
+    if (request.response.headOnly) {
+      this.abort('the body is not wanted')
+      request.end()
+      return
+    }
     let sent = 0
     let piece = first
     let next: Piece | Promise<Piece> | undefined = second
@@ -154,7 +159,7 @@ export class ResponsePump {
       next = undefined
       if (this.#over) return
     }
-    if (contentLength >= 0 && sent !== contentLength && !request.response.headOnly) {
+    if (contentLength >= 0 && sent !== contentLength) {
       this.#lengthFault()
       await this.#reader!.cancel()
     } else request.end()
