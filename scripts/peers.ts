@@ -32,6 +32,7 @@ const peers: readonly Peer[] = [
   { package: 'nghttp2-client', proofs: ['h2load'] },
   { package: 'mariadb-server', proofs: ['mariadbd'] },
   { package: 'chromium', proofs: ['chromium'] },
+  { package: 'prometheus', proofs: ['prometheus'] },
   { package: 'procps', proofs: ['ps'] },
   { package: 'util-linux', proofs: ['taskset'] },
 ]

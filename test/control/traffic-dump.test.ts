@@ -236,8 +236,8 @@ test('a worker that is killed while it writes leaves it to another', async (t) =
 const strangers = {
   foreign: { text: 'server { listen 80; }\n', reason: /it is no dump of traffic/ },
   newer: {
-    text: '{"format":"trijet traffic","version":2}\n',
-    reason: /it has version 2, and not 1/,
+    text: '{"format":"trijet traffic","version":3}\n',
+    reason: /it has version 3, and not 2/,
   },
   truncated: { text: undefined, reason: /it is cut off/ },
 } as const

@@ -4,9 +4,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onEnd, type Owner } from './scope.ts'
 
-/** Resolves with its address, `127.0.0.1:port`; it answers `backend <path>`. */
-export async function startHttpBackend(owner: Owner): Promise<string> {
-  const server = createServer(({ url }, response) => response.end(`backend ${url}`))
+/** Resolves with its address, `127.0.0.1:port`; it answers `backend <path>`, after a while if one is given. */
+export async function startHttpBackend(owner: Owner, delayMs = 0): Promise<string> {
+  const server = createServer(({ url }, response) => {
+    const answer = (): unknown => response.end(`backend ${url}`)
+    if (delayMs === 0) answer()
+    else setTimeout(answer, delayMs)
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onEnd(owner, () => {

@@ -10,8 +10,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { monotonicMs } from '../core/monotonic.ts'
 import { pieceCharsMax, pieceMs } from './limits.ts'
 
-/** Text as it is written, which may be empty where only time has passed, and a value. */
-export type Part = string | { readonly json: unknown }
+/** Text or bytes as they are written, a value, and nothing where only time has passed. */
+export type Part = string | Uint8Array | { readonly json: unknown } | undefined
 
 const jsonHeaders = { 'content-type': 'application/json' } as const
 
@@ -38,7 +38,11 @@ function* changedParts(
   parts: Iterable<Part>,
   change: (value: unknown) => unknown,
 ): Generator<Part, void, undefined> {
-  for (const part of parts) yield typeof part === 'string' ? part : { json: change(part.json) }
+  for (const part of parts) yield isJson(part) ? { json: change(part.json) } : part
+}
+
+function isJson(part: Part): part is { readonly json: unknown } {
+  return typeof part === 'object' && 'json' in part
 }
 
 /** The parts of a list. */
@@ -80,27 +84,37 @@ export class PieceSource {
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    // A turn may bring no text at all, and is not asked for again then.
-    for (let text = ''; text === '' && !this.#isOver;) {
+    // A turn may bring nothing at all, and is not asked for again then.
+    for (let piece: readonly Uint8Array[] = []; piece.length === 0 && !this.#isOver;) {
       if (this.#hasBegun) await nextTurn()
       if (this.#isUnwanted) return
       this.#hasBegun = true
-      text = this.#piece()
-      if (text !== '') controller.enqueue(Buffer.from(text))
+      piece = this.#piece()
+      for (const bytes of piece) controller.enqueue(bytes)
     }
     if (this.#isOver) controller.close()
   }
 
   /** What comes of one turn. */
-  #piece(): string {
+  #piece(): readonly Uint8Array[] {
     const until = this.#now() + pieceMs
+    const piece: Uint8Array[] = []
     let text = ''
+    const flush = (): void => {
+      if (text !== '') piece.push(Buffer.from(text))
+      text = ''
+    }
     do {
       const { done, value } = this.#parts.next()
       if (done === true) this.#isOver = true
-      else text += typeof value === 'string' ? value : JSON.stringify(value.json)
+      else if (typeof value === 'string') text += value
+      else if (value instanceof Uint8Array) {
+        flush()
+        if (value.length > 0) piece.push(value)
+      } else if (value !== undefined) text += JSON.stringify(value.json)
     } while (!this.#isOver && text.length < pieceCharsMax && this.#now() < until)
-    return text
+    flush()
+    return piece
   }
 
   cancel(): void {

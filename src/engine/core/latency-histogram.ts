@@ -1,13 +1,13 @@
 /**
  * A histogram of times in memory that processes share: each adds to it, anyone reads it, nothing is lost.
  *
- * The buckets are log-linear and the same everywhere, so that histograms can be added up: every doubling
- * of the time, from 16 µs to 134 s, is cut into four equal parts. A bucket is at most a quarter of its lower
- * bound wide, so that no quantile is further off than that.
+ * The buckets are exponential and the same everywhere, so that histograms can be added up: those of
+ * schema 2 of Prometheus' native histograms, which end at powers of ∜2 seconds. Every doubling of the time, from
+ * 15 µs to 128 s, has four of them, and no quantile is further off than 19 %.
  *
  * ```text
- *   µs   0 ──── 16 ─ 20 ─ 24 ─ 28 ─ 32 ── 40 ── 48 ── 56 ── 64 ─ … ─ 117 440 512 ── 134 217 728 ──▶
- *   no.     0      1    2    3    4    5     6     7     8              …     92           93
+ *   s    0 ─── 2^−16 ─ 2^−15¾ ─ 2^−15½ ─ … ─ ½ ─ … ─ 1 ─ … ─ 2^6¾ ─ 128 ──▶
+ *   no.     0        1        2                                   92     93
  * ```
  *
  * Every number is two words, the lower of which carries into the upper: counts do not run over. `record` is
@@ -15,21 +15,28 @@
  */
 import { addWide, clearWide, readWide, wideWords } from './wide-counter.ts'
 
-const firstExponent = 4
-const lastExponent = 26
-/** Parts of a doubling; the two bits behind the highest choose one. */
-const partBits = 2
-const parts = 1 << partBits
+/** Times are put into buckets as whole numbers of 2^−24 s, which is 60 ns. */
+const unitExponent = -24
+const unitsPerMs = 2 ** -unitExponent / 1000
+const firstExponent = -16
+const lastExponent = 6
+/** Parts of a doubling, each of which is ∜2 times as long as the one before. */
+const parts = 4
 
 /** Below the first bound, the parts of every doubling, and what is longer than all of them. */
 export const latencyBuckets: number = 1 + (lastExponent - firstExponent + 1) * parts + 1
+
+/** The power of ∜2 seconds at which the bucket of that number ends, the first and the last excepted. */
+export function latencyExponent(bucket: number): number {
+  return firstExponent * parts + bucket
+}
 
 const sumAt = latencyBuckets * wideWords
 
 /** Words of 4 bytes that one histogram needs. */
 export const latencyWords: number = sumAt + wideWords
 
-/** Where each bucket ends, in milliseconds: a time that is equal to it is in the next one. */
+/** Where each bucket ends, in milliseconds: a time that is equal to it is still in it. */
 export const latencyBoundsMs: readonly number[] = Object.freeze(
   Array.from({ length: latencyBuckets }, (_, i) => boundOf(i)),
 )
@@ -61,9 +68,8 @@ export class LatencyHistogram {
   /** A time below 0 was not measured and is not counted. */
   record(ms: number): void {
     if (!(ms >= 0)) return
-    const us = Math.min(ms * 1000, longestUs) | 0
-    addWide(this.#words, this.#first + bucketOf(us) * wideWords, 1)
-    addWide(this.#words, this.#first + sumAt, us)
+    addWide(this.#words, this.#first + latencyBucketOf(ms) * wideWords, 1)
+    addWide(this.#words, this.#first + sumAt, Math.min(ms * 1000, longestUs) | 0)
   }
 
   /** What was recorded until now; others may go on meanwhile. */
@@ -115,21 +121,29 @@ function within(bucket: number, share: number): number {
   return to === Infinity ? from : from + (to - from) * Math.max(share, 0)
 }
 
-/** The bucket of a time in milliseconds, for those who count in memory of another form. */
-export function latencyBucketOf(ms: number): number {
-  return bucketOf(Math.min(ms * 1000, longestUs) | 0)
-}
+/** Units of the longest time that is told apart, and where the parts of a doubling begin in one of 2^30. */
+const endOfUnits = 2 ** (lastExponent + 1 - unitExponent)
+const [secondPart, thirdPart, fourthPart] = [1, 2, 3].map((n) => 2 ** (30 + n / parts)) as [
+  number,
+  number,
+  number,
+]
 
-function bucketOf(us: number): number {
-  const exponent = 31 - Math.clz32(us)
-  if (exponent < firstExponent) return 0
-  if (exponent > lastExponent) return latencyBuckets - 1
-  const part = (us >>> (exponent - partBits)) & (parts - 1)
-  return 1 + ((exponent - firstExponent) << partBits) + part
+/** The bucket of a time of 0 ms or more. */
+export function latencyBucketOf(ms: number): number {
+  // Half a unit less, and a time that equals a bound is below it.
+  const exact = ms * unitsPerMs - 0.5
+  if (exact >= endOfUnits) return latencyBuckets - 1
+  const units = exact | 0
+  const zeros = Math.clz32(units)
+  const doubling = 31 - zeros + unitExponent - firstExponent
+  if (doubling < 0) return 0
+  const scaled = (units << zeros) >>> 1
+  const part = scaled < thirdPart ? (scaled < secondPart ? 0 : 1) : scaled < fourthPart ? 2 : 3
+  return 1 + doubling * parts + part
 }
 
 function boundOf(bucket: number): number {
   if (bucket === latencyBuckets - 1) return Infinity
-  const exponent = firstExponent + Math.floor(bucket / parts)
-  return (2 ** exponent * (1 + (bucket % parts) / parts)) / 1000
+  return 2 ** (latencyExponent(bucket) / parts) * 1000
 }

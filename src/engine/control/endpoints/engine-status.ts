@@ -12,20 +12,19 @@ import { performance } from 'node:perf_hooks'
 import { type ApiRequest, type Endpoint, json, notFound } from '../api.ts'
 import { type ProcessReport, processReports, unreadiness } from '../diagnostics.ts'
 import { engineMetrics } from '../metrics/engine-metrics.ts'
-import { expositionType } from '../metrics/exposition.ts'
+import { exposition } from '../metrics/exposition.ts'
 import type { Operation, Schema } from '../operation.ts'
-import { PiecewiseResponse } from '../piecewise-response.ts'
 import type { ControlPlane } from '../plane.ts'
 
 /** `now` by the wall clock. */
-type Handler = (plane: ControlPlane, now: number) => Promise<Response>
+type Handler = (plane: ControlPlane, now: number, headers: Headers) => Promise<Response>
 
 function endpoint(operation: Operation, handle: Handler, now: () => number = Date.now): Endpoint {
   return {
     key: operation.path,
     operations: [operation],
-    handle: async ({ path, method }: ApiRequest, plane) =>
-      path.length > 0 || method !== 'GET' ? notFound() : handle(plane, now()),
+    handle: async ({ path, method, headers }: ApiRequest, plane) =>
+      path.length > 0 || method !== 'GET' ? notFound() : handle(plane, now(), headers),
   }
 }
 
@@ -190,17 +189,14 @@ export const metrics: Endpoint = endpoint(
     summary: 'Shows all figures of the engine as metrics of Prometheus',
     responses: {
       200: {
-        description: 'The text format, version 0.0.4.',
+        description:
+          'The text format, version 0.0.4; protobuf with native histograms where `Accept` asks for it.',
         type: 'text/plain',
         schema: { type: 'string' },
       },
     },
   },
-  async (plane, now) =>
-    new PiecewiseResponse(await engineMetrics(plane, now), {
-      'content-type': expositionType,
-      'cache-control': 'no-store',
-    }),
+  async (plane, now, headers) => exposition(await engineMetrics(plane, now), headers.get('accept')),
 )
 
 function uncached(status: number, value: unknown): Response {

@@ -4,16 +4,17 @@
  */
 import { processReports } from '../diagnostics.ts'
 import type { ControlPlane } from '../plane.ts'
-import { limitText } from './limit-metrics.ts'
-import { peerText } from './peer-metrics.ts'
-import { engineText, type EngineState } from './process-metrics.ts'
+import type { Measured, Measuring } from './metric.ts'
+import { limitFamilies } from './limit-metrics.ts'
+import { peerFamilies } from './peer-metrics.ts'
+import { engineFamilies, type EngineState } from './process-metrics.ts'
 import { httpDialect, streamDialect } from './traffic-dialect.ts'
 import { connectionCountsOf } from './traffic-display.ts'
 import { declaredZone, readingTraffic } from './traffic-report.ts'
-import { trafficText } from './traffic-text.ts'
+import { trafficFamilies } from './traffic-metrics.ts'
 
-/** A text to be made while it is sent; `now` is of the wall clock. */
-export async function engineMetrics(plane: ControlPlane, now: number): Promise<Iterable<string>> {
+/** To be taken while they are sent; `now` is of the wall clock. */
+export async function engineMetrics(plane: ControlPlane, now: number): Promise<Measured> {
   return metricsOf(plane, {
     reports: await processReports(plane, now),
     revision: plane.version().revision,
@@ -23,15 +24,15 @@ export async function engineMetrics(plane: ControlPlane, now: number): Promise<I
   })
 }
 
-function* metricsOf(plane: ControlPlane, engine: EngineState): Generator<string, void, undefined> {
-  yield* engineText(engine)
-  yield* peerText(plane)
-  yield* limitText(plane)
+function* metricsOf(plane: ControlPlane, engine: EngineState): Measuring {
+  yield* engineFamilies(engine)
+  yield* peerFamilies(plane)
+  yield* limitFamilies(plane)
   const source = { tree: plane.state().tree, memory: plane.zones }
   for (const dialect of [httpDialect, streamDialect]) {
     const zone = declaredZone(source, dialect)
     if (zone === undefined) continue
     const report = yield* readingTraffic(zone, source, dialect)
-    yield* trafficText(report, { now: engine.now, sumKey: '*' }, dialect)
+    yield* trafficFamilies(report, { now: engine.now, sumKey: '*' }, dialect)
   }
 }

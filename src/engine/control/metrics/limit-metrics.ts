@@ -8,7 +8,8 @@ import { tableIn } from '../../core/zone-memory.ts'
 import { limitConnLayout, type LimitSubsystem, limitConnZoneId } from '../../modules/limit-conn.ts'
 import { limitReqLayout, limitReqZoneId } from '../../modules/limit-req.ts'
 import type { ControlPlane } from '../plane.ts'
-import { exposition, type Labelled, labelText, type Metric } from './exposition.ts'
+import { Labels } from './labels.ts'
+import { familiesOf, type Labelled, type Measuring, type Metric } from './metric.ts'
 
 interface LimitZone {
   readonly directive: string
@@ -19,7 +20,7 @@ interface LimitZone {
 
 const subsystems: readonly LimitSubsystem[] = ['http', 'stream']
 
-export function* limitText(plane: ControlPlane): Generator<string, void, undefined> {
+export function* limitFamilies(plane: ControlPlane): Measuring {
   const { tree } = plane.state()
   const zones: Labelled<Table>[] = []
   const connections: Labelled<Table>[] = []
@@ -28,14 +29,14 @@ export function* limitText(plane: ControlPlane): Generator<string, void, undefin
       const { directive, name } = zone
       const of = openZone(plane, subsystem, zone)
       if (of === undefined) continue
-      zones.push({ labels: labelText({ subsystem, directive, zone: name }), of })
+      zones.push({ labels: new Labels({ subsystem, directive, zone: name }), of })
       if (directive === 'limit_conn_zone') {
-        connections.push({ labels: labelText({ subsystem, zone: name }), of })
+        connections.push({ labels: new Labels({ subsystem, zone: name }), of })
       }
     }
   }
-  yield* exposition(zoneMetrics, zones)
-  yield* exposition(connectionMetrics, connections)
+  yield* familiesOf(zoneMetrics, zones)
+  yield* familiesOf(connectionMetrics, connections)
 }
 
 const zoneMetrics: readonly Metric<Labelled<Table>>[] = [
@@ -43,13 +44,13 @@ const zoneMetrics: readonly Metric<Labelled<Table>>[] = [
     name: 'trijet_limit_zone_keys',
     type: 'gauge',
     help: 'Keys in a zone.',
-    measure: (samples, { labels, of }) => samples.add(labels, of.used),
+    measure: (samples, { labels, of }) => samples.add(of.used, labels),
   },
   {
     name: 'trijet_limit_zone_room',
     type: 'gauge',
     help: 'Keys it has room for now.',
-    measure: (samples, { labels, of }) => samples.add(labels, of.room),
+    measure: (samples, { labels, of }) => samples.add(of.room, labels),
   },
 ]
 
@@ -58,7 +59,7 @@ const connectionMetrics: readonly Metric<Labelled<Table>>[] = [
     name: 'trijet_limit_conn_connections',
     type: 'gauge',
     help: 'Connections of all keys.',
-    measure: (samples, { labels, of }) => samples.add(labels, usersOf(of)),
+    measure: (samples, { labels, of }) => samples.add(usersOf(of), labels),
   },
 ]
 

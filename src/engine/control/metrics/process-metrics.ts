@@ -1,7 +1,8 @@
 /** Metrics of the engine's own: its processes, its connections, its changes. */
 import type { ConnectionTotals } from '../../http/connection-counts.ts'
 import { type ProcessReport, unreadiness } from '../diagnostics.ts'
-import { exposition, type Labelled, labelText, type Metric } from './exposition.ts'
+import { Labels, labelsOf } from './labels.ts'
+import { familiesOf, type Labelled, type Measuring, type Metric } from './metric.ts'
 
 /** The engine at one time. */
 export interface EngineState {
@@ -14,15 +15,15 @@ export interface EngineState {
   readonly now: number
 }
 
-export function* engineText(state: EngineState): Generator<string, void, undefined> {
+export function* engineFamilies(state: EngineState): Measuring {
   const { reports, now } = state
-  yield* exposition(stateMetrics, [state])
-  yield* exposition(countMetrics, countsOf(reports))
+  yield* familiesOf(stateMetrics, [state])
+  yield* familiesOf(countMetrics, countsOf(reports))
   const processes = reports.map((report) => {
-    return { labels: labelText({ role: report.role, pid: report.pid }), of: report }
+    return { labels: new Labels({ role: report.role, pid: report.pid }), of: report }
   })
-  yield* exposition(processMetrics(now), processes)
-  yield* exposition(connectionMetrics, [state.connections])
+  yield* familiesOf(processMetrics(now), processes)
+  yield* familiesOf(connectionMetrics, [state.connections])
 }
 
 const stateMetrics: readonly Metric<EngineState>[] = [
@@ -30,19 +31,19 @@ const stateMetrics: readonly Metric<EngineState>[] = [
     name: 'trijet_ready',
     type: 'gauge',
     help: '1 while all workers serve.',
-    measure: (samples, { reports }) => samples.add('', unreadiness(reports).length === 0 ? 1 : 0),
+    measure: (samples, { reports }) => samples.add(unreadiness(reports).length === 0 ? 1 : 0),
   },
   {
     name: 'trijet_changes_total',
     type: 'counter',
     help: 'Changes that were committed.',
-    measure: (samples, { revision }) => samples.add('', revision),
+    measure: (samples, { revision }) => samples.add(revision),
   },
   {
     name: 'trijet_instructions',
     type: 'gauge',
     help: 'Instructions of the dynamic interface that are in force or wait to be.',
-    measure: (samples, { instructions }) => samples.add('', instructions),
+    measure: (samples, { instructions }) => samples.add(instructions),
   },
 ]
 
@@ -51,13 +52,16 @@ const countMetrics: readonly Metric<Labelled<number>>[] = [
     name: 'trijet_processes',
     type: 'gauge',
     help: 'Processes, by role and state.',
-    measure: (samples, { labels, of }) => samples.add(labels, of),
+    measure: (samples, { labels, of }) => samples.add(of, labels),
   },
 ]
 
 function countsOf(reports: readonly ProcessReport[]): readonly Labelled<number>[] {
-  const all = Map.groupBy(reports, ({ role, state }) => labelText({ role, state }))
-  return [...all].map(([labels, { length }]) => ({ labels, of: length }))
+  const all = Map.groupBy(reports, ({ role, state }) => `${role} ${state}`)
+  return [...all.values()].map((alike) => {
+    const { role, state } = alike[0]!
+    return { labels: new Labels({ role, state }), of: alike.length }
+  })
 }
 
 function processMetrics(now: number): readonly Metric<Labelled<ProcessReport>>[] {
@@ -66,19 +70,22 @@ function processMetrics(now: number): readonly Metric<Labelled<ProcessReport>>[]
       name: 'trijet_process_restarts',
       type: 'gauge',
       help: 'How often the place was taken anew.',
-      measure: (samples, { labels, of }) => samples.add(labels, of.restarts),
+      measure: (samples, { labels, of }) => samples.add(of.restarts, labels),
     },
     {
       name: 'trijet_process_uptime_seconds',
       type: 'gauge',
       help: 'Since its start.',
       measure: (samples, { labels, of: { vitals } }) => {
-        if (vitals !== undefined) samples.add(labels, (now - vitals.startedAt) / 1000)
+        if (vitals !== undefined) samples.add((now - vitals.startedAt) / 1000, labels)
       },
     },
     ...vitalMetrics,
   ]
 }
+
+const kinds = labelsOf('kind', ['resident', 'heap_used', 'heap_total', 'external'])
+const statistics = labelsOf('statistic', ['p50', 'p90', 'p99', 'max'])
 
 const vitalMetrics: readonly Metric<Labelled<ProcessReport>>[] = [
   {
@@ -86,23 +93,23 @@ const vitalMetrics: readonly Metric<Labelled<ProcessReport>>[] = [
     type: 'gauge',
     help: 'Memory, by kind.',
     measure: (samples, { labels, of: { vitals, residentBytes } }) => {
-      if (residentBytes !== undefined) samples.add(`${labels},kind="resident"`, residentBytes)
+      if (residentBytes !== undefined) samples.add(residentBytes, labels, kinds.resident)
       if (vitals === undefined) return
-      samples.add(`${labels},kind="heap_used"`, vitals.heapUsedBytes)
-      samples.add(`${labels},kind="heap_total"`, vitals.heapTotalBytes)
-      samples.add(`${labels},kind="external"`, vitals.externalBytes)
+      samples.add(vitals.heapUsedBytes, labels, kinds.heap_used)
+      samples.add(vitals.heapTotalBytes, labels, kinds.heap_total)
+      samples.add(vitals.externalBytes, labels, kinds.external)
     },
   },
   {
     name: 'trijet_process_event_loop_delay_seconds',
     type: 'gauge',
-    help: 'Quantiles of the delay of the event loop over the last seconds.',
+    help: 'Quantiles and maximum of the delay of the event loop over the last seconds.',
     measure: (samples, { labels, of: { vitals } }) => {
       if (vitals === undefined) return
-      samples.add(`${labels},quantile="0.5"`, vitals.delayP50Ms / 1000)
-      samples.add(`${labels},quantile="0.9"`, vitals.delayP90Ms / 1000)
-      samples.add(`${labels},quantile="0.99"`, vitals.delayP99Ms / 1000)
-      samples.add(`${labels},quantile="1"`, vitals.delayMaxMs / 1000)
+      samples.add(vitals.delayP50Ms / 1000, labels, statistics.p50)
+      samples.add(vitals.delayP90Ms / 1000, labels, statistics.p90)
+      samples.add(vitals.delayP99Ms / 1000, labels, statistics.p99)
+      samples.add(vitals.delayMaxMs / 1000, labels, statistics.max)
     },
   },
   {
@@ -110,7 +117,7 @@ const vitalMetrics: readonly Metric<Labelled<ProcessReport>>[] = [
     type: 'gauge',
     help: 'Share of time that its main thread has a processor.',
     measure: (samples, { labels, of: { vitals } }) => {
-      if (vitals !== undefined) samples.add(labels, vitals.utilization)
+      if (vitals !== undefined) samples.add(vitals.utilization, labels)
     },
   },
   {
@@ -118,10 +125,14 @@ const vitalMetrics: readonly Metric<Labelled<ProcessReport>>[] = [
     type: 'gauge',
     help: 'Open connections.',
     measure: (samples, { of: { role, pid, vitals } }) => {
-      if (role === 'worker' && vitals !== undefined) samples.add(`pid="${pid}"`, vitals.connections)
+      if (role === 'worker' && vitals !== undefined) {
+        samples.add(vitals.connections, new Labels({ pid }))
+      }
     },
   },
 ]
+
+const connectionStates = labelsOf('state', ['active', 'reading', 'writing', 'waiting'])
 
 const connectionMetrics: readonly Metric<ConnectionTotals>[] = [
   {
@@ -129,27 +140,28 @@ const connectionMetrics: readonly Metric<ConnectionTotals>[] = [
     type: 'gauge',
     help: 'Connections of HTTP, by state.',
     measure: (samples, { active, reading, writing, waiting }) => {
-      for (const [state, value] of Object.entries({ active, reading, writing, waiting })) {
-        samples.add(`state="${state}"`, value)
-      }
+      samples.add(active, connectionStates.active)
+      samples.add(reading, connectionStates.reading)
+      samples.add(writing, connectionStates.writing)
+      samples.add(waiting, connectionStates.waiting)
     },
   },
   {
     name: 'trijet_http_accepted_total',
     type: 'counter',
     help: 'Connections that were accepted.',
-    measure: (samples, { accepted }) => samples.add('', accepted),
+    measure: (samples, { accepted }) => samples.add(accepted),
   },
   {
     name: 'trijet_http_handled_total',
     type: 'counter',
     help: 'Connections that were served.',
-    measure: (samples, { handled }) => samples.add('', handled),
+    measure: (samples, { handled }) => samples.add(handled),
   },
   {
     name: 'trijet_http_requests_total',
     type: 'counter',
     help: 'Requests that began.',
-    measure: (samples, { requests }) => samples.add('', requests),
+    measure: (samples, { requests }) => samples.add(requests),
   },
 ]

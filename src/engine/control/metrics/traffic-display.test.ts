@@ -300,12 +300,13 @@ test('histograms without buckets of their own have a bound for every doubling', 
     .map(({ labels, value }) => `${labels['le']} ${value}`)
   assert.equal(counts.length, 25)
   assert.deepEqual(counts.slice(0, 5), [
-    '0.000016 1',
-    '0.000032 1',
-    '0.000064 1',
-    '0.000128 2',
-    '0.000256 2',
+    '0.0000152587890625 1',
+    '0.000030517578125 1',
+    '0.00006103515625 1',
+    '0.0001220703125 2',
+    '0.000244140625 2',
   ])
+  assert.deepEqual(counts.slice(16, 18), ['1 4', '2 4'])
   assert.equal(counts.at(-1), '+Inf 4')
 })
 

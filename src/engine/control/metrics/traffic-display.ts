@@ -17,12 +17,13 @@ import type { Entrance, GuardedFunction } from '../http-access.ts'
 import { auditEntry } from '../audit-entry.ts'
 import { type Part, PiecewiseResponse } from '../piecewise-response.ts'
 import type { ControlPlane } from '../plane.ts'
-import { expositionType } from './exposition.ts'
+import { exposition } from './exposition.ts'
+import type { Measuring } from './metric.ts'
 import { clearTraffic, type Command, commandReply, trafficStatus } from './traffic-commands.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
 import { type TrafficHead, trafficParts } from './traffic-json.ts'
 import { declaredZone, readingTraffic, type TrafficSource } from './traffic-report.ts'
-import { headText, trafficText } from './traffic-text.ts'
+import { headFamilies, trafficFamilies } from './traffic-metrics.ts'
 
 export const displayFormats = ['json', 'html', 'jsonp', 'prometheus'] as const
 
@@ -62,7 +63,8 @@ export function createDisplay(options: DisplayOptions): GuardedFunction {
     if (format === undefined) return json(404, { code: 404, msg: 'not found error' })
     const denial = denialOf(caller.access, 'read')
     if (denial !== undefined) return denial
-    return format === 'html' ? new Response(page, { headers: pageHeaders }) : show(options, format)
+    if (format === 'html') return new Response(page, { headers: pageHeaders })
+    return show(options, format, request)
   }
 }
 
@@ -113,35 +115,44 @@ function noZone({ dialect }: DisplayOptions): Response {
   return json(503, { code: 503, msg })
 }
 
-function show(options: DisplayOptions, format: Exclude<DisplayFormat, 'html'>): Response {
+function show(
+  options: DisplayOptions,
+  format: Exclude<DisplayFormat, 'html'>,
+  { headers }: Request,
+): Response | Promise<Response> {
   const found = find(options)
   if (found === undefined) return noZone(options)
-  const type = {
-    json: 'application/json',
-    jsonp: 'application/javascript; charset=utf-8',
-    prometheus: expositionType,
-  }[format]
-  const headers = { 'content-type': type, ...uncached }
-  return new PiecewiseResponse(shown(found, options, format), headers)
+  const { dialect } = options
+  if (format === 'prometheus') return exposition(measured(found, dialect), headers.get('accept'))
+  return new PiecewiseResponse(
+    format === 'json' ? documentOf(found, dialect) : callOf(found, options),
+    { 'content-type': documentTypes[format], 'cache-control': 'no-store' },
+  )
 }
 
-function* shown(
-  { zone, source, head }: Found,
-  { dialect, callback }: DisplayOptions,
-  format: Exclude<DisplayFormat, 'html'>,
-): Generator<Part, void, undefined> {
+const documentTypes = {
+  json: 'application/json',
+  jsonp: 'application/javascript; charset=utf-8',
+} as const
+
+function* measured({ zone, source, head }: Found, dialect: TrafficDialect): Measuring {
   const report = yield* readingTraffic(zone, source, dialect)
-  if (format === 'prometheus') {
-    yield* headText(report, head, dialect)
-    yield* trafficText(report, head, dialect)
-    return
-  }
-  if (format === 'jsonp') yield `${callback}(`
-  yield* trafficParts(report, head, dialect)
-  if (format === 'jsonp') yield ')'
+  yield* headFamilies(report, head, dialect)
+  yield* trafficFamilies(report, head, dialect)
 }
 
-const uncached = { 'cache-control': 'no-store' }
+type Parts = Generator<Part, void, undefined>
+
+function* documentOf({ zone, source, head }: Found, dialect: TrafficDialect): Parts {
+  const report = yield* readingTraffic(zone, source, dialect)
+  yield* trafficParts(report, head, dialect)
+}
+
+function* callOf(found: Found, { dialect, callback }: DisplayOptions): Parts {
+  yield `${callback}(`
+  yield* documentOf(found, dialect)
+  yield ')'
+}
 
 /** A GET changes something here, as clients know it: it needs the scope for that, and is audited. */
 async function command(

@@ -76,7 +76,7 @@ export function* readingTraffic(
   zone: TrafficZone,
   source: TrafficSource,
   dialect: TrafficDialect,
-): Generator<'', TrafficReport, undefined> {
+): Generator<undefined, TrafficReport, undefined> {
   const filters = filterTables(zone, source, dialect)
   const tables = [zone.servers, zone.locations, zone.upstreams, ...filters]
   return {
@@ -94,12 +94,14 @@ export function* readingTraffic(
   }
 }
 
-function* reading(tables: readonly TrafficTable[]): Generator<'', readonly Traffic[], undefined> {
+function* reading(
+  tables: readonly TrafficTable[],
+): Generator<undefined, readonly Traffic[], undefined> {
   const found: Traffic[] = []
   for (const table of tables) {
     for (const traffic of table.all()) {
       found.push(traffic)
-      yield ''
+      yield undefined
     }
   }
   return found.sort(byName)
@@ -123,14 +125,14 @@ function* readingUpstreams(
   all: readonly Traffic[],
   tree: Directive,
   { subsystem }: TrafficDialect,
-): Generator<'', TrafficReport['upstreams'], undefined> {
+): Generator<undefined, TrafficReport['upstreams'], undefined> {
   const found = new Map<string, readonly UpstreamTraffic[]>()
   const rest = Map.groupBy(all, ({ group }) => group)
   for (const node of groupsOf(tree, subsystem).groups()) {
     const name = node.args[0]!
     found.set(name, serversOf(node, rest.get(name) ?? [], subsystem))
     rest.delete(name)
-    yield ''
+    yield undefined
   }
   const alone = [...rest.values()].flat().map((traffic) => {
     return { address: traffic.name, traffic, settings: usualSettings }

@@ -2,7 +2,7 @@
  * Traffic in a file: one JSON value on each line, in UTF-8.
  *
  * ```text
- *   {"format":"trijet traffic","version":1,"madeAt":1763845200000,"writer":1065361}
+ *   {"format":"trijet traffic","version":2,"madeAt":1763845200000,"writer":1065361}
  *   {"table":"servers","group":"","name":"example.com","requests":3,"in":120,"out":900,
  *    "statuses":[0,3,0,0,0],"cache":[0,0,0,0,0,0,0,0],"average":"AMM","periodMs":60000,"bucketsMs":[5,50],
  *    "timings":[{"sumMs":7.5,"latencies":[[12,2],[40,1]],"bucketCounts":[2,3]}]}           a line, for each key
@@ -28,7 +28,7 @@ import { cacheStatuses, type Counted, statusClasses, type TrafficStyle } from '.
 import type { KeyedCounts } from './traffic-table.ts'
 
 const format = 'trijet traffic'
-const version = 1
+const version = 2
 const newline = 10
 
 const tables = ['servers', 'locations', 'filters', 'upstreams'] as const

@@ -102,7 +102,7 @@ suite('format', () => {
   })
 
   test('another version is told apart', () => {
-    assert.equal(faultOf(signed({ ...first, version: 7 })), 'it has version 7, and not 1')
+    assert.equal(faultOf(signed({ ...first, version: 7 })), 'it has version 7, and not 2')
   })
 
   const lines = bytesOf(recordsOf(countedTable('a')))

@@ -4,11 +4,11 @@
  * Histograms are there without being configured: where no buckets are asked for, there is a bound for every
  * doubling of the time.
  */
-import { countLatencies } from '../../core/latency-histogram.ts'
 import { averageOf } from '../../modules/traffic/average.ts'
 import { addRows, type Timing, type Traffic } from '../../modules/traffic/traffic.ts'
 import { cacheStatuses } from '../../modules/traffic/traffic-row.ts'
-import { exposition, type Labelled, labelText, type Metric, type Samples } from './exposition.ts'
+import { Labels, labelsOf } from './labels.ts'
+import { familiesOf, type Histogram, type Labelled, type Measuring, type Metric } from './metric.ts'
 import type { TrafficDialect } from './traffic-dialect.ts'
 import type { TrafficHead } from './traffic-json.ts'
 import type { TrafficReport } from './traffic-report.ts'
@@ -16,34 +16,37 @@ import type { TrafficReport } from './traffic-report.ts'
 type Zones = readonly Labelled<Traffic>[]
 
 const statusNames = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
+const codes = labelsOf('code', [...statusNames, 'total'])
+const directions = labelsOf('direction', ['in', 'out'])
+const cacheLabels = labelsOf('status', cacheStatuses)
 
 /** What was counted, without what stands at the head of a page. */
-export function* trafficText(
+export function* trafficFamilies(
   report: TrafficReport,
   { now, sumKey }: Pick<TrafficHead, 'now' | 'sumKey'>,
   dialect: TrafficDialect,
-): Generator<string, void, undefined> {
+): Measuring {
   const { metrics } = dialect
-  const text = (kind: string, zones: Zones): Generator<string, void, undefined> =>
-    exposition(zoneMetrics(`${metrics}_${kind}`, timingsOf(zones), now, dialect), zones)
-  yield* text('server', servers(report, sumKey, dialect))
+  const families = (kind: string, zones: Zones): Measuring =>
+    familiesOf(zoneMetrics(`${metrics}_${kind}`, timingsOf(zones), now, dialect), zones)
+  yield* families('server', servers(report, sumKey, dialect))
   if (dialect.subsystem === 'http') {
     const locations = report.locations.map((of) => {
-      return { labels: labelText({ host: of.group, location: of.name }), of }
+      return { labels: new Labels({ host: of.group, location: of.name }), of }
     })
-    yield* text('location', locations)
+    yield* families('location', locations)
   }
   const filters = report.filters.map((of) => {
-    return { labels: labelText({ filter: of.group, filter_name: of.name }), of }
+    return { labels: new Labels({ filter: of.group, filter_name: of.name }), of }
   })
-  yield* text('filter', filters)
-  yield* text('upstream', upstreams(report, dialect))
+  yield* families('filter', filters)
+  yield* families('upstream', upstreams(report, dialect))
 }
 
 function servers(report: TrafficReport, sumKey: string, { subsystem }: TrafficDialect): Zones {
   const sum = { group: '', name: sumKey, ...addRows(report.servers, 1) }
   return [...report.servers, sum].map((of) => ({
-    labels: labelText(subsystem === 'http' ? { host: of.name } : { listen: of.name }),
+    labels: new Labels(subsystem === 'http' ? { host: of.name } : { listen: of.name }),
     of,
   }))
 }
@@ -52,7 +55,7 @@ function upstreams({ upstreams: groups }: TrafficReport, dialect: TrafficDialect
   const nothing = addRows([], dialect.upstreamTimings)
   return [...groups].flatMap(([group, all]) =>
     all.map(({ address, traffic }) => ({
-      labels: labelText({ upstream: group === '' ? dialect.noGroup : group, backend: address }),
+      labels: new Labels({ upstream: group === '' ? dialect.noGroup : group, backend: address }),
       of: traffic ?? { group, name: address, ...nothing },
     })),
   )
@@ -63,11 +66,11 @@ function timingsOf(zones: Zones): number {
 }
 
 /** What stands at the head of a page. */
-export function headText(
+export function headFamilies(
   { since, zone }: TrafficReport,
   head: TrafficHead,
   { metrics }: TrafficDialect,
-): Generator<string, void, undefined> {
+): Measuring {
   const { host, version, connections } = head
   const { active, reading, writing, waiting, accepted, handled, requests } = connections
   const all: readonly Metric<undefined>[] = [
@@ -76,13 +79,13 @@ export function headText(
       type: 'gauge',
       help: 'What this is.',
       measure: (samples) =>
-        samples.add(labelText({ hostname: host, module_version: version, version }), 1),
+        samples.add(1, new Labels({ hostname: host, module_version: version, version })),
     },
     {
       name: `${metrics}_start_time_seconds`,
       type: 'gauge',
       help: 'Since when traffic is counted, in seconds of the epoch.',
-      measure: (samples) => samples.add('', since / 1000),
+      measure: (samples) => samples.add(since / 1000),
     },
     {
       name: `${metrics}_main_connections`,
@@ -91,7 +94,7 @@ export function headText(
       measure: (samples) => {
         const states = { accepted, active, handled, reading, requests, waiting, writing }
         for (const [status, value] of Object.entries(states)) {
-          samples.add(`status="${status}"`, value)
+          samples.add(value, new Labels({ status }))
         }
       },
     },
@@ -100,13 +103,13 @@ export function headText(
       type: 'gauge',
       help: 'Memory of the zone.',
       measure: (samples) => {
-        samples.add('shared="max_size"', zone.bytes)
-        samples.add('shared="used_size"', zone.usedBytes)
-        samples.add('shared="used_node"', zone.usedKeys)
+        samples.add(zone.bytes, new Labels({ shared: 'max_size' }))
+        samples.add(zone.usedBytes, new Labels({ shared: 'used_size' }))
+        samples.add(zone.usedKeys, new Labels({ shared: 'used_node' }))
       },
     },
   ]
-  return exposition(all, [undefined])
+  return familiesOf(all, [undefined])
 }
 
 /** Counters of one kind of zone. */
@@ -123,8 +126,8 @@ function zoneMetrics(
       type: 'counter',
       help: 'Bytes, by direction.',
       measure: (samples, { labels, of }) => {
-        samples.add(`${labels},direction="in"`, of.bytesIn)
-        samples.add(`${labels},direction="out"`, of.bytesOut)
+        samples.add(of.bytesIn, labels, directions.in)
+        samples.add(of.bytesOut, labels, directions.out)
       },
     },
     {
@@ -133,9 +136,9 @@ function zoneMetrics(
       help: `Number of ${what}, by class of the status, and all.`,
       measure: (samples, { labels, of }) => {
         for (const [i, code] of statusNames.entries()) {
-          samples.add(`${labels},code="${code}"`, of.statuses[i] ?? 0)
+          samples.add(of.statuses[i] ?? 0, labels, codes[code])
         }
-        samples.add(`${labels},code="total"`, of.requests)
+        samples.add(of.requests, labels, codes.total)
       },
     },
     ...Array.from({ length: timings }, (_, i) =>
@@ -161,37 +164,31 @@ function timingMetrics(
       name: `${name}_seconds_total`,
       type: 'counter',
       help: 'Sum of the times.',
-      measure: (samples, { labels, of }) => samples.add(labels, of.timings[place]!.sumMs / 1000),
+      measure: (samples, { labels, of }) => samples.add(of.timings[place]!.sumMs / 1000, labels),
     },
     {
       name: `${name}_seconds`,
       type: 'gauge',
       help: 'Average of the last times.',
       measure: (samples, { labels, of }) =>
-        samples.add(labels, averageOf(of.timings[place]!.recent, of.style, now) / 1000),
+        samples.add(averageOf(of.timings[place]!.recent, of.style, now) / 1000, labels),
     },
     {
       name: `${name}_duration_seconds`,
       type: 'histogram',
       help: 'The times.',
       measure: (samples, { labels, of }) =>
-        addDurations(samples, labels, of.timings[place]!, of.style.bucketsMs),
+        samples.addHistogram(durations(of.timings[place]!, of.style.bucketsMs), labels),
     },
   ]
 }
 
-function addDurations(
-  samples: Samples,
-  labels: string,
-  { latencies, sumMs, bucketCounts: counts }: Timing,
+function durations(
+  { latencies, bucketCounts: counts }: Timing,
   bucketsMs: readonly number[],
-): void {
-  if (bucketsMs.length === 0) samples.addLatencies(labels, latencies)
-  else {
-    const bounds = bucketsMs.map((ms) => ms / 1000)
-    const count = countLatencies(latencies)
-    samples.addHistogram(labels, { bounds, counts, count, sum: sumMs / 1000 })
-  }
+): Histogram {
+  if (bucketsMs.length === 0) return { latencies }
+  return { latencies, asked: { bounds: bucketsMs.map((ms) => ms / 1000), counts } }
 }
 
 function cacheMetric(prefix: string): Metric<Labelled<Traffic>> {
@@ -201,7 +198,7 @@ function cacheMetric(prefix: string): Metric<Labelled<Traffic>> {
     help: 'What the cache had to say.',
     measure: (samples, { labels, of }) => {
       for (const [i, status] of cacheStatuses.entries()) {
-        samples.add(`${labels},status="${status}"`, of.cache[i] ?? 0)
+        samples.add(of.cache[i] ?? 0, labels, cacheLabels[status])
       }
     },
   }
