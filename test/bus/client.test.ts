@@ -227,6 +227,31 @@ describe('bus client', patient, () => {
     await until(() => seen.includes('heard'))
   })
 
+  it('comes less and less often where each connection is ended', async (t) => {
+    const broker = await Aedes.createBroker({
+      authorizePublish: (_client, _packet, done) => done(new Error('the disk is full')),
+    })
+    const server = createServer((socket) => void broker.handle(socket)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onEnd(t, () => new Promise<void>((resolve) => broker.close(resolve)))
+    onEnd(t, () => void server.close())
+    const begun: number[] = []
+    const bus = join(
+      t,
+      { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+      {
+        random: () => 1,
+        onConnect: () => begun.push(performance.now()),
+      },
+    )
+    const lost = assert.rejects(bus.publish('a', 'b'), { code: 'TRIJET_BUS_CLOSED' })
+    await until(() => begun.length === 5, { what: 'five connections' })
+    // 50, 100, 200 and 400 ms; four times 50 if each of them were a new beginning.
+    assert(begun[4]! - begun[0]! >= 700, begun.join(' '))
+    await bus.close()
+    await lost
+  })
+
   it('goes on when a handler fails, and says so', async (t) => {
     const broker = await started(t, ownBroker)
     const lines: string[] = []

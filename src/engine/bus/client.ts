@@ -8,11 +8,12 @@
  *                                              └ what waits is sent, in order
  * ```
  *
- * It reconnects for as long as it lives. Messages of QoS 1 wait for the broker, within limits; the promise
+ * It reconnects for as long as it lives, and less and less often where no connection lasts. Messages of QoS 1 wait for the broker, within limits; the promise
  * of `publish` resolves when the broker has acknowledged, which is when it has made the message durable.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../core/log.ts'
+import { monotonicMs } from '../core/monotonic.ts'
 import { showBrokerAddress, type BrokerAddress } from './address.ts'
 import { Connection, type Message, type QoS, type Will } from './connection.ts'
 import { BusError } from './errors.ts'
@@ -125,9 +126,11 @@ export class BusClient {
     const { log, address } = this.#options
     const { signal } = this.#closing
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const reason = await this.#connect(() => (attempt = 0))
+      let readyAt = Infinity
+      const reason = await this.#connect(() => (readyAt = monotonicMs()))
       if (signal.aborted) return
-      const level = attempt === 0 ? 'warn' : 'info'
+      if (monotonicMs() - readyAt >= busLimits.settledMs) attempt = 0
+      const level = attempt === 0 || readyAt < Infinity ? 'warn' : 'info'
       log.write(level, `bus: not connected to ${showBrokerAddress(address)}: ${reason}`)
       await delay(this.#backoffMs(attempt), undefined, { signal }).catch(() => undefined)
     }

@@ -7,6 +7,8 @@ export const busLimits = {
   /** The broker is on this machine or near, so the first attempts come fast. */
   reconnectFirstMs: 50,
   reconnectMostMs: 2_000,
+  /** A connection that held so long is none that a broker ends each time. */
+  settledMs: 5_000,
   /** Messages that wait for the broker or for its acknowledgement. */
   queuedMessagesMax: 10_000,
   queuedBytesMax: 67_108_864,

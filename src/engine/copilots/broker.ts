@@ -12,6 +12,7 @@ import { ConfError } from '../conf/diagnostics.ts'
 import { LogFiles, type Log } from '../core/log.ts'
 import { SyslogSockets } from '../net/syslog-sockets.ts'
 import { type Copilot, defineCopilot } from '../process/copilot.ts'
+import { StoreError } from '../store/store.ts'
 import { parseBrokerConf, type BrokerConf, type ListenerAddress } from './broker/conf.ts'
 import { DurableBroker } from './broker/durable-broker.ts'
 import { brokerLimits } from './broker/limits.ts'
@@ -125,7 +126,9 @@ function logClients(broker: DurableBroker, log: Log): void {
   broker.on('clientReady', (client) => log.write('info', `bus: "${client.id}" is connected`))
   broker.on('clientDisconnect', (client) => log.write('info', `bus: "${client.id}" has gone`))
   broker.on('clientError', (client, error) => {
-    log.write('warn', `bus: "${client.id}" is disconnected: ${error.message}`)
+    // What cannot be stored is not acknowledged: its sender comes again, and the operator shall know.
+    const level = error instanceof StoreError ? 'error' : 'warn'
+    log.write(level, `bus: "${client.id}" is disconnected: ${error.message}`)
   })
   broker.on('connectionError', (_, error) => {
     log.write('warn', `bus: a connection is ended: ${error.message}`)

@@ -2,6 +2,7 @@
 import { ConfigurationError } from './configuration.ts'
 import { CopilotHost } from './copilot-host.ts'
 import type { HostOptions } from './copilot-pool.ts'
+import { faultText } from './fault-text.ts'
 import { processChannel } from './master-channel.ts'
 
 const options = JSON.parse(process.argv[2]!) as HostOptions
@@ -27,7 +28,6 @@ try {
 function fail(error: unknown): never {
   // What is wrong with a configuration has been told, line by line.
   if (error instanceof ConfigurationError) process.exit(2)
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  host.log.write('alert', `${options.title} fails: ${text}`)
+  host.log.write('alert', `${options.title} fails: ${faultText(error)}`)
   process.exit(2)
 }

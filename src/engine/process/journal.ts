@@ -17,7 +17,8 @@ import { type Actor, originOf } from '../control/actor.ts'
 import type { Edit, Instruction } from '../control/instruction.ts'
 import { isNewcomer } from '../control/instruction-kinds.ts'
 import type { HistoryEdit, HistoryEntry } from '../control/plane.ts'
-import { openDatabase, type Schema, transact } from '../store/sqlite-database.ts'
+import { openDatabase, readAlone, type Schema, transact } from '../store/sqlite-database.ts'
+import { isUnwritable, type StoreError } from '../store/store.ts'
 import { processLimits } from './limits.ts'
 import { type Birth, type PastChange, wayBack } from './way-back.ts'
 
@@ -84,6 +85,7 @@ export class Journal {
   readonly #statements = new Map<string, StatementSync>()
   #database: DatabaseSync | undefined
   #revision = 0
+  #fault: StoreError | undefined
 
   constructor(path: string) {
     this.#path = path
@@ -92,6 +94,11 @@ export class Journal {
 
   get revision(): number {
     return this.#revision
+  }
+
+  /** Why it could only be read, when it was read last: a change tries again to open it. */
+  get fault(): StoreError | undefined {
+    return this.#fault
   }
 
   /** Number of instructions in force. */
@@ -111,9 +118,8 @@ export class Journal {
   /** Writes the next revision and flushes it. Returns its number. */
   append(entry: Entry): number {
     const { time, action, edits } = entry
-    const database = (this.#database ??= openDatabase(this.#path, schema))
     const revision = this.#revision + 1
-    transact(database, () => {
+    transact(this.#open(), () => {
       const { actor, peer } = originOf(entry.actor)
       this.#sql(
         'INSERT INTO revisions (revision, time, action, actor, peer) VALUES (?, ?, ?, ?, ?)',
@@ -170,7 +176,7 @@ export class Journal {
 
   /** Revisions below `before`, the newest first. */
   history(before: number, limit: number): HistoryEntry[] {
-    if (this.#database === undefined) return []
+    if (this.#revision === 0) return []
     const rows = this.#sql(
       'SELECT revision, time, action, actor, peer FROM revisions WHERE revision < ? ORDER BY revision DESC LIMIT ?',
     ).all(before, Math.min(limit, processLimits.historyPageMax))
@@ -200,11 +206,30 @@ export class Journal {
   }
 
   #read(): void {
-    this.#database = openDatabase(this.#path, schema)
-    const rows = this.#sql('SELECT key, body FROM instructions ORDER BY revision, position').all()
+    try {
+      this.#load(this.#open())
+      this.#fault = undefined
+    } catch (error) {
+      if (!isUnwritable(error)) throw error
+      // On a full disk the engine serves what is in force, and takes no changes.
+      readAlone(this.#path, schema, (database) => this.#load(database))
+      this.#fault = error
+    }
+  }
+
+  #load(database: DatabaseSync): void {
+    const rows = database
+      .prepare('SELECT key, body FROM instructions ORDER BY revision, position')
+      .all()
     for (const row of rows) this.#instructions.set(String(row['key']), String(row['body']))
-    const last = this.#sql('SELECT coalesce(max(revision), 0) AS revision FROM revisions').get()
+    const last = database
+      .prepare('SELECT coalesce(max(revision), 0) AS revision FROM revisions')
+      .get()
     this.#revision = Number(last!['revision'])
+  }
+
+  #open(): DatabaseSync {
+    return (this.#database ??= openDatabase(this.#path, schema))
   }
 
   #record({ revision, position, key, before, after: body }: ChangeRow): void {
@@ -241,7 +266,7 @@ export class Journal {
     if (revision < oldest - 1) {
       throw new RevisionError(`history begins at revision ${oldest - 1}, ${revision} is not kept`)
     }
-    if (this.#database === undefined) return []
+    if (this.#revision === 0) return []
     const rows = this.#sql(
       `SELECT key, before, born_revision, born_position FROM changes WHERE revision > ?
        ORDER BY revision, position`,
@@ -257,7 +282,7 @@ export class Journal {
 
   /** The first revision whose changes are known; 1 while nothing was cut. */
   #oldest(): number {
-    if (this.#database === undefined) return 1
+    if (this.#revision === 0) return 1
     const found = this.#sql('SELECT coalesce(min(revision), 1) AS oldest FROM revisions').get()
     return Number(found!['oldest'])
   }
@@ -280,7 +305,7 @@ export class Journal {
   #sql(text: string): StatementSync {
     const known = this.#statements.get(text)
     if (known !== undefined) return known
-    const statement = this.#database!.prepare(text)
+    const statement = this.#open().prepare(text)
     this.#statements.set(text, statement)
     return statement
   }

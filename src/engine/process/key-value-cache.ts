@@ -5,21 +5,26 @@
  *   dyn_kv_conf in force ─▶ open the store (still as root) ─▶ read all ─▶ follow its changes
  *   $kv_http_colour      ─▶ one look-up in a map
  * ```
+ *
+ * On a full disk the store cannot be followed: what it holds is read once, and it is opened when there is room.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { kvPrefix } from '../bus/topics.ts'
 import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
 import type { Log } from '../core/log.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
-import { keyValuesPath } from './key-values.ts'
+import { isUnwritable } from '../store/store.ts'
+import { keyValuesAlone, keyValuesPath } from './key-values.ts'
 
-/** Pause after the store could not be followed. */
+/** Pause after the store could not be followed, or not be opened. */
 const retryAfterMs = 500
+const openAgainAfterMs = 5_000
 
 export class KeyValueCache {
   readonly #values = new Map<string, string>()
   readonly #closing = new AbortController()
   readonly #log: Log
+  #following = false
   #store: SqliteStore | undefined
   #ended: Promise<void> = Promise.resolve()
 
@@ -34,16 +39,36 @@ export class KeyValueCache {
 
   /** Opens the store of that prefix and follows it from now on; a second call does nothing. */
   follow(prefix: string): void {
-    if (this.#store !== undefined) return
-    this.#store = new SqliteStore(keyValuesPath(prefix))
-    const revision = this.#readAll(this.#store)
-    this.#ended = this.#run(this.#store, revision)
+    if (this.#following) return
+    this.#following = true
+    const path = keyValuesPath(prefix)
+    try {
+      this.#ended = this.#run(this.#open(path))
+    } catch (error) {
+      if (!isUnwritable(error)) throw error
+      this.#log.write('crit', `key values stay as they are: ${error.message}`)
+      for (const [name, value] of keyValuesAlone(prefix)) this.#setExact(name, value)
+      this.#ended = this.#followLater(path)
+    }
   }
 
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#ended
     await this.#store?.close()
+  }
+
+  /** The revision of all that is in memory then. */
+  #open(path: string): number {
+    const store = new SqliteStore(path)
+    try {
+      const revision = this.#readAll(store)
+      this.#store = store
+      return revision
+    } catch (error) {
+      void store.close()
+      throw error
+    }
   }
 
   #readAll(store: SqliteStore): number {
@@ -59,7 +84,21 @@ export class KeyValueCache {
     return first ?? 0
   }
 
-  async #run(store: SqliteStore, start: number): Promise<void> {
+  async #followLater(path: string): Promise<void> {
+    const { signal } = this.#closing
+    for (;;) {
+      await delay(openAgainAfterMs, undefined, { signal, ref: false }).catch(() => undefined)
+      if (signal.aborted) return
+      try {
+        return await this.#run(this.#open(path))
+      } catch (error) {
+        if (!isUnwritable(error)) throw error
+      }
+    }
+  }
+
+  async #run(start: number): Promise<void> {
+    const store = this.#store!
     const { signal } = this.#closing
     for (let revision = start; !signal.aborted; revision = this.#readAll(store)) {
       try {
@@ -77,9 +116,15 @@ export class KeyValueCache {
   }
 
   #set(key: string, value: Uint8Array | undefined): void {
-    const exact = key.slice(kvPrefix.length)
+    this.#setExact(
+      key.slice(kvPrefix.length),
+      value === undefined ? undefined : Buffer.from(value).toString(),
+    )
+  }
+
+  #setExact(exact: string, value: string | undefined): void {
     const name = exact.startsWith(passwordKeyPrefix) ? exact : exact.toLowerCase()
     if (value === undefined) this.#values.delete(name)
-    else this.#values.set(name, Buffer.from(value).toString())
+    else this.#values.set(name, value)
   }
 }

@@ -2,11 +2,19 @@
 import { join } from 'node:path'
 import { kvPrefix } from '../bus/topics.ts'
 import type { KeyValues } from '../control/plane.ts'
-import { SqliteStore } from '../store/sqlite-store.ts'
+import { entriesAlone, SqliteStore } from '../store/sqlite-store.ts'
 
 /** The file, the same for all processes of an engine; in a folder of its own, because watchers hear of all in it. */
 export function keyValuesPath(prefix: string): string {
   return join(prefix, 'data/kv/kv.db')
+}
+
+/** All that is stored, where nothing can be written; nobody else may have the file open. */
+export function keyValuesAlone(prefix: string): ReadonlyMap<string, string> {
+  const entries = entriesAlone(keyValuesPath(prefix), kvPrefix)
+  return new Map(
+    entries.map(({ key, value }) => [key.slice(kvPrefix.length), Buffer.from(value).toString()]),
+  )
 }
 
 /** Opens the file when it is first needed. */

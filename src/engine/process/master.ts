@@ -85,6 +85,8 @@ export class Master {
     removeStale()
     this.#sharedMemory = createInstance(place.prefix)
     this.#journal = new Journal(`${place.prefix}/data/journal.db`)
+    const { fault } = this.#journal
+    if (fault !== undefined) announcer.say('crit', `no change can be made: ${fault.message}`)
     this.#registry = new DescriptorRegistry(announcer.log, inherited)
     this.#opener = new SocketOpener(this.#registry, announcer, options.onListening)
     const common = {
@@ -101,6 +103,7 @@ export class Master {
       journal: this.#journal,
       files,
       now: () => new Date().toISOString(),
+      log: announcer.log,
       onIdle: () => this.#sweep(),
     })
     const services = this.#services()

@@ -8,6 +8,7 @@ import { Master } from './master.ts'
 import type { Place } from './place.ts'
 import { defaultRule } from './settings.ts'
 import { masterSignals, onSignals, type Request } from './signals.ts'
+import { StoreError } from '../store/store.ts'
 import { takeInheritance } from './upgrade.ts'
 
 export interface StartOptions {
@@ -35,23 +36,30 @@ export async function start(options: StartOptions): Promise<number> {
   announcer.use(settings.logRules)
   const background = settings.daemon && detached === undefined && inherited === undefined
   if (background) return detach(settings.logRules, writeStderr)
-  if (!settings.master_process) {
-    // Only here the data plane's code is needed in this very process.
-    const { runSingleProcess } = await import('./single-process.ts')
-    return runSingleProcess({ place, candidate, announcer, detached })
+  try {
+    if (!settings.master_process) {
+      // Only here the data plane's code is needed in this very process.
+      const { runSingleProcess } = await import('./single-process.ts')
+      return await runSingleProcess({ place, candidate, announcer, detached })
+    }
+    const foreground = detached === undefined && !settings.daemon
+    const master = new Master(
+      {
+        place,
+        globals,
+        announcer,
+        inherited: inherited ?? [],
+        ...(foreground && { onListening: options.onListening }),
+      },
+      candidate,
+    )
+    return await runMaster(master, candidate, { ...options, announcer, detached })
+  } catch (error) {
+    // A journal that cannot be read: without it, nobody knows what is in force.
+    if (!(error instanceof StoreError)) throw error
+    announcer.say('emerg', error.message)
+    return 1
   }
-  const foreground = detached === undefined && !settings.daemon
-  const master = new Master(
-    {
-      place,
-      globals,
-      announcer,
-      inherited: inherited ?? [],
-      ...(foreground && { onListening: options.onListening }),
-    },
-    candidate,
-  )
-  return runMaster(master, candidate, { ...options, announcer, detached })
 }
 
 interface MasterRun extends StartOptions {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Log } from '../core/log.ts'
 import { Journal } from './journal.ts'
 import { processLimits } from './limits.ts'
 import type { ConfigurationFiles, FromChild, ToChild } from './messages.ts'
@@ -73,6 +74,7 @@ function refusing(message: ToChild): FromChild | undefined {
 interface Bed {
   readonly transactions: Transactions
   readonly journal: Journal
+  readonly logged: readonly string[]
   join(child: FakeChild): Promise<Outcome>
   follow(child: FakeChild): Promise<Outcome>
   change(key: string, dryRun?: boolean): Promise<Outcome>
@@ -85,10 +87,17 @@ function bed(t: TestContext, own?: OwnPart): Bed {
     journal.close()
     rmSync(folder, { recursive: true })
   })
-  const transactions = new Transactions({ journal, files, now: () => 'now', ...(own && { own }) })
+  const logged: string[] = []
+  const log: Log = {
+    write: (level, message) => logged.push(`${level} ${message}`),
+    takes: () => true,
+  }
+  const now = (): string => 'now'
+  const transactions = new Transactions({ journal, files, now, log, ...(own && { own }) })
   return {
     transactions,
     journal,
+    logged,
     join: (child) => {
       child.transactions = transactions
       return transactions.join(child)
@@ -392,11 +401,12 @@ test("what the master's own part cannot do is done nowhere", async (t) => {
 
 test("the master's own part is undone when the journal cannot be written", async (t) => {
   const own = ownPart()
-  const { join: enter, change, journal } = bed(t, own)
+  const { join: enter, change, journal, logged } = bed(t, own)
   await enter(new FakeChild(0))
   t.mock.method(journal, 'append', () => {
     throw new Error('the disk is full')
   })
   assert.equal((await change('k')).kind, 'refused')
   assert.deepEqual(own.asked, ['prepare', 'abort'])
+  assert.deepEqual(logged, ['crit the journal cannot be written: the disk is full'])
 })

@@ -19,6 +19,7 @@
 import type { Actor } from '../control/actor.ts'
 import type { Edit } from '../control/instruction.ts'
 import { type Reply, replyCodes } from '../control/refusal.ts'
+import type { Log } from '../core/log.ts'
 import type { Journal } from './journal.ts'
 import { processLimits } from './limits.ts'
 import type {
@@ -70,6 +71,7 @@ export interface TransactionOptions {
   readonly files: ConfigurationFiles
   /** ISO 8601, UTC. */
   readonly now: () => string
+  readonly log: Log
   readonly own?: OwnPart
   /** Nothing is under way or waiting any more. */
   readonly onIdle?: () => void
@@ -80,6 +82,7 @@ type Vote = Answers<Member>
 export class Transactions {
   readonly #journal: Journal
   readonly #now: () => string
+  readonly #log: Log
   readonly #own: OwnPart | undefined
   readonly #turns: Turns
   readonly #questions = new Questions<Member>()
@@ -93,8 +96,9 @@ export class Transactions {
   #waiting = 0
   #number = 0
 
-  constructor({ journal, files, now, own, onIdle = () => {} }: TransactionOptions) {
+  constructor({ journal, files, now, log, own, onIdle = () => {} }: TransactionOptions) {
     this.#journal = journal
+    this.#log = log
     this.#own = own
     this.#files = files
     this.#now = now
@@ -243,7 +247,9 @@ export class Transactions {
     } catch (error) {
       for (const member of members) member.send({ kind: 'abort', transaction })
       await this.#own?.abort()
-      return refuse(`the journal cannot be written: ${(error as Error).message}`)
+      const fault = `the journal cannot be written: ${(error as Error).message}`
+      this.#log.write('crit', fault)
+      return refuse(fault)
     }
     await Promise.all([this.#commit([...vote.answers.keys()], transaction), this.#own?.commit()])
     const [first] = vote.answers.values()

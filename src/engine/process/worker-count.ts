@@ -5,7 +5,8 @@
  */
 import { existsSync } from 'node:fs'
 import { workerCountKey, parseWorkerCount } from '../control/worker-count.ts'
-import { keyValuesPath, StoreKeyValues } from './key-values.ts'
+import { isUnwritable } from '../store/store.ts'
+import { keyValuesAlone, keyValuesPath, StoreKeyValues } from './key-values.ts'
 
 /** What is stored for the engine of a prefix; `undefined` where that is nothing, or nothing usable. */
 export async function storedWorkerCount(prefix: string): Promise<number | undefined> {
@@ -13,6 +14,9 @@ export async function storedWorkerCount(prefix: string): Promise<number | undefi
   const values = new StoreKeyValues(prefix)
   try {
     return parseWorkerCount((await values.get(workerCountKey)) ?? '')
+  } catch (error) {
+    if (!isUnwritable(error)) throw error
+    return parseWorkerCount(keyValuesAlone(prefix).get(workerCountKey) ?? '')
   } finally {
     await values.close()
   }

@@ -9,6 +9,7 @@ import type { VitalsReporter } from '../modules/process-vitals.ts'
 import type { DescriptorSource } from '../net/descriptor-source.ts'
 import { program, writeStderr } from './announcer.ts'
 import { DataPlane } from './data-plane.ts'
+import { faultText } from './fault-text.ts'
 import type { Participant } from './membership.ts'
 import type { Change, ChildIdentity, LeftOutNote, State } from './messages.ts'
 import { isSettingKey, settingsWith } from './live-settings.ts'
@@ -145,8 +146,7 @@ export class Worker implements Participant {
 
   /** The last words of a worker to which something impossible happened. */
   onFault(error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.log.write('alert', `worker process fails: ${text}`)
+    this.log.write('alert', `worker process fails: ${faultText(error)}`)
   }
 }
 

@@ -43,12 +43,10 @@ export interface LaterColumn {
 
 /** Opens or makes the file, with its folder; `:memory:` makes a database that ends with the process. */
 export function openDatabase(path: string, schema: Schema): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
-  // SQLite gives the log and the shared index the mode of the main file.
-  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+  makeFile(path)
   const { busyTimeoutMs, exclusiveTimeoutMs, journalBytesMax } = databaseLimits
   const timeout = schema.exclusive === true ? exclusiveTimeoutMs : busyTimeoutMs
-  const database = new DatabaseSync(path, { timeout })
+  const database = openFile(path, timeout)
   try {
     if (schema.exclusive === true) database.exec('PRAGMA locking_mode = EXCLUSIVE')
     persistently(timeout, () => database.exec('PRAGMA journal_mode = WAL'))
@@ -61,6 +59,48 @@ export function openDatabase(path: string, schema: Schema): DatabaseSync {
   } catch (error) {
     database.close()
     throw toStoreError(error, path)
+  }
+}
+
+/**
+ * Reads a file where nothing can be written, not even the index that processes share: no other process may
+ * have it open. `undefined` when it has no tables yet.
+ */
+export function readAlone<T>(
+  path: string,
+  schema: Schema,
+  read: (database: DatabaseSync) => T,
+): T | undefined {
+  const database = openFile(path, databaseLimits.exclusiveTimeoutMs)
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    if (isNew(database)) return undefined
+    checkFormat(database, path, schema)
+    return read(database)
+  } catch (error) {
+    throw toStoreError(error, path)
+  } finally {
+    database.close()
+  }
+}
+
+function openFile(path: string, timeout: number): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout })
+  } catch (error) {
+    throw toStoreError(error, path)
+  }
+}
+
+function makeFile(path: string): void {
+  if (path === ':memory:') return
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+    // SQLite gives the log and the shared index the mode of the main file.
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    // Which names the path.
+    throw new StoreError('TRIJET_STORE_IO', (error as Error).message, { cause: error })
   }
 }
 
@@ -85,29 +125,37 @@ function run(database: DatabaseSync, text: string): void {
 }
 
 function within<T>(database: DatabaseSync, begin: string, work: () => T): T {
-  run(database, begin)
   try {
+    run(database, begin)
     const result = work()
     run(database, 'COMMIT')
     return result
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
-    throw error
+    throw toStoreError(error, database.location() ?? ':memory:')
   }
 }
 
 function prepareTables(database: DatabaseSync, path: string, schema: Schema): void {
-  const application = pragma(database, 'application_id')
-  const version = pragma(database, 'user_version')
-  if (application === 0 && version === 0 && isEmpty(database)) {
+  if (isNew(database)) {
     database.exec(`
       PRAGMA application_id = ${schema.applicationId};
       PRAGMA user_version = ${schema.version};
       ${schema.create}
     `)
-    addColumns(database, schema)
-    return
-  }
+  } else checkFormat(database, path, schema)
+  addColumns(database, schema)
+}
+
+function isNew(database: DatabaseSync): boolean {
+  const isUnmarked =
+    pragma(database, 'application_id') === 0 && pragma(database, 'user_version') === 0
+  return isUnmarked && isEmpty(database)
+}
+
+function checkFormat(database: DatabaseSync, path: string, schema: Schema): void {
+  const application = pragma(database, 'application_id')
+  const version = pragma(database, 'user_version')
   if (application !== schema.applicationId) throw notOurs(path)
   if (version !== schema.version) {
     throw new StoreError(
@@ -115,7 +163,6 @@ function prepareTables(database: DatabaseSync, path: string, schema: Schema): vo
       `"${path}" has format ${version}, this program reads format ${schema.version}`,
     )
   }
-  addColumns(database, schema)
 }
 
 function addColumns(database: DatabaseSync, { laterColumns = [] }: Schema): void {
@@ -148,24 +195,37 @@ function persistently(timeoutMs: number, work: () => void): void {
 }
 
 function isBusy(error: unknown): boolean {
-  return hasResult(error, 5)
+  return resultOf(error) === results.busy
 }
 
-/** SQLite's primary result code is the lowest byte of the extended one. */
-function hasResult(error: unknown, code: number): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === code
+/** SQLite's primary result code, which is the lowest byte of the extended one. */
+function resultOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined
 }
 
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
+const results = { busy: 5, readOnly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notOurs: 26 }
+
+/** What the world did to a file, in words that name it; anything else is a fault of the program. */
 function toStoreError(error: unknown, path: string): unknown {
-  const notADatabase = 26
-  if (hasResult(error, notADatabase)) return notOurs(path, error)
-  if (!isBusy(error)) return error
-  const message = `"${path}" is in use by another process`
-  return new StoreError('TRIJET_STORE_BUSY', message, { cause: error })
+  const cause = { cause: error }
+  switch (resultOf(error)) {
+    case results.notOurs:
+      return notOurs(path, error)
+    case results.busy:
+      return new StoreError('TRIJET_STORE_BUSY', `"${path}" is in use by another process`, cause)
+    case results.readOnly:
+    case results.io:
+    case results.corrupt:
+    case results.full:
+    case results.cannotOpen:
+      return new StoreError('TRIJET_STORE_IO', `"${path}": ${(error as Error).message}`, cause)
+    default:
+      return error
+  }
 }
 
 function notOurs(path: string, cause?: unknown): StoreError {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { seededRandom, type Random } from '../../../test/support/random.ts'
 import { del, put, show, storeConformance, take, text } from './conformance.ts'
 import { MemoryStore } from './memory-store.fixture.ts'
-import { SqliteStore } from './sqlite-store.ts'
+import { entriesAlone, SqliteStore } from './sqlite-store.ts'
 import type { Change, Expectation, HistoryLimits, Store } from './store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'trijet-store-'))
@@ -74,6 +74,31 @@ describe('sqlite store: on disk', () => {
     writeFileSync(path, content)
     assert.throws(() => new SqliteStore(path), { code: 'TRIJET_STORE_FORMAT' })
     assert.equal(statSync(path).size, content.length)
+  })
+
+  it('names the file that cannot be opened, made or written', async () => {
+    const [taken, below] = [join(folder, 'taken.db'), join(folder, 'file')]
+    mkdirSync(taken)
+    writeFileSync(below, '')
+    const failing = { code: 'TRIJET_STORE_IO' }
+    assert.throws(() => new SqliteStore(taken), { ...failing, message: new RegExp(taken) })
+    const within = join(below, 'a.db')
+    assert.throws(() => new SqliteStore(within), { ...failing, message: new RegExp(below) })
+    assert.throws(() => entriesAlone(taken, ''), { ...failing, message: new RegExp(taken) })
+  })
+
+  it('can be read alone, while nobody else has it', async () => {
+    const path = join(folder, 'alone.db')
+    const store = new SqliteStore(path)
+    await store.commit([put('a', '1'), put('b', '2')])
+    assert.throws(() => entriesAlone(path, ''), { code: 'TRIJET_STORE_BUSY' })
+    await store.close()
+    assert.deepEqual(
+      entriesAlone(path, '').map(({ key, value }) => `${key}=${Buffer.from(value).toString()}`),
+      ['a=1', 'b=2'],
+    )
+    writeFileSync(join(folder, 'empty.db'), '')
+    assert.deepEqual(entriesAlone(join(folder, 'empty.db'), ''), [])
   })
 })
 

@@ -13,7 +13,7 @@ import { checkCommit, checkKey, checkPrefix, checkTtl, pageLimit, toBytes } from
 import { CommitWatch } from './commit-watch.ts'
 import { Alarm, checkHistory, checkWatchers, follow, type Stretch } from './follow.ts'
 import { storeLimits } from './limits.ts'
-import { openDatabase, readTogether, transact } from './sqlite-database.ts'
+import { openDatabase, readAlone, readTogether, transact } from './sqlite-database.ts'
 import { storeSchema, StoreTables } from './sqlite-tables.ts'
 import {
   StoreError,
@@ -30,6 +30,15 @@ import {
   type Store,
   type Transaction,
 } from './store.ts'
+
+/** The entries of a file that `SqliteStore` cannot open, because nothing can be written; see `readAlone`. */
+export function entriesAlone(path: string, prefix: string): readonly Entry[] {
+  checkPrefix(prefix)
+  const read = (database: DatabaseSync): readonly Entry[] => [
+    ...new StoreTables(database).entries(prefix, '', prefixEnd(prefix)),
+  ]
+  return readAlone(path, storeSchema, read) ?? []
+}
 
 export class SqliteStore implements Store, Leases {
   readonly #database: DatabaseSync
@@ -49,8 +58,13 @@ export class SqliteStore implements Store, Leases {
     this.#limits = { ...storeLimits, ...limits }
     this.#database = openDatabase(path, storeSchema)
     this.#tables = new StoreTables(this.#database)
-    this.#seen = this.#tables.state().revision
-    this.#endLeases()
+    try {
+      this.#seen = this.#tables.state().revision
+      this.#endLeases()
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
     this.#commitWatch = new CommitWatch(path, () => this.#onMaybeChanged())
   }
 

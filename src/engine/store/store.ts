@@ -125,9 +125,15 @@ export const storeErrorCodes = {
   TRIJET_STORE_CLOSED: 'the store is closed',
   TRIJET_STORE_BUSY: 'another process keeps the file for itself',
   TRIJET_STORE_FORMAT: 'a file is no store, or of a newer version',
+  TRIJET_STORE_IO: 'a file cannot be read or written: its disk is full, fails, or is read-only',
 } as const
 
 export type StoreErrorCode = keyof typeof storeErrorCodes
+
+/** True where a file may still be read, although it cannot be opened as it should: on a full disk. */
+export function isUnwritable(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === 'TRIJET_STORE_IO'
+}
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode
