@@ -83,11 +83,14 @@ export function createApi(
     return denial
   }
   return async (request, { remoteAddress: peer, access = nobody }) => {
-    const { method } = request
+    // Whoever asks for the head alone is answered like everybody; the body is left out further down.
+    const method = request.method === 'HEAD' ? 'GET' : request.method
     const url = new URL(request.url)
     const [, ...segments] = segmentsOf(url.pathname)
     const endpoint = byKey.get(`/${segments.slice(0, 2).join('/')}`)
     if (endpoint === undefined) return json(404, { code: 404, msg: ' not register api module' })
+    const wrongMethod = methodObjection(endpoint, segments, method)
+    if (wrongMethod !== undefined) return wrongMethod
     const subject = { url, method, actor: { peer, name: access.name } }
     const scope = endpoint.scope ?? (isLook(method) ? 'read' : 'change')
     const objection = objectionOf(access.grant, { scope, method, path: `/${segments.join('/')}` })
@@ -100,8 +103,9 @@ export function createApi(
       const hidden = hiddenObjection(access, body)
       if (hidden !== undefined) return await deny(subject, hidden)
       const visible = (tree: Directive): Directive => redaction.visibleTree(access, tree)
-      const known = { ...subject, path: segments.slice(2), body, access, visible, timeoutMs }
-      const response = await endpoint.handle(toApiRequest(request, known), plane)
+      const path = segments.slice(2)
+      const known = { ...subject, path, body, access, visible, timeoutMs }
+      const response = await endpoint.handle(toApiRequest(request.headers, known), plane)
       if (isLook(method)) return await redaction.visibleResponse(access, response)
       audit.write(await auditEntry(subject, response))
       return response
@@ -116,7 +120,32 @@ export function createApi(
 }
 
 function isLook(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
+  return method === 'GET'
+}
+
+/** OpenNJet's own endpoints say 404 to other methods, as its clients know it. */
+function methodObjection(
+  { key, operations }: Endpoint,
+  segments: readonly string[],
+  method: string,
+): Response | undefined {
+  if (!key.startsWith('/v2/')) return undefined
+  const methods = operations
+    .filter(({ path }) => isPath(segmentsOf(path), segments))
+    .map((operation) => operation.method.toUpperCase())
+  if (methods.length === 0 || methods.includes(method)) return undefined
+  const allow = [...(methods.includes('GET') ? ['HEAD'] : []), ...methods, 'OPTIONS'].join(', ')
+  if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow } })
+  const objection = json(405, { code: 405, msg: 'method not allowed' })
+  objection.headers.set('allow', allow)
+  return objection
+}
+
+function isPath(pattern: readonly string[], segments: readonly string[]): boolean {
+  return (
+    pattern.length === segments.length &&
+    pattern.every((part, i) => part.startsWith('{') || part === segments[i])
+  )
 }
 
 /** A JSON reply on one line. */
@@ -158,17 +187,19 @@ function segmentsOf(pathname: string): readonly string[] {
   return pathname.split('/').filter((segment) => segment !== '')
 }
 
-type Known = Pick<ApiRequest, 'path' | 'body' | 'actor' | 'access' | 'visible' | 'timeoutMs'> & {
+type Known = Pick<
+  ApiRequest,
+  'method' | 'path' | 'body' | 'actor' | 'access' | 'visible' | 'timeoutMs'
+> & {
   readonly url: URL
 }
 
-function toApiRequest({ method, headers }: Request, { url, ...known }: Known): ApiRequest {
+function toApiRequest(headers: Headers, { url, ...known }: Known): ApiRequest {
   return {
     ...known,
-    method,
     query: url.searchParams,
     headers,
-    action: `${method} ${url.pathname}`,
+    action: `${known.method} ${url.pathname}`,
     dryRun: isDryRun(url),
   }
 }

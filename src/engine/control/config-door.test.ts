@@ -209,7 +209,23 @@ test('what cannot be done has its status and changes nothing', async () => {
     assert.match(JSON.parse(answer.text).msg, message)
   }
   assert.equal(plane.state().instructions.size, 0)
-  assert.equal((await send(api, 'DELETE')).status, 404)
+})
+
+test('other methods are told which there are, and HEAD is GET', async () => {
+  const { api } = createPlane()
+  const ask = (method: string, path = 'config'): Promise<Response> =>
+    api(new Request(`http://127.0.0.1:8081/api/v2/${path}`, { method }), {
+      remoteAddress: '127.0.0.1',
+    })
+  const head = await ask('HEAD')
+  assert.deepEqual([head.status, head.headers.get('etag')], [200, (await send(api, 'GET')).etag])
+  const allow = 'HEAD, GET, PATCH, PUT, OPTIONS'
+  const deleted = await ask('DELETE')
+  assert.deepEqual([deleted.status, deleted.headers.get('allow')], [405, allow])
+  assert.deepEqual(await deleted.json(), { code: 405, msg: 'method not allowed' })
+  const options = await ask('OPTIONS')
+  assert.deepEqual([options.status, options.headers.get('allow')], [204, allow])
+  assert.equal((await ask('GET', 'config/x')).status, 404)
 })
 
 test('If-Match keeps one change from overtaking another; a dry run changes nothing', async () => {
