@@ -23,6 +23,8 @@ export async function ctlCommand(args: readonly string[]): Promise<number> {
       return options.help ? exitCodes.done : exitCodes.usage
     }
     const command = commandOf(name)
+    const stray = options.own.find((own) => command.options?.includes(own) !== true)
+    if (stray !== undefined) throw new UsageError(`"${name}" has no option --${stray}`)
     return await command.run({ client: clientOf(options), options, words, out, err })
   } catch (error) {
     return codeOf(error)

@@ -118,6 +118,14 @@ describe('trijet ctl', patient, () => {
 
     const whole = await ctl('get')
     const file = control.prefix.write('next.conf', whole.out.replace('patched', 'applied'))
+    const same = control.prefix.write('same.conf', whole.out.replaceAll(/\n +/g, '\n  '))
+    assert.deepEqual(await ctl('diff', '-f', same), { code: 0, out: '', err: '' })
+    const ahead = await ctl('diff', '-f', file)
+    assert.equal(ahead.code, 0)
+    assert.deepEqual(
+      ahead.out.match(/^[-+] .*/gm)?.map((line) => line.replace(/ +/, ' ')),
+      ['- return patched;', '+ return applied;'],
+    )
     const stale = await ctl('apply', '-f', file, '--if-match', '"0.nothing"')
     assert.equal(stale.code, 1)
     assert.match(stale.err, /is not that one any more/)
@@ -127,6 +135,10 @@ describe('trijet ctl', patient, () => {
     const refused = await ctl('apply', '-f', broken)
     assert.equal(refused.code, 1)
     assert.match(refused.err, /unknown directive "retrun"/)
+    const open = control.prefix.write('open.conf', 'http {')
+    const unread = await ctl('diff', '-f', open)
+    assert.equal(unread.code, 1)
+    assert.match(unread.err, /unexpected end of file, expecting "\}" in .*open\.conf:1/)
     assert.equal(await textFor(scope, port), 'applied')
   })
 
@@ -210,6 +222,8 @@ describe('trijet ctl', patient, () => {
       [['apply'], /-f FILE is needed/],
       [['apply', '-f', '/nowhere'], /"\/nowhere" cannot be read: ENOENT/],
       [['token', 'make'], /list, create or revoke/],
+      [['history', '--dry-run'], /"history" has no option --dry-run/],
+      [['diff', '-f', '/nowhere', '1'], /"1" is one word too many/],
       [['get', '--nonsense'], /Unknown option '--nonsense'/],
     ]
     for (const [words, expected] of cases) {

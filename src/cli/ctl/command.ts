@@ -1,6 +1,6 @@
 /** What commands of `trijet ctl` have in common: a request, an answer shown, and an exit code. */
 import type { ControlAnswer, ControlClient, ControlRequest } from './control-client.ts'
-import type { CtlOptions } from './options.ts'
+import type { CtlOptions, OwnOption } from './options.ts'
 import { formatValue } from './tables.ts'
 
 /** What is done with a command line: gives the exit code. */
@@ -8,6 +8,8 @@ export interface Command {
   /** `rollback REVISION` */
   readonly usage: string
   readonly doc: string
+  /** Beside those that all commands have; none without. */
+  readonly options?: readonly OwnOption[]
   run(context: CommandContext): Promise<number>
 }
 

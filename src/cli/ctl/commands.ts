@@ -1,6 +1,10 @@
 /** What `trijet ctl` can do: each command as a request, and how its answer is shown to people. */
-import { printDirective } from '../../engine/conf/printer.ts'
+import { blockOf, directives } from '../../engine/conf/block.ts'
+import { formatDiagnostic } from '../../engine/conf/diagnostics.ts'
+import { print, printDirective } from '../../engine/conf/printer.ts'
 import { configurationFromText } from '../../engine/conf/includes.ts'
+import { unifiedDiff } from '../../engine/conf/text-diff.ts'
+import type { Directive } from '../../engine/conf/tree.ts'
 import { ask, type Command, type CommandContext, exitCodes, faultOf } from './command.ts'
 import { childrenAt } from './configuration-part.ts'
 import { type CtlOptions, readNamed, UsageError, wholeNumber } from './options.ts'
@@ -16,6 +20,7 @@ export const commands: Readonly<Record<string, Command>> = {
   apply: {
     usage: 'apply -f FILE [--if-match TAG] [--dry-run]',
     doc: 'takes a whole configuration into use; "-" reads standard input',
+    options: ['file', 'if-match', 'dry-run'],
     run: ({ words, ...context }) => {
       expectWords(words, 0)
       const headers = { 'content-type': 'text/plain', ...matching(context.options) }
@@ -29,6 +34,7 @@ export const commands: Readonly<Record<string, Command>> = {
   patch: {
     usage: 'patch -f FILE | JSON [--if-match TAG] [--dry-run]',
     doc: 'adds, replaces and removes directives by their place, all or none',
+    options: ['file', 'if-match', 'dry-run'],
     run: (context) => {
       const [body = content(context.options), ...rest] = context.words
       expectWords(rest, 0)
@@ -38,22 +44,15 @@ export const commands: Readonly<Record<string, Command>> = {
     },
   },
   diff: {
-    usage: 'diff [FROM [TO]]',
-    doc: 'what was changed between two revisions',
-    run: (context) => {
-      const [from, to, ...rest] = context.words
-      expectWords(rest, 0)
-      const query = new URLSearchParams({
-        ...(from !== undefined && { from: wholeNumber(from) }),
-        ...(to !== undefined && { to: wholeNumber(to) }),
-      })
-      const path = query.size > 0 ? `/v2/diff?${query.toString()}` : '/v2/diff'
-      return ask(context, { method: 'GET', path })
-    },
+    usage: 'diff [FROM [TO]] | -f FILE',
+    doc: 'what was changed between two revisions, or what "apply" of the file would change',
+    options: ['file'],
+    run: (context) => (context.options.file === undefined ? diff(context) : diffOfFile(context)),
   },
   history: {
     usage: 'history [--limit N]',
     doc: 'changes, the newest first',
+    options: ['limit'],
     run: (context) => {
       expectWords(context.words, 0)
       const path = `/v2/history?limit=${wholeNumber(context.options.limit ?? '20')}`
@@ -63,6 +62,7 @@ export const commands: Readonly<Record<string, Command>> = {
   rollback: {
     usage: 'rollback REVISION [--dry-run]',
     doc: 'makes everything as it was at a revision',
+    options: ['dry-run'],
     run: (context) => {
       const [to = '', ...rest] = context.words
       expectWords(rest, 0)
@@ -74,12 +74,14 @@ export const commands: Readonly<Record<string, Command>> = {
   watch: {
     usage: 'watch [--from REVISION]',
     doc: 'every change as it is made, until it is interrupted; first those after a revision',
+    options: ['from'],
     run: watch,
   },
   token: {
     usage:
       'token list | create NAME SCOPE [--path P ...] [--method M ...] [--expires T] | revoke ID',
     doc: 'who else may talk to control; SCOPE is read, change or admin',
+    options: ['path', 'method', 'expires'],
     run: token,
   },
   health: {
@@ -113,6 +115,39 @@ async function get(context: CommandContext): Promise<number> {
   }
   context.out(found.map(printDirective).join('\n'))
   return exitCodes.done
+}
+
+function diff(context: CommandContext): Promise<number> {
+  const [from, to, ...rest] = context.words
+  expectWords(rest, 0)
+  const query = new URLSearchParams({
+    ...(from !== undefined && { from: wholeNumber(from) }),
+    ...(to !== undefined && { to: wholeNumber(to) }),
+  })
+  const path = query.size > 0 ? `/v2/diff?${query.toString()}` : '/v2/diff'
+  return ask(context, { method: 'GET', path })
+}
+
+async function diffOfFile(context: CommandContext): Promise<number> {
+  const { client, options, words, out, err } = context
+  expectWords(words, 0)
+  const file = configurationFromText(content(options), options.file!)
+  const faults = file.diagnostics.filter(({ severity }) => severity === 'emerg')
+  for (const fault of faults) err(formatDiagnostic(fault))
+  if (faults.length > 0) return exitCodes.refused
+  const request = { method: 'GET', path: '/v2/config' }
+  const running = await client.ask(request)
+  if (faultOf(running) !== undefined) return ask(context, request)
+  const names = { before: 'running configuration', after: options.file! }
+  const before = configurationFromText(running.body, names.before)
+  out(unifiedDiff(print(plain(before.main)), print(plain(file.main)), names))
+  return exitCodes.done
+}
+
+/** Without comments, and laid out as the engine does it: neither is a change. */
+function plain(node: Directive): Directive {
+  const block = node.block && blockOf([...directives(node.block)].map(plain))
+  return { ...node, block, source: undefined }
 }
 
 function token(context: CommandContext): Promise<number> {

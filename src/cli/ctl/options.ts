@@ -2,8 +2,32 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
+/** Options that not every command has a use for. */
+export type OwnOption =
+  | 'dry-run'
+  | 'expires'
+  | 'file'
+  | 'from'
+  | 'if-match'
+  | 'limit'
+  | 'method'
+  | 'path'
+
+const ownOptions: ReadonlySet<string> = new Set<OwnOption>([
+  'dry-run',
+  'expires',
+  'file',
+  'from',
+  'if-match',
+  'limit',
+  'method',
+  'path',
+])
+
 export interface CtlOptions {
   readonly words: readonly string[]
+  /** Which of the commands' own options are there. */
+  readonly own: readonly OwnOption[]
   readonly help: boolean
   readonly json: boolean
   readonly dryRun: boolean
@@ -58,6 +82,7 @@ export function parseCtlOptions(
   const { values, positionals } = parse(args)
   return {
     words: positionals,
+    own: Object.keys(values).filter((name): name is OwnOption => ownOptions.has(name)),
     help: values.help ?? false,
     json: values.json ?? false,
     dryRun: values['dry-run'] ?? false,
