@@ -29,6 +29,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { getSystemErrorMessage } from 'node:util'
 import type Koffi from 'koffi'
 import { ConfError } from '../conf/diagnostics.ts'
 import { readProcessStat } from './process-identity.ts'
@@ -247,7 +248,7 @@ function openExisting(path: string, options: SharedMemoryOptions): number | unde
 
 function createSegment(
   path: string,
-  { bytes, owner }: SharedMemoryOptions,
+  { bytes, name, owner }: SharedMemoryOptions,
   fallocate: System['fallocate'],
 ): void {
   const draft = join(folder, `${filePrefix}${createInstance('draft')}.${randomUUID()}`)
@@ -257,8 +258,10 @@ function createSegment(
     ftruncateSync(descriptor, bytes)
     // A full file system shows here as an error; later it would be a SIGBUS at some store.
     const failure = fallocate(descriptor, 0, bytes)
-    if (failure !== 0)
-      throw new ConfError(`no shared memory: ${bytes} bytes in ${folder} (errno ${failure})`)
+    if (failure !== 0) {
+      const reason = `${failure}: ${getSystemErrorMessage(-failure)}`
+      throw new ConfError(`no room for "${name}": ${bytes} bytes in ${folder} (${reason})`)
+    }
     if (owner !== undefined && process.getuid?.() === 0)
       fchownSync(descriptor, owner.uid, owner.gid)
     unless(['EEXIST'], () => linkSync(draft, path))
