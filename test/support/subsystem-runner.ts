@@ -13,6 +13,7 @@ import { ErrorLog, LogFiles } from '../../src/engine/core/log.ts'
 import type { ModuleTable } from '../../src/engine/core/module-table.ts'
 import type { PersistentMap } from '../../src/engine/core/persistent-map.ts'
 import { compileTree, type Snapshot, type Subsystem } from '../../src/engine/core/snapshot.ts'
+import { toEnd } from '../../src/engine/core/stepwise.ts'
 import { AccessLogWriter } from '../../src/engine/modules/access-log.ts'
 import { privateZoneMemory, type ZoneMemory } from '../../src/engine/core/zone-memory.ts'
 import { createTransport } from '../../src/engine/net/create-transport.ts'
@@ -128,7 +129,7 @@ export class SubsystemRunner<Part extends ListeningPart, Sub extends Subsystem<P
       dryRun: false,
     })
     try {
-      const snapshot = compileTree(tree, [this.subsystem], session, this.#snapshot)
+      const snapshot = toEnd(compileTree(tree, [this.subsystem], session, this.#snapshot))
       if (session.failed) throw new ConfigurationFault(session.diagnostics)
       await session.prepare()
       const listening = await this.#listeners.prepare(this.#partOf(snapshot).listeners)

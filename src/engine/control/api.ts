@@ -15,7 +15,7 @@ import { hiddenObjection, Redaction } from './access/redaction.ts'
 import { TextResponse } from '../http/text-response.ts'
 import { auditEntry, type AuditSubject, isDryRun, revisionField } from './audit-entry.ts'
 import type { Operation } from './operation.ts'
-import { bodyBytesMax, changeTimeoutMs, inFlightMax } from './limits.ts'
+import { bodyBytesMax, changeTimeoutMs, doorTimeoutMs, inFlightMax } from './limits.ts'
 import type { ChangeResult, ControlPlane } from './plane.ts'
 import { formatReply, type Reply, success } from './refusal.ts'
 
@@ -75,7 +75,7 @@ export function createApi(
   options: ApiOptions = optionsDefault,
 ): ApiHandler {
   const byKey = new Map(endpoints.map((endpoint) => [endpoint.key, endpoint]))
-  const { timeoutMs, audit = silentAudit, redaction = new Redaction([]) } = options
+  const { audit = silentAudit, redaction = new Redaction([]) } = options
   let inFlight = 0
   const deny = async (subject: AuditSubject, msg: string): Promise<Response> => {
     const denial = json(403, { code: 403, msg })
@@ -104,6 +104,9 @@ export function createApi(
       if (hidden !== undefined) return await deny(subject, hidden)
       const visible = (tree: Directive): Directive => redaction.visibleTree(access, tree)
       const path = segments.slice(2)
+      const timeoutMs = isGeneral(endpoint)
+        ? Math.max(options.timeoutMs, doorTimeoutMs)
+        : options.timeoutMs
       const known = { ...subject, path, body, access, visible, timeoutMs }
       const response = await endpoint.handle(toApiRequest(request.headers, known), plane)
       if (isLook(method)) return await redaction.visibleResponse(access, response)
@@ -125,12 +128,12 @@ function isLook(method: string): boolean {
 
 /** OpenNJet's own endpoints say 404 to other methods, as its clients know it. */
 function methodObjection(
-  { key, operations }: Endpoint,
+  endpoint: Endpoint,
   segments: readonly string[],
   method: string,
 ): Response | undefined {
-  if (!key.startsWith('/v2/')) return undefined
-  const methods = operations
+  if (!isGeneral(endpoint)) return undefined
+  const methods = endpoint.operations
     .filter(({ path }) => isPath(segmentsOf(path), segments))
     .map((operation) => operation.method.toUpperCase())
   if (methods.length === 0 || methods.includes(method)) return undefined
@@ -139,6 +142,11 @@ function methodObjection(
   const objection = json(405, { code: 405, msg: 'method not allowed' })
   objection.headers.set('allow', allow)
   return objection
+}
+
+/** True for what is no part of OpenNJet's interface. */
+function isGeneral({ key }: Endpoint): boolean {
+  return key.startsWith('/v2/')
 }
 
 function isPath(pattern: readonly string[], segments: readonly string[]): boolean {

@@ -130,7 +130,7 @@ export const controlBus: HttpModule<ControlBusConf> = defineHttpModule<ControlBu
       syntax: 'dyn_sendmsg_rpc_timeout time',
       value: timeMs,
       default: changeTimeoutMs,
-      doc: 'How long a change may take before the requester is told that it does.',
+      doc: 'How long a change may take before the requester is told that it does; 30 s at least where it came by `/v2/`.',
     },
     config_req_pool_size: {
       contexts: ['http'],

@@ -47,6 +47,9 @@ export const staleAttemptsMax = 500
 /** How long a change may take before the requester is told so, unless `dyn_sendmsg_rpc_timeout` says else. */
 export const changeTimeoutMs = 2_000
 
+/** The same for the general door, at least: a change may concern all that there is, and workers have that long. */
+export const doorTimeoutMs = 30_000
+
 /** Entries of one page of the history. */
 export const historyPageEntries = 100
 export const historyPageEntriesMax = 1_000

@@ -3,6 +3,7 @@ import type { Directive } from '../conf/tree.ts'
 import { CompileSession } from './compile-session.ts'
 import type { ModuleTable } from './module-table.ts'
 import { compileTree, type Snapshot, type Subsystem } from './snapshot.ts'
+import { toEnd } from './stepwise.ts'
 
 export interface Applying<Part> {
   readonly subsystem: Subsystem<Part>
@@ -25,7 +26,7 @@ export function applyTree<Part>(
 ): Applied {
   const place = { prefix: '/p', confPrefix: '/p' }
   const session = new CompileSession({ table, ...place, dryRun: false, edits })
-  const snapshot = compileTree(tree, [subsystem], session, before)
+  const snapshot = toEnd(compileTree(tree, [subsystem], session, before))
   const messages = session.diagnostics.map(({ message }) => message)
   if (session.failed) {
     session.abort()

@@ -16,6 +16,7 @@ import { type Directive, directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
 import type { Context } from './module.ts'
 import { createScope, type Scope } from './scope.ts'
+import type { Stepwise } from './stepwise.ts'
 
 export interface SubsystemInput<Part> {
   readonly node: Directive
@@ -28,7 +29,7 @@ export interface SubsystemInput<Part> {
 export interface Subsystem<Part> {
   /** Name of its block in the main context. */
   readonly context: Context & ('http' | 'stream')
-  compile(input: SubsystemInput<Part>): Part
+  compile(input: SubsystemInput<Part>): Stepwise<Part>
 }
 
 export interface Snapshot {
@@ -37,14 +38,14 @@ export interface Snapshot {
   readonly parts: ReadonlyMap<string, unknown>
 }
 
-/** Compiles what changed since `before`. Faults are in `session.diagnostics`; the snapshot is then not to be used. */
-export function compileTree(
+/** Compiles what changed since `before`, which stays in force meanwhile. Faults are in `session.diagnostics`; the snapshot is then not to be used. */
+export function* compileTree(
   tree: Directive,
   // oxlint-disable-next-line typescript/no-explicit-any -- each is given its own part back
   subsystems: readonly Subsystem<any>[],
   session: CompileSession,
   before?: Snapshot,
-): Snapshot {
+): Stepwise<Snapshot> {
   const main = createScope({
     context: 'main',
     parent: undefined,
@@ -62,7 +63,7 @@ export function compileTree(
     const same =
       last !== undefined && before?.main === main && blockIn(before.tree, context) === node
     const input = { node, main, session, before: last }
-    parts.set(context, same ? last : subsystem.compile(input))
+    parts.set(context, same ? last : yield* subsystem.compile(input))
   }
   return Object.freeze({ tree, main, parts })
 }

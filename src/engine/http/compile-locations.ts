@@ -5,6 +5,7 @@
 import { diffBlocks, emptyBlock } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf } from '../core/scope.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import { compileLocation, type LocationInput, type Outer } from './compile-location.ts'
 import type { Location } from './location.ts'
 import { LocationTable } from './location-table.ts'
@@ -20,14 +21,14 @@ export interface ServerLocations {
 }
 
 /** `before`: what the server was. Its locations stay if they stand in the same surroundings. */
-export function compileServerLocations(
+export function* compileServerLocations(
   input: LocationInput,
   node: Directive,
   outer: Outer,
   before: HttpServer | undefined,
-): ServerLocations {
+): Stepwise<ServerLocations> {
   if (before?.place !== outer) {
-    const table = tableOf(input, node, (child) => compileOwn(input, child, outer))
+    const table = yield* tableOf(input, node, (child) => compileOwn(input, child, outer))
     return { table, gone: before?.locations.all() ?? [] }
   }
   const { removed, added } = diffBlocks(before.node.block ?? emptyBlock, node.block ?? emptyBlock)
@@ -35,20 +36,26 @@ export function compileServerLocations(
   const gone = removed.flatMap((child) => locations.of(child) ?? [])
   const table =
     removed.length + added.length > draftChangesMax
-      ? tableOf(input, node, (child) => locations.of(child) ?? compileOwn(input, child, outer))
+      ? yield* tableOf(
+          input,
+          node,
+          (child) => locations.of(child) ?? compileOwn(input, child, outer),
+        )
       : draftOf(input, locations, { gone, added, outer })
   table.arrange(blocksOf(node.block))
   return { table, gone }
 }
 
-function tableOf(
+function* tableOf(
   { session }: LocationInput,
   { block }: Directive,
   toLocation: (node: Directive) => Location,
-): LocationTable {
+): Stepwise<LocationTable> {
   const table = new LocationTable()
   for (const child of blocksOf(block)) {
-    if (child.name === 'location') session.attempt(child, () => table.add(toLocation(child)))
+    if (child.name !== 'location') continue
+    session.attempt(child, () => table.add(toLocation(child)))
+    yield
   }
   return table
 }

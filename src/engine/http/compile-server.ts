@@ -3,6 +3,7 @@ import { BlockMemo } from '../conf/block-memo.ts'
 import type { Directive } from '../conf/tree.ts'
 import { createScope, type Scope } from '../core/scope.ts'
 import type { ServerName } from '../core/server-names.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import { capturing, type CapturingRegex } from '../modules/captures.ts'
 import { parseListen } from '../modules/listen.ts'
 import type { UpstreamCells } from '../modules/upstreams/upstream-cells.ts'
@@ -38,7 +39,7 @@ export interface CompiledServer {
 }
 
 /** `before`: the server that it takes the place of, whose locations stay where nothing concerns them. */
-export function compileServer(input: ServerInput, before?: HttpServer): CompiledServer {
+export function* compileServer(input: ServerInput, before?: HttpServer): Stepwise<CompiledServer> {
   const { node, parent, session, variables, hooks, services } = input
   const scope = createScope({
     context: 'http.server',
@@ -53,7 +54,7 @@ export function compileServer(input: ServerInput, before?: HttpServer): Compiled
   const within = { ...input, upstreams }
   const env = { ...within, scope }
   const place = placeOf(scope, input, before)
-  const locations = compileServerLocations(within, node, place, before)
+  const locations = yield* compileServerLocations(within, node, place, before)
   const { client_header_buffer_size: initialBytes, large_client_header_buffers: large } = core
   const server = {
     node,

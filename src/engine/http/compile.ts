@@ -20,6 +20,7 @@ import {
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import { changesRivals, losesDefinition } from '../core/variable-blocks.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
@@ -57,7 +58,7 @@ interface Plan {
   readonly successors: Successors
 }
 
-export function compileHttp(input: HttpCompileInput): HttpPart {
+export function* compileHttp(input: HttpCompileInput): Stepwise<HttpPart> {
   const { before, node, session } = input
   const block = node.block ?? emptyBlock
   const diff = diffBlocks(before?.node.block ?? emptyBlock, block)
@@ -65,7 +66,7 @@ export function compileHttp(input: HttpCompileInput): HttpPart {
     before !== undefined && canContinue(input, before, diff)
       ? continued(input, before, diff)
       : anew(input, block)
-  compileBlocks(input, plan)
+  yield* compileBlocks(input, plan)
   if (before !== undefined) reorderAdded(plan, block, diff.added)
   plan.servers.finish(block, plan.scope)
   const part: HttpPart = Object.freeze({
@@ -203,21 +204,23 @@ function upstreamCompiler(
 }
 
 /** Variables and groups first: servers may stand above what they use. */
-function compileBlocks(input: HttpCompileInput, plan: Plan): void {
+function* compileBlocks(input: HttpCompileInput, plan: Plan): Stepwise<void> {
   const { scope, types, variables, servers, upstreams, added, successors } = plan
   const { session, definers, hooks, engine } = input
   for (const node of added) if (node.name === 'match') upstreams.defineMatch(node)
   for (const node of added) {
     if (node.name === 'upstream') upstreams.define(node)
     else definers.get(node.name)?.(node, { session, variables })
+    yield
   }
   for (const node of added) {
     if (node.name !== 'server' || node.block === undefined) continue
     const { services } = engine
     const server = { node, parent: scope, types, session, variables, hooks, services, upstreams }
     const before = successors.get(node)
-    if (before === undefined) servers.add(server)
-    else upstreams.release(servers.exchange(before, server))
+    if (before === undefined) yield* servers.add(server)
+    else upstreams.release(yield* servers.exchange(before, server))
+    yield
   }
 }
 

@@ -4,6 +4,7 @@ import type { Directive } from '../conf/tree.ts'
 import type { CompileSession } from '../core/compile-session.ts'
 import type { PersistentMap } from '../core/persistent-map.ts'
 import type { Scope } from '../core/scope.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import { CompiledServers } from '../modules/compiled-servers.ts'
 import { ServerPlaces } from '../modules/server-places.ts'
 import { type CompiledServer, compileServer, type ServerInput } from './compile-server.ts'
@@ -52,22 +53,23 @@ export class ServerSet {
   }
 
   /** Compiles a server and puts it into the tables. */
-  add(input: ServerInput): void {
-    this.#places.add(this.#compile(input).server)
+  *add(input: ServerInput): Stepwise<void> {
+    const { server } = yield* this.#compile(input)
+    this.#places.add(server)
   }
 
   /**
    * Compiles what a server has become that is found as before: it keeps its places in the tables. Returns
    * the groups that it no longer refers to, by each reference.
    */
-  exchange(before: HttpServer, input: ServerInput): readonly string[] {
-    const { server, released } = this.#compile(input, before)
+  *exchange(before: HttpServer, input: ServerInput): Stepwise<readonly string[]> {
+    const { server, released } = yield* this.#compile(input, before)
     this.#places.exchange(before, server)
     return released
   }
 
-  #compile(input: ServerInput, before?: HttpServer): CompiledServer {
-    const compiled = compileServer(input, before)
+  *#compile(input: ServerInput, before?: HttpServer): Stepwise<CompiledServer> {
+    const compiled = yield* compileServer(input, before)
     this.compiled += 1
     compiledServers.note(input.parent, input.node, compiled.server)
     return compiled

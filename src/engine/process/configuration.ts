@@ -8,6 +8,7 @@ import type { Directive } from '../conf/tree.ts'
 import { CompileSession } from '../core/compile-session.ts'
 import type { ModuleTable } from '../core/module-table.ts'
 import { compileTree, type Snapshot, type Subsystem } from '../core/snapshot.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import type { ConfigurationFiles } from './messages.ts'
 import { confPrefixOf } from './place.ts'
 import type { ReadConfiguration } from './read-configuration.ts'
@@ -64,11 +65,11 @@ export class Configuration {
   }
 
   /** Throws `ConfigurationError` with everything that is wrong. */
-  compile(tree: Directive, { before, ...options }: CompileOptions): Compiled {
+  *compile(tree: Directive, { before, ...options }: CompileOptions): Stepwise<Compiled> {
     const session = this.#session(options)
     const shapes = checkTree(tree, this.table, this.#memo)
     if (shapes.length > 0) throw new ConfigurationError(shapes)
-    const snapshot = compileTree(tree, this.#subsystems, session, before)
+    const snapshot = yield* compileTree(tree, this.#subsystems, session, before)
     if (session.failed) throw new ConfigurationError(session.diagnostics)
     return { snapshot, session }
   }

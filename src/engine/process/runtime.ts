@@ -20,7 +20,9 @@ import type { CompileSession } from '../core/compile-session.ts'
 import { hasChangedFile } from '../core/file-dependencies.ts'
 import { type FetchFiles, withFetchedFiles } from '../core/protected-files.ts'
 import type { Snapshot } from '../core/snapshot.ts'
+import { inPieces, toEnd } from '../core/stepwise.ts'
 import { type Compiled, type Configuration, ConfigurationError } from './configuration.ts'
+import { processLimits } from './limits.ts'
 import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
 import { readTexts } from './read-configuration.ts'
 
@@ -171,10 +173,11 @@ export class Runtime {
       assert(this.#version !== undefined, 'files come first')
       const { configuration, dynamic } = this.#version
       const next = dynamic.edit(edits)
-      return { configuration, attempt: this.#compile(configuration, next, true) }
+      return { configuration, attempt: await this.#compile(configuration, next, true) }
     }
     const configuration = await this.#configure(files)
-    return { configuration, attempt: this.#rebase(configuration, this.#instructionsAfter(change)) }
+    const instructions = this.#instructionsAfter(change)
+    return { configuration, attempt: await this.#rebase(configuration, instructions) }
   }
 
   async #configure(files: ConfigurationFiles): Promise<Configuration> {
@@ -195,35 +198,38 @@ export class Runtime {
   }
 
   /** Puts the instructions on new files; those that no longer fit are left out, one by one where need be. */
-  #rebase(configuration: Configuration, instructions: readonly Instruction[]): Attempt {
+  async #rebase(
+    configuration: Configuration,
+    instructions: readonly Instruction[],
+  ): Promise<Attempt> {
     const { tree } = configuration
     const { prefix } = configuration.files
     const all = DynamicState.rebase(tree, instructions, prefix)
     try {
-      return { ...this.#compile(configuration, all.state), leftOut: all.leftOut }
+      return { ...(await this.#compile(configuration, all.state)), leftOut: all.leftOut }
     } catch (error) {
       if (!(error instanceof ConfigurationError) || instructions.length === 0) throw error
     }
     // Files that are wrong by themselves are refused; otherwise an instruction is at fault.
     const { state } = DynamicState.rebase(tree, [], prefix)
-    const alone = this.#compile(configuration, state)
-    const kept = this.#sift(configuration, alone, instructions)
+    const alone = await this.#compile(configuration, state)
+    const kept = await this.#sift(configuration, alone, instructions)
     const leftOut = [...all.leftOut, ...kept.leftOut]
-    return { ...this.#compile(configuration, kept.dynamic), leftOut }
+    return { ...(await this.#compile(configuration, kept.dynamic)), leftOut }
   }
 
   /** Adds instruction after instruction, each compiled, and leaves out what cannot be. */
-  #sift(
+  async #sift(
     configuration: Configuration,
     start: Attempt,
     instructions: readonly Instruction[],
-  ): Attempt {
+  ): Promise<Attempt> {
     let attempt = start
     const leftOut: LeftOut[] = []
     for (const instruction of byRank(instructions)) {
       try {
         const dynamic = attempt.dynamic.edit([instruction])
-        attempt = this.#compileAfter(configuration, dynamic, attempt.snapshot)
+        attempt = await this.#compileAfter(configuration, dynamic, attempt.snapshot)
       } catch (error) {
         if (!(error instanceof ConfigurationError || error instanceof Refusal)) throw error
         leftOut.push({ instruction, reason: error.message })
@@ -233,19 +239,23 @@ export class Runtime {
   }
 
   /** `edits` says that instructions change what runs, and no file was read. */
-  #compile(configuration: Configuration, dynamic: DynamicState, edits = false): Attempt {
+  #compile(configuration: Configuration, dynamic: DynamicState, edits = false): Promise<Attempt> {
     return this.#compileAfter(configuration, dynamic, this.#version?.snapshot, edits)
   }
 
-  #compileAfter(
+  async #compileAfter(
     configuration: Configuration,
     dynamic: DynamicState,
     before: Snapshot | undefined,
     edits = false,
-  ): Attempt {
+  ): Promise<Attempt> {
     const tree: Directive = dynamic.tree
     const dryRun = this.#options.dryRun ?? false
-    const compiled = configuration.compile(tree, { before, dryRun, edits })
+    const work = configuration.compile(tree, { before, dryRun, edits })
+    // Whoever serves goes on serving meanwhile.
+    const compiled = this.#serving
+      ? await inPieces(work, processLimits.compilePieceMs)
+      : toEnd(work)
     return { ...compiled, dynamic, leftOut: [] }
   }
 }

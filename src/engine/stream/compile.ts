@@ -13,6 +13,7 @@ import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '..
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
+import type { Stepwise } from '../core/stepwise.ts'
 import { changesRivals, losesDefinition } from '../core/variable-blocks.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'
@@ -42,7 +43,7 @@ interface Plan {
   readonly added: Iterable<Directive>
 }
 
-export function compileStream(input: StreamCompileInput): StreamPart {
+export function* compileStream(input: StreamCompileInput): Stepwise<StreamPart> {
   const { before, node, session, engine } = input
   const block = node.block ?? emptyBlock
   const diff = diffBlocks(before?.node.block ?? emptyBlock, block)
@@ -51,7 +52,7 @@ export function compileStream(input: StreamCompileInput): StreamPart {
       ? continued(input, before, diff)
       : anew(input, block)
   orphanRemoved(plan.servers, before, diff)
-  compileBlocks(input, plan)
+  yield* compileBlocks(input, plan)
   if (before !== undefined && !endsWith(block, diff.added)) reorderAdded(plan, diff)
   plan.servers.finish(block, plan.scope)
   const part: StreamPart = Object.freeze({
@@ -158,7 +159,7 @@ function orphanRemoved(
 }
 
 /** Variables and groups first: servers may stand above what they use. */
-function compileBlocks(input: StreamCompileInput, plan: Plan): void {
+function* compileBlocks(input: StreamCompileInput, plan: Plan): Stepwise<void> {
   const { session, modules, engine } = input
   const { scope, variables, upstreams, servers } = plan
   const definers = variableBlocksOf(modules)
@@ -167,11 +168,13 @@ function compileBlocks(input: StreamCompileInput, plan: Plan): void {
     if (node.name === 'upstream') upstreams.define(node)
     else if (node.name !== 'server' && node.name !== 'match')
       defineVariables(node, definers, { session, variables })
+    yield
   }
   for (const node of plan.added) {
     if (node.name !== 'server' || node.block === undefined) continue
     const { services } = engine
     servers.add({ node, parent: scope, session, variables, modules, services, upstreams })
+    yield
   }
 }
 
