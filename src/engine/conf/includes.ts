@@ -7,10 +7,11 @@
  */
 import { type Block, blockOf, directives, emptyBlock } from './block.ts'
 import type { Diagnostic } from './diagnostics.ts'
-import { FileError, type FileReader } from './file-reader.ts'
+import { createMemoryReader, FileError, type FileReader } from './file-reader.ts'
 import { isGlob } from './glob.ts'
 import { blockDepthMax, diagnosticsMax, includedDirectivesMax, includeDepthMax } from './limits.ts'
-import { parse } from './parser.ts'
+import { parse, type ParsedText, parsing } from './parser.ts'
+import type { Stepwise } from './stepwise.ts'
 import { type Directive, type Position, reportedAt, withBlock } from './tree.ts'
 
 export interface ConfigurationFile {
@@ -37,6 +38,17 @@ export function loadConfiguration(
   includedMax: number = includedDirectivesMax,
 ): Configuration {
   return new Loader(entry, reader, includedMax).load()
+}
+
+/** The same in steps, of texts that are all there; paths are whole ones. */
+export function* loadingConfiguration(
+  entry: string,
+  texts: Readonly<Record<string, string>>,
+): Stepwise<Configuration> {
+  const parsed = new Map<string, ParsedText>()
+  for (const [path, text] of Object.entries(texts)) parsed.set(path, yield* parsing(text, path))
+  const reader = createMemoryReader(texts)
+  return new Loader(entry, reader, includedDirectivesMax, parsed).load()
 }
 
 /**
@@ -69,6 +81,8 @@ class Loader {
   /** nginx takes relative paths from the folder of the main file, wherever the `include` stands. */
   readonly #folder: string
   readonly #reader: FileReader | undefined
+  /** What was parsed before, by path. */
+  readonly #parsed: ReadonlyMap<string, ParsedText>
   readonly #files = new Map<string, ConfigurationFile>()
   readonly #faults = new Map<string, readonly Diagnostic[]>()
   readonly #expanded = new Set<string>()
@@ -81,7 +95,13 @@ class Loader {
   /** True once that was reported; no include is followed any more. */
   #isSpent = false
 
-  constructor(entry: string, reader: FileReader | undefined, includedMax: number) {
+  constructor(
+    entry: string,
+    reader: FileReader | undefined,
+    includedMax: number,
+    parsed: ReadonlyMap<string, ParsedText> = new Map(),
+  ) {
+    this.#parsed = parsed
     this.#budget = includedMax
     this.#entry = entry
     this.#folder = entry.slice(0, entry.lastIndexOf('/') + 1)
@@ -192,7 +212,7 @@ class Loader {
   }
 
   #parse(path: string, text: string, includedAt: Position | undefined): ConfigurationFile {
-    const { main, diagnostics } = parse(text, path)
+    const { main, diagnostics } = this.#parsed.get(path) ?? parse(text, path)
     const file = Object.freeze({ text, main, includedAt })
     this.#files.set(path, file)
     this.#faults.set(path, diagnostics)

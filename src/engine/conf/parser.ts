@@ -9,6 +9,7 @@ import type { Diagnostic } from './diagnostics.ts'
 import { Lexer, type Statement } from './lexer.ts'
 import { blockDepthMax, diagnosticsMax, fileCharsMax } from './limits.ts'
 import { scriptRule } from './script-block.ts'
+import { type Stepwise, toEnd } from './stepwise.ts'
 import { commandLine, type Directive, type Position } from './tree.ts'
 
 export interface ParsedText {
@@ -25,12 +26,17 @@ interface OpenBlock {
 
 /** Parses a whole file, or any text made of directives. */
 export function parse(text: string, file: string): ParsedText {
+  return toEnd(parsing(text, file))
+}
+
+/** The same in steps. */
+export function parsing(text: string, file: string): Stepwise<ParsedText> {
   return new Parser(text, file).run()
 }
 
 /** Parses the argument of `-g`: simple directives only, all of them closed by ";". */
 export function parseParameter(text: string): ParsedText {
-  return new Parser(text, commandLine).run()
+  return toEnd(new Parser(text, commandLine).run())
 }
 
 class Parser {
@@ -52,8 +58,11 @@ class Parser {
     if (text.includes('\uFFFD')) this.#warnEncoding()
   }
 
-  run(): ParsedText {
-    while (!this.#finished) this.#take(this.#lexer.next())
+  *run(): Stepwise<ParsedText> {
+    while (!this.#finished) {
+      this.#take(this.#lexer.next())
+      yield
+    }
     while (this.#open.length > 1) this.#close('')
     return { main: this.#root(), diagnostics: Object.freeze(this.#diagnostics) }
   }

@@ -13,28 +13,32 @@
 import { hash } from 'node:crypto'
 import { type Block, blockOf, directives } from './block.ts'
 import { Note } from './block-note.ts'
+import { type Stepwise, toEnd } from './stepwise.ts'
 import { type Directive, withBlock } from './tree.ts'
 
 /**
  * `next`, built from the nodes of `last` wherever they are equal; `last` itself when nothing changed. A
  * directive that is `outdated` is equal to none, nor is any block around it: what it stands for is another.
  */
-export function reconcile(
+export function reconcile(last: Directive, next: Directive, outdated?: Outdated): Directive {
+  return toEnd(reconciling(last, next, outdated))
+}
+
+type Outdated = (node: Directive) => boolean
+
+/** The same in steps. */
+export function* reconciling(
   last: Directive,
   next: Directive,
-  outdated: (node: Directive) => boolean = () => false,
-): Directive {
+  outdated: Outdated = () => false,
+): Stepwise<Directive> {
   const changed = new Set<Directive>()
   collectOutdated(last, outdated, changed)
-  return reconcileNode(last, next, changed)
+  return yield* reconcileNode(last, next, changed)
 }
 
 /** Directives that are outdated, and the blocks around them. */
-function collectOutdated(
-  node: Directive,
-  outdated: (node: Directive) => boolean,
-  found: Set<Directive>,
-): void {
+function collectOutdated(node: Directive, outdated: Outdated, found: Set<Directive>): void {
   const before = found.size
   if (node.block !== undefined) {
     for (const child of directives(node.block)) collectOutdated(child, outdated, found)
@@ -42,29 +46,36 @@ function collectOutdated(
   if (found.size > before || outdated(node)) found.add(node)
 }
 
-function reconcileNode(last: Directive, next: Directive, changed: Changed): Directive {
+function* reconcileNode(last: Directive, next: Directive, changed: Changed): Stepwise<Directive> {
   if (next.block === undefined || last.block === undefined) return next
-  const block = reconcileBlock(last.block, next.block, changed)
+  const block = yield* reconcileBlock(last.block, next.block, changed)
   return block === last.block && sameWords(last, next) ? last : withBlock(next, block)
 }
 
 type Changed = ReadonlySet<Directive>
 
-function reconcileBlock(last: Block, next: Block, changed: Changed): Block {
+function* reconcileBlock(last: Block, next: Block, changed: Changed): Stepwise<Block> {
   const lasts = new Map<string, Directive[]>()
   const outdated = new Map<string, Directive[]>()
   for (const node of directives(last)) {
     push(changed.has(node) ? outdated : lasts, fingerprint(node), node)
+    yield
   }
-  const fresh = [...directives(next)]
-  const nodes = fresh.map((node) => lasts.get(fingerprint(node))?.shift())
+  const equals: { readonly node: Directive; readonly equal: Directive | undefined }[] = []
+  for (const node of directives(next)) {
+    equals.push({ node, equal: lasts.get(fingerprint(node))?.shift() })
+    yield
+  }
   const others = changedBlocks(lasts)
-  const result = nodes.map((equal, i) => {
-    const node = fresh[i]!
-    if (equal !== undefined) return equal
-    const alike = outdated.get(fingerprint(node))?.shift() ?? others.get(wordsOf(node))?.shift()
-    return alike === undefined ? node : reconcileNode(alike, node, changed)
-  })
+  const result: Directive[] = []
+  for (const { node, equal } of equals) {
+    const alike =
+      equal === undefined
+        ? (outdated.get(fingerprint(node))?.shift() ?? others.get(wordsOf(node))?.shift())
+        : undefined
+    if (alike === undefined) result.push(equal ?? node)
+    else result.push(yield* reconcileNode(alike, node, changed))
+  }
   return sameNodes(last, result) ? last : blockOf(result)
 }
 

@@ -3,7 +3,7 @@ import type { Directive } from '../conf/tree.ts'
 import { CompileSession } from './compile-session.ts'
 import type { ModuleTable } from './module-table.ts'
 import { compileTree, type Snapshot, type Subsystem } from './snapshot.ts'
-import { toEnd } from './stepwise.ts'
+import { toEnd } from '../conf/stepwise.ts'
 
 export interface Applying<Part> {
   readonly subsystem: Subsystem<Part>

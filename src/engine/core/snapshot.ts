@@ -16,7 +16,7 @@ import { type Directive, directive } from '../conf/tree.ts'
 import type { CompileSession } from './compile-session.ts'
 import type { Context } from './module.ts'
 import { createScope, type Scope } from './scope.ts'
-import type { Stepwise } from './stepwise.ts'
+import type { Stepwise } from '../conf/stepwise.ts'
 
 export interface SubsystemInput<Part> {
   readonly node: Directive

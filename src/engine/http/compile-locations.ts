@@ -5,7 +5,7 @@
 import { diffBlocks, emptyBlock } from '../conf/block.ts'
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf } from '../core/scope.ts'
-import type { Stepwise } from '../core/stepwise.ts'
+import type { Stepwise } from '../conf/stepwise.ts'
 import { compileLocation, type LocationInput, type Outer } from './compile-location.ts'
 import type { Location } from './location.ts'
 import { LocationTable } from './location-table.ts'

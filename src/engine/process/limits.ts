@@ -20,8 +20,8 @@ export const processLimits = {
   /** A child that lived longer than this starts again at once, with all its tries. */
   restartStableMs: 12_000,
 
-  /** How long a worker that serves compiles before clients have a turn. */
-  compilePieceMs: 2,
+  /** How long a process that serves reads or compiles before clients have a turn. */
+  workPieceMs: 2,
 
   /** What is read at one go before anybody asks, a millisecond's worth, and how often. */
   readAheadServers: 64,

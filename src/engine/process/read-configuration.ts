@@ -1,13 +1,16 @@
 /** Reads a configuration: `-g`, the main file, and all it includes, as one tree and as texts to hand on. */
 import { blockOf, directives } from '../conf/block.ts'
 import type { Diagnostic } from '../conf/diagnostics.ts'
-import { createDiskReader, createMemoryReader, type FileReader } from '../conf/file-reader.ts'
+import { createDiskReader } from '../conf/file-reader.ts'
 import {
+  type Configuration,
   type ConfigurationFile,
   configurationFromText,
   fileTexts,
   loadConfiguration,
+  loadingConfiguration,
 } from '../conf/includes.ts'
+import { type Stepwise, toEnd } from '../conf/stepwise.ts'
 import { type Directive, withBlock } from '../conf/tree.ts'
 import type { ConfigurationFiles } from './messages.ts'
 
@@ -32,22 +35,31 @@ export interface ConfigurationSource {
 
 /** Reads from the disk. */
 export function readConfiguration(source: ConfigurationSource): ReadConfiguration {
-  return read(source, createDiskReader())
+  return join(source, loadConfiguration(source.entry, createDiskReader()))
 }
 
 const readBefore = new WeakMap<ConfigurationFiles, ReadConfiguration>()
 
 /** Reads what another process has read; once, however many ask for it. */
 export function readTexts(files: ConfigurationFiles): ReadConfiguration {
-  return readBefore.getOrInsertComputed(files, () => read(files, createMemoryReader(files.texts)))
+  return toEnd(readingTexts(files))
 }
 
-function read(
+/** The same in steps. */
+export function* readingTexts(files: ConfigurationFiles): Stepwise<ReadConfiguration> {
+  const known = readBefore.get(files)
+  if (known !== undefined) return known
+  const read = join(files, yield* loadingConfiguration(files.entry, files.texts))
+  readBefore.set(files, read)
+  return read
+}
+
+/** What the command line says stands before what the files say. */
+function join(
   { entry, prefix, globals }: ConfigurationSource,
-  reader: FileReader,
+  main: Configuration,
 ): ReadConfiguration {
   const first = configurationFromText(globals, commandLine)
-  const main = loadConfiguration(entry, reader)
   const tree =
     first.main.block!.size === 0
       ? main.main

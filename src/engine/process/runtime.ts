@@ -10,8 +10,10 @@
  * ```
  */
 import assert from 'node:assert/strict'
-import { reconcile } from '../conf/reconcile.ts'
+import { reconciling } from '../conf/reconcile.ts'
+import { type Stepwise, toEnd } from '../conf/stepwise.ts'
 import type { Directive } from '../conf/tree.ts'
+import { inPieces } from '../core/pieces.ts'
 import { DynamicState, type LeftOut } from '../control/dynamic-state.ts'
 import type { Instruction } from '../control/instruction.ts'
 import { byRank } from '../control/instruction-kinds.ts'
@@ -20,11 +22,10 @@ import type { CompileSession } from '../core/compile-session.ts'
 import { hasChangedFile } from '../core/file-dependencies.ts'
 import { type FetchFiles, withFetchedFiles } from '../core/protected-files.ts'
 import type { Snapshot } from '../core/snapshot.ts'
-import { inPieces, toEnd } from '../core/stepwise.ts'
 import { type Compiled, type Configuration, ConfigurationError } from './configuration.ts'
 import { processLimits } from './limits.ts'
 import type { Change, ConfigurationFiles, LeftOutNote, State } from './messages.ts'
-import { readTexts } from './read-configuration.ts'
+import { readingTexts, type ReadConfiguration } from './read-configuration.ts'
 
 /** Opens, keeps and closes what a snapshot listens on. */
 export interface Listening {
@@ -40,7 +41,7 @@ export interface PreparedListening {
 export interface RuntimeOptions {
   /** Turns a configuration that was read into one that can be compiled; `last` is what it follows. */
   readonly configure: (
-    read: ReturnType<typeof readTexts>,
+    read: ReadConfiguration,
     last: Configuration | undefined,
   ) => Promise<Configuration>
   readonly listening: Listening
@@ -182,9 +183,12 @@ export class Runtime {
 
   async #configure(files: ConfigurationFiles): Promise<Configuration> {
     const last = this.#version?.configuration
-    const read = readTexts(files)
+    const read = await this.#work(readingTexts(files))
     if (read.diagnostics.length > 0) throw new ConfigurationError(read.diagnostics)
-    const tree = last === undefined ? read.tree : reconcile(last.tree, read.tree, hasChangedFile)
+    const tree =
+      last === undefined
+        ? read.tree
+        : await this.#work(reconciling(last.tree, read.tree, hasChangedFile))
     return this.#options.configure({ ...read, tree }, last)
   }
 
@@ -251,11 +255,12 @@ export class Runtime {
   ): Promise<Attempt> {
     const tree: Directive = dynamic.tree
     const dryRun = this.#options.dryRun ?? false
-    const work = configuration.compile(tree, { before, dryRun, edits })
-    // Whoever serves goes on serving meanwhile.
-    const compiled = this.#serving
-      ? await inPieces(work, processLimits.compilePieceMs)
-      : toEnd(work)
+    const compiled = await this.#work(configuration.compile(tree, { before, dryRun, edits }))
     return { ...compiled, dynamic, leftOut: [] }
+  }
+
+  /** Whoever serves goes on serving meanwhile. */
+  async #work<T>(work: Stepwise<T>): Promise<T> {
+    return this.#serving ? inPieces(work, processLimits.workPieceMs) : toEnd(work)
   }
 }

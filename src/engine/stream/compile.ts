@@ -13,7 +13,7 @@ import { type Block, type BlockDiff, diffBlocks, emptyBlock, endsWith } from '..
 import type { Directive } from '../conf/tree.ts'
 import { blocksOf, createScope, type Scope, settingsOf } from '../core/scope.ts'
 import type { SubsystemInput } from '../core/snapshot.ts'
-import type { Stepwise } from '../core/stepwise.ts'
+import type { Stepwise } from '../conf/stepwise.ts'
 import { changesRivals, losesDefinition } from '../core/variable-blocks.ts'
 import { VariableScope } from '../core/variable-scope.ts'
 import type { VariableHost, VariableTable } from '../core/variables.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inPieces, type Stepwise, toEnd } from './stepwise.ts'
+import { type Stepwise, toEnd } from '../conf/stepwise.ts'
+import { inPieces } from './pieces.ts'
 
 function* counting(steps: number): Stepwise<number> {
   for (let i = 0; i < steps; i += 1) yield
