@@ -8,16 +8,23 @@ import { type Control, host, startControl } from '../control/support.ts'
 const patient = { timeout: 120_000 }
 const servers = 3_000
 
-async function startMany(t: TestContext): Promise<{ control: Control; port: number }> {
+function serverText(port: number, i: number): string {
+  return `server { listen ${host}:${port}; server_name s${i};
+    location /a { proxy_pass http://${host}:9; } location /b { proxy_pass http://${host}:9; } }`
+}
+
+interface Scene {
+  readonly control: Control
+  readonly port: number
+}
+
+async function start(t: TestContext, count: number): Promise<Scene> {
   const port = await freePort()
-  const one = (i: number): string =>
-    `server { listen ${host}:${port}; server_name s${i};
-      location /a { proxy_pass http://${host}:9; } location /b { proxy_pass http://${host}:9; } }`
   const control = await startControl(t, {
     stream: '',
-    blocks: `http { access_log off;
+    blocks: `http { access_log off; keepalive_requests 1000000;
       server { listen ${host}:${port}; return 200 $sent_http_x_mark; }
-      ${Array.from({ length: servers }, (_, i) => one(i)).join('\n')} }`,
+      ${Array.from({ length: count }, (_, i) => serverText(port, i)).join('\n')} }`,
   })
   return { control, port }
 }
@@ -40,7 +47,7 @@ async function longestShare(t: TestContext, port: number, work: Promise<unknown>
 }
 
 test('a change around all servers does not stop the worker', patient, async (t) => {
-  const { control, port } = await startMany(t)
+  const { control, port } = await start(t, servers)
   const change = control.ask(t, 'PATCH', '/api/v2/config', [
     { op: 'add', path: '/http', value: 'add_header X-Mark changed;' },
   ])
@@ -51,7 +58,7 @@ test('a change around all servers does not stop the worker', patient, async (t) 
 })
 
 test('nor does a reload that changes what stands around them', patient, async (t) => {
-  const { control, port } = await startMany(t)
+  const { control, port } = await start(t, servers)
   const { engine } = control
   const reload = engine.reload(
     engine.prefix.read('conf/trijet.conf').replace('access_log off;', 'access_log off; gzip on;'),
@@ -59,4 +66,24 @@ test('nor does a reload that changes what stands around them', patient, async (t
   const share = await longestShare(t, port, reload)
   assert.equal(await reload, true)
   assert(share < 0.4, `a request took ${share} of the time`)
+})
+
+test('nor do many servers that come at once, and stay over a reload', patient, async (t) => {
+  const { control, port } = await start(t, 0)
+  const many = Array.from({ length: servers }, (_, i) => serverText(port, i)).join('\n')
+  const change = control.ask(t, 'PATCH', '/api/v2/config', [
+    { op: 'add', path: '/http', value: many },
+  ])
+  const share = await longestShare(t, port, change)
+  const { code, msg } = JSON.parse((await change).text) as { code: number; msg: string }
+  assert.equal(code, 0, msg)
+  assert(share < 0.4, `a request took ${share} of the time`)
+  const { engine } = control
+  const conf = engine.prefix
+    .read('conf/trijet.conf')
+    .replace('access_log off;', 'access_log off; gzip on;')
+  const reload = engine.reload(conf)
+  const shareOfReload = await longestShare(t, port, reload)
+  assert.equal(await reload, true)
+  assert(shareOfReload < 0.4, `a request took ${shareOfReload} of the time`)
 })

@@ -4,6 +4,7 @@
  * Every process that serves or controls holds one: workers, the single process, the control copilot. All
  * apply the same edits in the same order and so hold the same tree.
  */
+import { type Stepwise, toEnd } from '../conf/stepwise.ts'
 import type { Directive } from '../conf/tree.ts'
 import { PersistentMap } from '../core/persistent-map.ts'
 import { dependentsOf } from './dependents.ts'
@@ -75,6 +76,15 @@ export class DynamicState {
 
   /** The state right after the files were read, with the journal's instructions put on top. */
   static rebase(files: Directive, instructions: Iterable<Instruction>, prefix: string): Rebased {
+    return toEnd(DynamicState.rebasing(files, instructions, prefix))
+  }
+
+  /** The same in steps. */
+  static rebasing(
+    files: Directive,
+    instructions: Iterable<Instruction>,
+    prefix: string,
+  ): Stepwise<Rebased> {
     const base = {
       tree: files,
       http: ServerIndex.of(files, 'http'),
@@ -129,6 +139,11 @@ export class DynamicState {
 
   /** The next state; throws `Refusal` when an edit is not possible, and then nothing has changed. */
   edit(edits: readonly Edit[]): DynamicState {
+    return toEnd(this.editing(edits))
+  }
+
+  /** The same in steps. */
+  *editing(edits: readonly Edit[]): Stepwise<DynamicState> {
     for (const { key, before: expected } of edits) {
       if (expected !== undefined && expected !== (this.instructions.get(key) ?? null)) {
         throw stale(key)
@@ -139,6 +154,7 @@ export class DynamicState {
       const before = version.instructions.get(step.key)
       if (step.body === null && before === undefined) continue
       version = this.#apply(version, step, before)
+      yield
     }
     return new DynamicState(this.#base, version, this.#prefix)
   }
@@ -294,7 +310,7 @@ export class DynamicState {
  * Puts instruction after instruction on top. What finds no room is tried again after the others, for as long
  * as that moves anything: another one may have to make what it changes.
  */
-function putOnTop(start: DynamicState, instructions: readonly Instruction[]): Rebased {
+function* putOnTop(start: DynamicState, instructions: readonly Instruction[]): Stepwise<Rebased> {
   let state = start
   let waiting: readonly Instruction[] = instructions
   for (;;) {
@@ -306,6 +322,7 @@ function putOnTop(start: DynamicState, instructions: readonly Instruction[]): Re
         if (!(error instanceof Refusal)) throw error
         leftOut.push({ instruction, reason: error.message })
       }
+      yield
     }
     if (leftOut.length === 0 || leftOut.length === waiting.length) return { state, leftOut }
     waiting = leftOut.map(({ instruction }) => instruction)

@@ -173,7 +173,7 @@ export class Runtime {
     if (files === undefined) {
       assert(this.#version !== undefined, 'files come first')
       const { configuration, dynamic } = this.#version
-      const next = dynamic.edit(edits)
+      const next = await this.#work(dynamic.editing(edits))
       return { configuration, attempt: await this.#compile(configuration, next, true) }
     }
     const configuration = await this.#configure(files)
@@ -208,7 +208,7 @@ export class Runtime {
   ): Promise<Attempt> {
     const { tree } = configuration
     const { prefix } = configuration.files
-    const all = DynamicState.rebase(tree, instructions, prefix)
+    const all = await this.#work(DynamicState.rebasing(tree, instructions, prefix))
     try {
       return { ...(await this.#compile(configuration, all.state)), leftOut: all.leftOut }
     } catch (error) {
