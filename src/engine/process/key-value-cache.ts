@@ -13,7 +13,7 @@ import { kvPrefix } from '../bus/topics.ts'
 import { passwordKeyPrefix } from '../control/endpoints/passwords.ts'
 import type { Log } from '../core/log.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
-import { isUnwritable } from '../store/store.ts'
+import { type Entry, isUnwritable } from '../store/store.ts'
 import { keyValuesAlone, keyValuesPath } from './key-values.ts'
 
 /** Pause after the store could not be followed, or not be opened. */
@@ -72,15 +72,18 @@ export class KeyValueCache {
   }
 
   #readAll(store: SqliteStore): number {
-    this.#values.clear()
+    const entries: Entry[] = []
     let first: number | undefined
     for (let after: string | undefined, more = true; more;) {
       const page = store.rangeSync(kvPrefix, after === undefined ? {} : { after })
       first ??= page.revision
-      for (const { key, value } of page.entries) this.#set(key, value)
+      entries.push(...page.entries)
       after = page.entries.at(-1)?.key
       more = page.more
     }
+    // What cannot be read to its end leaves what is known as it is.
+    this.#values.clear()
+    for (const { key, value } of entries) this.#set(key, value)
     return first ?? 0
   }
 
